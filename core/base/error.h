@@ -1,0 +1,25 @@
+/* Errors: a status is returned, its text is in the caller's rn_error.
+ *
+ * The lowest level names the fact, each caller may add context once in front of it. Both calls
+ * accept err == NULL. No state of their own: any thread. */
+#ifndef RN_BASE_ERROR_H
+#define RN_BASE_ERROR_H
+
+#include "resnet.h"
+
+#if defined(__GNUC__)
+#define RN_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#else
+#define RN_PRINTF(format, first)
+#endif
+
+/* Fills *err and returns status. Text that does not fit is cut; control characters become '?'. */
+rn_status rn_fail(rn_error *err, rn_status status, const char *format, ...) RN_PRINTF(3, 4);
+
+/* Puts "context: " in front of the text that *err has. Returns err's status (RN_OK for NULL). */
+rn_status rn_context(rn_error *err, const char *format, ...) RN_PRINTF(2, 3);
+
+/* The failure of an allocation of `bytes`. */
+rn_status rn_fail_memory(rn_error *err, size_t bytes);
+
+#endif

@@ -1,0 +1,57 @@
+#include "base/mem.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/size.h"
+
+static atomic_size_t allocations;
+
+void *rn_alloc(size_t count, size_t size, rn_error *err)
+{
+    size_t bytes, padded;
+    if (!rn_size_mul(count, size, &bytes) || !rn_size_add(bytes, RN_ALIGN, &padded)) {
+        rn_fail(err, RN_ERR_MEMORY, "out of memory: %zu elements of %zu bytes", count, size);
+        return NULL;
+    }
+    atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
+    void *memory = aligned_alloc(RN_ALIGN, rn_round_up(rn_max(bytes, 1), RN_ALIGN));
+    if (!memory) rn_fail_memory(err, bytes);
+    return memory;
+}
+
+void *rn_alloc_zero(size_t count, size_t size, rn_error *err)
+{
+    void *memory = rn_alloc(count, size, err);
+    if (memory) memset(memory, 0, count * size);
+    return memory;
+}
+
+char *rn_strndup(const char *text, size_t size, rn_error *err)
+{
+    char *copy = rn_alloc(size + 1, 1, err);
+    if (!copy) return NULL;
+    memcpy(copy, text, size);
+    copy[size] = '\0';
+    return copy;
+}
+
+char *rn_strdup(const char *text, rn_error *err) { return rn_strndup(text, strlen(text), err); }
+
+void rn_free(void *memory) { free(memory); }
+
+void *rn_grow(void *array, size_t count, size_t *capacity, size_t size, rn_error *err)
+{
+    if (count < *capacity) return array;
+    const size_t wanted = *capacity ? *capacity * 2 : 16;
+    void *larger = rn_alloc(wanted, size, err);
+    if (!larger) return NULL;
+    if (count) memcpy(larger, array, count * size);
+    rn_free(array);
+    *capacity = wanted;
+    return larger;
+}
+
+size_t rn_alloc_count(void) { return atomic_load_explicit(&allocations, memory_order_relaxed); }

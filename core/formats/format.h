@@ -1,0 +1,33 @@
+/* Weights formats: one row each in formats/format.c. Bytes become named tensors.
+ *
+ * Every offset, size and count is checked before use; nothing in a file is ever executed. */
+#ifndef RN_FORMATS_FORMAT_H
+#define RN_FORMATS_FORMAT_H
+
+#include "formats/tensors.h"
+
+typedef struct {
+    size_t max_header; /* bytes of metadata a file may have; 0: 16 MiB */
+} rn_format_options;
+
+typedef struct {
+    const char *name;
+    /* Whether these bytes look like this format; never reads beyond size. */
+    bool (*probe)(const uint8_t *bytes, size_t size);
+    /* Fills `set` with tensors that point into `bytes`. `set` is empty; on failure the caller
+     * releases it. */
+    rn_status (*load)(rn_tensors *set, const uint8_t *bytes, size_t size,
+                      const rn_format_options *options, rn_error *err);
+} rn_format;
+
+/* Finds the format by the first bytes and loads it. Takes `file` over (unmapped on release). Sets
+ * format and digest, and sorts. */
+rn_status rn_format_load(rn_tensors *set, rn_file *file, const rn_format_options *options,
+                         rn_error *err);
+
+/* safetensors.c */
+bool rn_safetensors_probe(const uint8_t *bytes, size_t size);
+rn_status rn_safetensors_load(rn_tensors *set, const uint8_t *bytes, size_t size,
+                              const rn_format_options *options, rn_error *err);
+
+#endif

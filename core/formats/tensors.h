@@ -1,0 +1,65 @@
+/* Named tensors: what every weights format becomes before the architecture is inferred.
+ *
+ * The set owns the file's mapping and every converted copy. Built by one thread; after that
+ * read-only but for the `used` marks. */
+#ifndef RN_FORMATS_TENSORS_H
+#define RN_FORMATS_TENSORS_H
+
+#include "base/file.h"
+#include "resnet.h"
+
+#define RN_MAX_RANK 8
+
+typedef enum { RN_F32, RN_F16, RN_BF16, RN_F64, RN_I64, RN_DTYPES } rn_dtype;
+
+typedef struct {
+    char *name; /* as the file has it; owned by the set */
+    rn_dtype dtype;
+    size_t rank;
+    size_t shape[RN_MAX_RANK];
+    size_t stride[RN_MAX_RANK]; /* in elements; row-major unless a format says otherwise */
+    const uint8_t *data;        /* little-endian elements, of any alignment */
+    bool used;                  /* the network has taken it: rn_tensors_check_used() */
+    float *floats;              /* the converted copy, or NULL; owned by the set */
+} rn_tensor;
+
+typedef struct {
+    rn_file file; /* unmapped by rn_tensors_release() */
+    rn_tensor *tensor;
+    size_t count, capacity;
+    const char *format; /* "safetensors", ... : a constant */
+    char digest[65];    /* SHA-256 of the file, hex */
+    bool in_place;      /* some float pointer given out points into `file` */
+} rn_tensors;
+
+size_t rn_dtype_bytes(rn_dtype dtype);
+const char *rn_dtype_name(rn_dtype dtype); /* "F32" */
+
+/* Appends a row-major tensor, checking that count and bytes don't overflow and that the name is
+ * new; the name is copied. The element data must be `bytes` long, exactly the shape's size. */
+rn_status rn_tensors_add(rn_tensors *set, const char *name, size_t name_size, rn_dtype dtype,
+                         const size_t *shape, size_t rank, const uint8_t *data, size_t bytes,
+                         rn_error *err);
+
+/* Sorts by name; rn_tensors_find() needs it. Refuses a name that stands twice. */
+rn_status rn_tensors_sort(rn_tensors *set, rn_error *err);
+
+/* NULL when there is none of that name. */
+rn_tensor *rn_tensors_find(const rn_tensors *set, const char *name);
+
+size_t rn_tensor_elements(const rn_tensor *tensor);
+
+/* The elements as float32 in row-major order: in place where the file allows it (F32, aligned,
+ * contiguous), otherwise converted once into memory of the set. Marks the tensor as used. */
+const float *rn_tensor_floats(rn_tensors *set, rn_tensor *tensor, rn_error *err);
+
+/* RN_ERR_FORMAT naming the first tensor that no layer took. Integer tensors of rank 0
+ * (num_batches_tracked) don't count. */
+rn_status rn_tensors_check_used(const rn_tensors *set, rn_error *err);
+
+/* "64x3x7x7" (or "scalar") into text, cut to size. Returns text. */
+char *rn_shape_text(const size_t *shape, size_t rank, char *text, size_t size);
+
+void rn_tensors_release(rn_tensors *set);
+
+#endif

@@ -1,0 +1,98 @@
+/* The contract between the plan and the kernels, written once for all of them.
+ *
+ * A kernel implements one operator (of graph/ops.def) with its fused epilogue, for some shapes, on
+ * some instruction set, from one layout to another: one rn_impl, one row in kernels/impls.c. The
+ * plan takes the first row that supports a step; the reference kernels, in plain C and last in the
+ * list, define what is right.
+ *
+ * Threads: an rn_impl is constant. run() is called by one thread, splits its work with
+ * rn_team_for(args->team) and touches nothing but what args point to.
+ * Preconditions are asserted by kernels, never reported: the plan has checked everything. */
+#ifndef RN_KERNELS_KERNELS_H
+#define RN_KERNELS_KERNELS_H
+
+#include "graph/graph.h"
+#include "kernels/cpu.h"
+#include "run/team.h"
+
+/* How one image's value lies in memory, images one after the other. */
+typedef enum {
+    RN_LAYOUT_NCHW,    /* c, h, w */
+    RN_LAYOUT_NCHW16C, /* ceil(c / 16), h, w, 16: the channels beyond c are zero, always */
+    RN_LAYOUT_SAME,    /* an impl's dst_layout only: whatever its source has, and any source */
+} rn_layout;
+
+/* Floats of one image in that layout. */
+size_t rn_layout_size(rn_layout layout, rn_dims dims);
+const char *rn_layout_name(rn_layout layout);
+
+/* What happens to a result before it is stored. y is the operator's result with its bias; `addend`
+ * is the step's second source, of the output's shape and layout:
+ *   add NONE:  act(y)     BEFORE_ACT: act(y + addend)  (a ResNet block)
+ *                         AFTER_ACT:  act(y) + addend  (the residual layer) */
+typedef enum { RN_ACT_NONE, RN_ACT_RELU } rn_activation;
+typedef enum { RN_ADD_NONE, RN_ADD_BEFORE_ACT, RN_ADD_AFTER_ACT } rn_addition;
+typedef struct {
+    rn_activation act;
+    rn_addition add;
+} rn_epilogue;
+
+/* One step of a plan as the kernels see it. */
+typedef struct {
+    rn_op op;
+    rn_dims in[RN_MAX_INPUTS]; /* in[1]: an Add's second operand; unused with a fused addend */
+    rn_dims out;
+    rn_window window;     /* strides and dilations are >= 1 */
+    size_t groups;        /* CONV: in[0].c and out.c are multiples of it */
+    rn_epilogue epilogue; /* CONV, LINEAR, BATCH_NORM, ADD (add NONE only) */
+    rn_layout src_layout, dst_layout; /* REORDER: from, to; else what the plan has settled */
+} rn_desc;
+
+typedef struct {
+    const float *src;    /* n images of in[0] in src_layout */
+    const float *addend; /* n images: the epilogue's addend, or an Add's second operand; else NULL.
+                          * May be the same memory as dst for a fused addend of the same size */
+    float *dst;          /* n images of out in dst_layout; never overlaps src */
+    const float *weights; /* packed by impl->pack(); in the file's order when packed_size() is 0 */
+    const float *bias;    /* out.c floats rounded up to 16 with zeros; never NULL for CONV, LINEAR
+                           * and BATCH_NORM */
+    float *scratch;       /* scratch_size() floats, 64-byte aligned, contents undefined */
+    size_t n;             /* images, >= 1 */
+    rn_team *team;        /* NULL: this thread alone */
+} rn_args;
+
+typedef struct {
+    const char *name; /* "gemm_blas": what inspect shows */
+    rn_op op;
+    rn_isa isa;       /* needs at least this one */
+    rn_layout src_layout, dst_layout;
+    /* NULL: any shape, any epilogue of this op. */
+    bool (*supports)(const rn_desc *desc);
+    /* Floats of the packed weights; NULL or 0: the file's order is used as it is. */
+    size_t (*packed_size)(const rn_desc *desc);
+    /* weights: file order. scale: out.c factors of batch norm to multiply in (per output channel),
+     * or NULL. Writes packed_size() floats. */
+    void (*pack)(const rn_desc *desc, const float *weights, const float *scale, float *packed);
+    /* Floats of scratch for n images on that many threads; NULL: none. Grows with n and threads. */
+    size_t (*scratch_size)(const rn_desc *desc, size_t n, size_t threads);
+    void (*run)(const rn_desc *desc, const rn_args *args);
+} rn_impl;
+
+/* The ordered list: best first, the reference last. */
+extern const rn_impl *const rn_impls[];
+extern const size_t rn_impl_count;
+
+/* The first row that can do this step on that isa. src_layout and dst_layout of *desc don't matter
+ * (but for REORDER). Never NULL: each operator has a reference. */
+const rn_impl *rn_impl_choose(const rn_desc *desc, rn_isa isa);
+
+/* One value's path through an epilogue: what the reference and all edge code use. */
+static inline float rn_epilogue_apply(rn_epilogue epilogue, float y, float addend)
+{
+    if (epilogue.add == RN_ADD_BEFORE_ACT) y += addend;
+    if (epilogue.act == RN_ACT_RELU) y = y > 0 ? y : (y == y ? 0 : y); /* NaN passes, as in PyTorch */
+    if (epilogue.add == RN_ADD_AFTER_ACT) y += addend;
+    return y;
+}
+
+#endif

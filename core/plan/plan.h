@@ -1,0 +1,81 @@
+/* The plan: a graph made ready to run, by passes in this order:
+ *
+ *   lower   graph nodes become steps, values keep their ids
+ *   fold    batch norm goes into the scale and bias of the convolution in front of it
+ *   fuse    activation and addition go into the store of the step that makes the value
+ *   choose  an implementation per step; layout conversions are inserted where two disagree
+ *   pack    weights and biases are written as the implementations want them
+ *   place   values get offsets in one arena by their lifetimes
+ *
+ * Built once by rn_plan_build(), read-only after that: any thread. */
+#ifndef RN_PLAN_PLAN_H
+#define RN_PLAN_PLAN_H
+
+#include "formats/tensors.h"
+#include "graph/graph.h"
+#include "kernels/kernels.h"
+
+#define RN_NO_VALUE (-1)
+
+/* One fused operation. */
+typedef struct {
+    const rn_impl *impl;
+    rn_desc desc;
+    const char *name; /* the graph node's; for a conversion, that of the step it serves */
+    int src, addend;  /* values; RN_NO_VALUE when there is none */
+    int dst;
+    const float *weight;  /* as in the file; NULL after pack when a packed copy replaced it */
+    const float *bias;    /* as in the file; the plan's padded copy after pack */
+    const float *packed;  /* what run() gets */
+    float *scale, *shift; /* folded batch norm: y = scale * conv + shift, (oc); freed by pack */
+    size_t parameters;
+    uint64_t macs;
+} rn_step;
+
+/* One tensor between steps. */
+typedef struct {
+    rn_dims dims;
+    rn_layout layout;
+    size_t size;   /* floats of one image */
+    size_t offset; /* floats of one image in the arena; times the arena's images = place in it */
+    int first, last; /* steps: made by, read last by */
+} rn_value;
+
+typedef struct {
+    rn_step *step;
+    size_t count, capacity;
+    rn_value *value;
+    size_t values, value_capacity;
+    int input, output;   /* values that lie in the caller's buffers, in NCHW */
+    size_t arena_size;   /* floats of one image */
+    float *weights;      /* all packed weights and biases */
+    size_t weights_size; /* floats */
+    rn_isa isa;
+} rn_plan;
+
+/* graph: valid and checked. tensors: where its weights point to; what was packed is no longer
+ * needed after this (rn_plan_uses_file tells). The plan keeps `graph`'s names: it must outlive it. */
+rn_status rn_plan_build(rn_plan *plan, const rn_graph *graph, rn_isa isa, rn_error *err);
+
+/* True when some step reads the weights where the file has them. */
+bool rn_plan_uses_file(const rn_plan *plan);
+
+/* Scratch floats that the steps need for n images on that many threads. */
+size_t rn_plan_scratch(const rn_plan *plan, size_t n, size_t threads);
+
+void rn_plan_release(rn_plan *plan);
+
+/* The passes, for plan.c and the tests. */
+rn_status rn_plan_lower(rn_plan *plan, const rn_graph *graph, rn_error *err);
+rn_status rn_plan_fold(rn_plan *plan, rn_error *err);
+rn_status rn_plan_fuse(rn_plan *plan, rn_error *err);
+rn_status rn_plan_choose(rn_plan *plan, rn_error *err);
+rn_status rn_plan_pack(rn_plan *plan, rn_error *err);
+rn_status rn_plan_place(rn_plan *plan, rn_error *err);
+
+/* Tools of the passes. */
+int rn_plan_producer(const rn_plan *plan, int value);      /* step index, -1 for the input */
+size_t rn_plan_readers(const rn_plan *plan, int value);    /* the output counts as one reader */
+void rn_plan_remove(rn_plan *plan, size_t step);
+
+#endif
