@@ -64,20 +64,21 @@ typedef struct {
     size_t input_size;  /* floats of one sample's input: C * H * W */
     size_t labels;      /* 0: the model names no classes */
     size_t parameters;  /* trained numbers in the file that the network uses */
-    uint64_t macs;      /* multiply-accumulates of the direct convolutions and linear layers, one image */
-    size_t layers;      /* steps of the plan: rn_model_layer() */
-    size_t notes;       /* what was inferred, and from where: rn_model_note() */
+    uint64_t
+        macs; /* multiply-accumulates of the direct convolutions and linear layers, one image */
+    size_t layers;           /* steps of the plan: rn_model_layer() */
+    size_t notes;            /* what was inferred, and from where: rn_model_note() */
     size_t weight_bytes;     /* packed weights and biases held by the model */
     size_t activation_bytes; /* arena that a session needs for one image */
 } rn_model_info;
 
 /* One step of the plan: what is executed as a whole. Strings live as long as the model. */
 typedef struct {
-    const char *name;    /* the layer's name in the weights: "layer1.0.conv1" */
-    const char *op;      /* the operator: "Conv2d", "MaxPool2d", ... */
-    const char *fused;   /* what runs in its store: "", "ReLU", "Add+ReLU", "ReLU+Add" */
-    const char *impl;    /* the implementation chosen: "gemm_blas", "ref", ... */
-    char detail[64];     /* "3x3 stride 2 pad 1 groups 32" */
+    const char *name;     /* the layer's name in the weights: "layer1.0.conv1" */
+    const char *op;       /* the operator: "Conv2d", "MaxPool2d", ... */
+    const char *fused;    /* what runs in its store: "", "ReLU", "Add+ReLU", "ReLU+Add" */
+    const char *impl;     /* the implementation chosen: "gemm_blas", "ref", ... */
+    char detail[64];      /* "3x3 stride 2 pad 1 groups 32" */
     size_t in[3], out[3]; /* C, H, W */
     size_t parameters;
     uint64_t macs;
@@ -88,7 +89,8 @@ typedef struct {
 rn_status rn_model_load(rn_model **out, const char *path, const rn_model_options *opt,
                         rn_error *err);
 
-/* The same from memory. `bytes` must outlive the model: weights are used in place where they can be. */
+/* The same from memory. `bytes` must outlive the model: weights are used in place where they can
+ * be. */
 rn_status rn_model_load_memory(rn_model **out, const void *bytes, size_t size,
                                const rn_model_options *opt, rn_error *err);
 
@@ -136,7 +138,8 @@ void rn_session_free(rn_session *session);
  * (computed in double, stable for any finite input). Returns min(k, classes). */
 size_t rn_top_k(const float *logits, size_t classes, size_t k, size_t *cls, float *score);
 
-/* Names of the instruction sets this CPU has, worst first, NULL-terminated: "portable", "avx2", ... */
+/* Names of the instruction sets this CPU has, worst first, NULL-terminated: "portable", "avx2", ...
+ */
 const char *const *rn_isa_names(void);
 
 #ifdef __cplusplus

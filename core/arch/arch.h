@@ -6,6 +6,7 @@
 #ifndef RN_ARCH_ARCH_H
 #define RN_ARCH_ARCH_H
 
+#include "base/error.h"
 #include "base/json.h"
 #include "formats/tensors.h"
 #include "graph/graph.h"
@@ -31,8 +32,7 @@ typedef struct {
 rn_status rn_arch_build(rn_arch *arch, rn_graph *graph, rn_tensors *tensors,
                         const rn_arch_options *options, rn_error *err);
 
-rn_status rn_arch_note(rn_arch *arch, rn_error *err, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+rn_status rn_arch_note(rn_arch *arch, rn_error *err, const char *format, ...) RN_PRINTF(3, 4);
 
 void rn_arch_release(rn_arch *arch);
 

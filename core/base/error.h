@@ -8,9 +8,9 @@
 #include "resnet.h"
 
 #if defined(__GNUC__)
-#define RN_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define RN_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
-#define RN_PRINTF(format, first)
+#define RN_PRINTF(text, first)
 #endif
 
 /* Fills *err and returns status. Text that does not fit is cut; control characters become '?'. */

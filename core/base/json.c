@@ -6,8 +6,14 @@
 #include "base/error.h"
 
 /* rn_json is jansson's json_t under a name that keeps jansson's header in this file. */
-static const json_t *unwrap(const rn_json *value) { return (const json_t *)value; }
-static const rn_json *wrap(const json_t *value) { return (const rn_json *)value; }
+static const json_t *unwrap(const rn_json *value)
+{
+    return (const json_t *)value;
+}
+static const rn_json *wrap(const json_t *value)
+{
+    return (const rn_json *)value;
+}
 
 rn_status rn_json_parse(rn_json **out, const char *text, size_t size, const char *what,
                         rn_error *err)
@@ -21,11 +27,23 @@ rn_status rn_json_parse(rn_json **out, const char *text, size_t size, const char
     return RN_OK;
 }
 
-void rn_json_free(rn_json *document) { json_decref((json_t *)document); }
+void rn_json_free(rn_json *document)
+{
+    json_decref((json_t *)document);
+}
 
-bool rn_json_is_object(const rn_json *value) { return json_is_object(unwrap(value)); }
-bool rn_json_is_array(const rn_json *value) { return json_is_array(unwrap(value)); }
-bool rn_json_is_null(const rn_json *value) { return !value || json_is_null(unwrap(value)); }
+bool rn_json_is_object(const rn_json *value)
+{
+    return json_is_object(unwrap(value));
+}
+bool rn_json_is_array(const rn_json *value)
+{
+    return json_is_array(unwrap(value));
+}
+bool rn_json_is_null(const rn_json *value)
+{
+    return !value || json_is_null(unwrap(value));
+}
 
 const rn_json *rn_json_get(const rn_json *object, const char *key)
 {
@@ -54,7 +72,10 @@ void *rn_json_next(const rn_json *object, void *iterator, const char **key, cons
     return iterator;
 }
 
-const char *rn_json_string(const rn_json *value) { return json_string_value(unwrap(value)); }
+const char *rn_json_string(const rn_json *value)
+{
+    return json_string_value(unwrap(value));
+}
 
 bool rn_json_size(const rn_json *value, size_t *out)
 {

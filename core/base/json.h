@@ -25,7 +25,7 @@ size_t rn_json_count(const rn_json *value); /* of an array or object; else 0 */
 /* The object's members in the file's order: start with iterator NULL, ends with NULL. */
 void *rn_json_next(const rn_json *object, void *iterator, const char **key, const rn_json **value);
 
-const char *rn_json_string(const rn_json *value); /* NULL: not a string */
+const char *rn_json_string(const rn_json *value);     /* NULL: not a string */
 bool rn_json_size(const rn_json *value, size_t *out); /* an integer >= 0 */
 bool rn_json_number(const rn_json *value, double *out);
 bool rn_json_bool(const rn_json *value, bool *out);

@@ -38,9 +38,15 @@ char *rn_strndup(const char *text, size_t size, rn_error *err)
     return copy;
 }
 
-char *rn_strdup(const char *text, rn_error *err) { return rn_strndup(text, strlen(text), err); }
+char *rn_strdup(const char *text, rn_error *err)
+{
+    return rn_strndup(text, strlen(text), err);
+}
 
-void rn_free(void *memory) { free(memory); }
+void rn_free(void *memory)
+{
+    free(memory);
+}
 
 void *rn_grow(void *array, size_t count, size_t *capacity, size_t size, rn_error *err)
 {
@@ -54,4 +60,7 @@ void *rn_grow(void *array, size_t count, size_t *capacity, size_t size, rn_error
     return larger;
 }
 
-size_t rn_alloc_count(void) { return atomic_load_explicit(&allocations, memory_order_relaxed); }
+size_t rn_alloc_count(void)
+{
+    return atomic_load_explicit(&allocations, memory_order_relaxed);
+}

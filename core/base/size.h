@@ -36,7 +36,13 @@ static inline size_t rn_ceil_div(size_t value, size_t divisor)
     return (value + divisor - 1) / divisor;
 }
 
-static inline size_t rn_min(size_t a, size_t b) { return a < b ? a : b; }
-static inline size_t rn_max(size_t a, size_t b) { return a > b ? a : b; }
+static inline size_t rn_min(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+static inline size_t rn_max(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
 
 #endif

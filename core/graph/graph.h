@@ -42,8 +42,9 @@ typedef struct {
     rn_window window;       /* CONV, MAX_POOL, AVG_POOL */
     size_t groups;          /* CONV; 0 means 1 */
     size_t channels;        /* CONV, LINEAR: output channels or features */
-    const float *weight;    /* CONV: (oc, ic/groups, kh, kw); LINEAR: (oc, ic); BATCH_NORM: (c) or NULL */
-    const float *bias;      /* (oc), (c) or NULL */
+    const float
+        *weight; /* CONV: (oc, ic/groups, kh, kw); LINEAR: (oc, ic); BATCH_NORM: (c) or NULL */
+    const float *bias;       /* (oc), (c) or NULL */
     const float *mean, *var; /* BATCH_NORM: (c) */
     double eps;              /* BATCH_NORM */
 } rn_node;

@@ -13,7 +13,8 @@ typedef rn_status rn_shape_rule(rn_node *node, const rn_dims *in, rn_error *err)
 #include "graph/ops.def"
 #undef OP
 
-/* NumPy's rule over C, H and W: sizes are equal or one of them is 1. False: they can't be combined. */
+/* NumPy's rule over C, H and W: sizes are equal or one of them is 1. False: they can't be combined.
+ */
 bool rn_broadcast(rn_dims a, rn_dims b, rn_dims *out);
 
 #endif

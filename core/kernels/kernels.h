@@ -42,17 +42,17 @@ typedef struct {
     rn_op op;
     rn_dims in[RN_MAX_INPUTS]; /* in[1]: an Add's second operand; unused with a fused addend */
     rn_dims out;
-    rn_window window;     /* strides and dilations are >= 1 */
-    size_t groups;        /* CONV: in[0].c and out.c are multiples of it */
-    rn_epilogue epilogue; /* CONV, LINEAR, BATCH_NORM, ADD (add NONE only) */
+    rn_window window;                 /* strides and dilations are >= 1 */
+    size_t groups;                    /* CONV: in[0].c and out.c are multiples of it */
+    rn_epilogue epilogue;             /* CONV, LINEAR, BATCH_NORM, ADD (add NONE only) */
     rn_layout src_layout, dst_layout; /* REORDER: from, to; else what the plan has settled */
 } rn_desc;
 
 typedef struct {
-    const float *src;    /* n images of in[0] in src_layout */
-    const float *addend; /* n images: the epilogue's addend, or an Add's second operand; else NULL.
-                          * May be the same memory as dst for a fused addend of the same size */
-    float *dst;          /* n images of out in dst_layout; never overlaps src */
+    const float *src;     /* n images of in[0] in src_layout */
+    const float *addend;  /* n images: the epilogue's addend, or an Add's second operand; else NULL.
+                           * May be the same memory as dst for a fused addend of the same size */
+    float *dst;           /* n images of out in dst_layout; never overlaps src */
     const float *weights; /* packed by impl->pack(); in the file's order when packed_size() is 0 */
     const float *bias;    /* out.c floats rounded up to 16 with zeros; never NULL for CONV, LINEAR
                            * and BATCH_NORM */
@@ -64,7 +64,7 @@ typedef struct {
 typedef struct {
     const char *name; /* "gemm_blas": what inspect shows */
     rn_op op;
-    rn_isa isa;       /* needs at least this one */
+    rn_isa isa; /* needs at least this one */
     rn_layout src_layout, dst_layout;
     /* NULL: any shape, any epilogue of this op. */
     bool (*supports)(const rn_desc *desc);
@@ -90,7 +90,8 @@ const rn_impl *rn_impl_choose(const rn_desc *desc, rn_isa isa);
 static inline float rn_epilogue_apply(rn_epilogue epilogue, float y, float addend)
 {
     if (epilogue.add == RN_ADD_BEFORE_ACT) y += addend;
-    if (epilogue.act == RN_ACT_RELU) y = y > 0 ? y : (y == y ? 0 : y); /* NaN passes, as in PyTorch */
+    if (epilogue.act == RN_ACT_RELU)
+        y = y > 0 ? y : (y == y ? 0 : y); /* NaN passes, as in PyTorch */
     if (epilogue.add == RN_ADD_AFTER_ACT) y += addend;
     return y;
 }

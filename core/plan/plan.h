@@ -36,8 +36,8 @@ typedef struct {
 typedef struct {
     rn_dims dims;
     rn_layout layout;
-    size_t size;   /* floats of one image */
-    size_t offset; /* floats of one image in the arena; times the arena's images = place in it */
+    size_t size;     /* floats of one image */
+    size_t offset;   /* floats of one image in the arena; times the arena's images = place in it */
     int first, last; /* steps: made by, read last by */
 } rn_value;
 
@@ -54,7 +54,8 @@ typedef struct {
 } rn_plan;
 
 /* graph: valid and checked. tensors: where its weights point to; what was packed is no longer
- * needed after this (rn_plan_uses_file tells). The plan keeps `graph`'s names: it must outlive it. */
+ * needed after this (rn_plan_uses_file tells). The plan keeps `graph`'s names: it must outlive it.
+ */
 rn_status rn_plan_build(rn_plan *plan, const rn_graph *graph, rn_isa isa, rn_error *err);
 
 /* True when some step reads the weights where the file has them. */
@@ -74,8 +75,8 @@ rn_status rn_plan_pack(rn_plan *plan, rn_error *err);
 rn_status rn_plan_place(rn_plan *plan, rn_error *err);
 
 /* Tools of the passes. */
-int rn_plan_producer(const rn_plan *plan, int value);      /* step index, -1 for the input */
-size_t rn_plan_readers(const rn_plan *plan, int value);    /* the output counts as one reader */
+int rn_plan_producer(const rn_plan *plan, int value);   /* step index, -1 for the input */
+size_t rn_plan_readers(const rn_plan *plan, int value); /* the output counts as one reader */
 void rn_plan_remove(rn_plan *plan, size_t step);
 
 #endif

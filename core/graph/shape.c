@@ -1,0 +1,153 @@
+/* The shape rules of ops.def. Formulas are those of torch.nn.Conv2d and torch.nn.MaxPool2d. */
+#include "graph/shape.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/size.h"
+
+#define TEXT 64 /* bytes that any rn_dims_text() fits in */
+
+/* A value's size is bounded where it is made, so that later code multiplies without checks. */
+static rn_status set_out(rn_node *node, rn_dims out, rn_error *err)
+{
+    size_t size;
+    const size_t factor[] = {out.c, out.h, out.w};
+    if (out.c == 0 || out.h == 0 || out.w == 0)
+        return rn_fail(err, RN_ERR_FORMAT, "the output %zux%zux%zu is empty", out.c, out.h, out.w);
+    if (!rn_size_product(factor, 3, &size) || size > RN_MAX_VALUE)
+        return rn_fail(err, RN_ERR_FORMAT, "the output %zux%zux%zu is too large", out.c, out.h,
+                       out.w);
+    node->out = out;
+    return RN_OK;
+}
+
+static rn_status want_map(const rn_dims *in, rn_error *err)
+{
+    if (in->rank == 3) return RN_OK;
+    return rn_fail(err, RN_ERR_FORMAT, "the input is %zu features, C x H x W is needed", in->c);
+}
+
+rn_status rn_shape_input(rn_node *node, const rn_dims *in, rn_error *err)
+{
+    (void)in;
+    return set_out(node, node->out, err);
+}
+
+rn_status rn_shape_same(rn_node *node, const rn_dims *in, rn_error *err)
+{
+    return set_out(node, in[0], err);
+}
+
+rn_status rn_shape_batch_norm(rn_node *node, const rn_dims *in, rn_error *err)
+{
+    if (!node->mean || !node->var) return rn_fail(err, RN_ERR_FORMAT, "no running statistics");
+    return set_out(node, in[0], err);
+}
+
+/* One axis of a window: input, padding and dilated kernel give the number of steps that fit. */
+typedef struct {
+    const char *axis;
+    size_t in, pad_before, pad_after, kernel, stride, dilation;
+    bool ceil_mode;
+} span;
+
+static rn_status steps_that_fit(const span *s, size_t *steps, rn_error *err)
+{
+    size_t padded, reach;
+    if (s->kernel == 0) return rn_fail(err, RN_ERR_FORMAT, "a kernel of size 0");
+    if (!rn_size_add(s->in, s->pad_before, &padded) ||
+        !rn_size_add(padded, s->pad_after, &padded) ||
+        !rn_size_mul(s->dilation, s->kernel - 1, &reach) || !rn_size_add(reach, 1, &reach) ||
+        padded > RN_MAX_VALUE || reach > RN_MAX_VALUE || s->stride > RN_MAX_VALUE)
+        return rn_fail(err, RN_ERR_FORMAT, "a window beyond any image");
+    if (reach > padded)
+        return rn_fail(err, RN_ERR_FORMAT, "the kernel (%zu) is larger than the padded %s (%zu)",
+                       reach, s->axis, padded);
+    *steps = (padded - reach) / s->stride + 1;
+    const bool remainder = (padded - reach) % s->stride != 0;
+    /* With ceil_mode a last window is added, but only if it starts inside the input or its left
+     * pad. */
+    if (s->ceil_mode && remainder && *steps * s->stride < s->in + s->pad_before) *steps += 1;
+    return RN_OK;
+}
+
+static rn_status window_out(const rn_window *w, rn_dims in, rn_dims *out, rn_error *err)
+{
+    const span rows = {"height", in.h,        w->pad_top,    w->pad_bottom,
+                       w->kh,    w->stride_h, w->dilation_h, w->ceil_mode};
+    const span columns = {"width", in.w,        w->pad_left,   w->pad_right,
+                          w->kw,   w->stride_w, w->dilation_w, w->ceil_mode};
+    const rn_status status = steps_that_fit(&rows, &out->h, err);
+    return status == RN_OK ? steps_that_fit(&columns, &out->w, err) : status;
+}
+
+rn_status rn_shape_conv(rn_node *node, const rn_dims *in, rn_error *err)
+{
+    if (!node->weight) return rn_fail(err, RN_ERR_FORMAT, "no weight");
+    if (want_map(in, err) != RN_OK) return RN_ERR_FORMAT;
+    if (in->c % node->groups || node->channels % node->groups)
+        return rn_fail(err, RN_ERR_FORMAT, "%zu input and %zu output channels in %zu groups", in->c,
+                       node->channels, node->groups);
+    rn_dims out = {.rank = 3, .c = node->channels};
+    const rn_status status = window_out(&node->window, *in, &out, err);
+    return status == RN_OK ? set_out(node, out, err) : status;
+}
+
+rn_status rn_shape_pool(rn_node *node, const rn_dims *in, rn_error *err)
+{
+    if (want_map(in, err) != RN_OK) return RN_ERR_FORMAT;
+    const rn_window *w = &node->window;
+    if (w->pad_top * 2 > w->kh || w->pad_bottom * 2 > w->kh || w->pad_left * 2 > w->kw ||
+        w->pad_right * 2 > w->kw)
+        return rn_fail(err, RN_ERR_FORMAT, "padding is more than half of the %zux%zu kernel", w->kh,
+                       w->kw);
+    rn_dims out = {.rank = 3, .c = in->c};
+    const rn_status status = window_out(w, *in, &out, err);
+    return status == RN_OK ? set_out(node, out, err) : status;
+}
+
+rn_status rn_shape_global_pool(rn_node *node, const rn_dims *in, rn_error *err)
+{
+    if (want_map(in, err) != RN_OK) return RN_ERR_FORMAT;
+    return set_out(node, (rn_dims){.rank = 3, .c = in->c, .h = 1, .w = 1}, err);
+}
+
+rn_status rn_shape_flatten(rn_node *node, const rn_dims *in, rn_error *err)
+{
+    return set_out(node, (rn_dims){.rank = 1, .c = rn_dims_size(*in), .h = 1, .w = 1}, err);
+}
+
+rn_status rn_shape_linear(rn_node *node, const rn_dims *in, rn_error *err)
+{
+    if (!node->weight) return rn_fail(err, RN_ERR_FORMAT, "no weight");
+    if (in->rank != 1) {
+        char text[TEXT];
+        return rn_fail(err, RN_ERR_FORMAT, "the input is %s: flatten it first",
+                       rn_dims_text(*in, text, sizeof text));
+    }
+    return set_out(node, (rn_dims){.rank = 1, .c = node->channels, .h = 1, .w = 1}, err);
+}
+
+static bool broadcast_axis(size_t a, size_t b, size_t *out)
+{
+    *out = a == 1 ? b : a;
+    return a == b || a == 1 || b == 1;
+}
+
+bool rn_broadcast(rn_dims a, rn_dims b, rn_dims *out)
+{
+    out->rank = a.rank;
+    return a.rank == b.rank && broadcast_axis(a.c, b.c, &out->c) &&
+           broadcast_axis(a.h, b.h, &out->h) && broadcast_axis(a.w, b.w, &out->w);
+}
+
+rn_status rn_shape_broadcast(rn_node *node, const rn_dims *in, rn_error *err)
+{
+    rn_dims out;
+    char a[TEXT], b[TEXT];
+    if (!rn_broadcast(in[0], in[1], &out))
+        return rn_fail(err, RN_ERR_FORMAT, "shapes %s and %s can't be added",
+                       rn_dims_text(in[0], a, sizeof a), rn_dims_text(in[1], b, sizeof b));
+    return set_out(node, out, err);
+}
