@@ -1,41 +1,142 @@
-# resnetd: `make help` lists the targets. V=1 shows the commands.
+# resnetd: `make help` lists the targets; V=1 shows the commands; BUILD=folder builds somewhere else.
 BUILD  ?= build
 CC     ?= cc
 CFLAGS ?= -O2 -g
-MODE   ?=
+PREFIX ?= /usr/local
+PORT   ?= 8080
+JOBS   ?= $(shell nproc)
+FUZZ_SECONDS ?= 30
 
+VERSION := $(shell sed -n 's/^\#define RN_VERSION "\(.*\)"/\1/p' include/resnet.h)
+MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null || uname -m)
+Q       := $(if $(V),,@)
+say      = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
+
+# ---- flags ---------------------------------------------------------------------------------------
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
   -Wmissing-prototypes -Wvla -Wundef -Wformat=2 -Wcast-qual -Wwrite-strings -Wdouble-promotion \
   -Wimplicit-fallthrough
-HARDEN := -fno-common -fstack-protector-strong -fPIE
-ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARN) $(HARDEN) -pthread -Iinclude $(CFLAGS) $(MODE)
+# FORTIFY=, SANITIZE= and WERROR= are for the targets below that build in folders of their own.
+FORTIFY  ?= -D_FORTIFY_SOURCE=2
+ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARN) $(WERROR) -fno-common -fstack-protector-strong -fPIE \
+  -pthread -Iinclude $(CFLAGS) $(FORTIFY) $(SANITIZE)
+ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now,--as-needed $(SANITIZE) $(LDFLAGS)
+CORE_LIBS   := -lopenblas -ljansson -lnettle -lm
+SERVER_LIBS := -lmicrohttpd
+TEST_LIBS    = $(shell pkg-config --libs check) -lz
 
-core_src   := $(wildcard core/*.c core/base/*.c core/formats/*.c core/arch/*.c core/graph/*.c \
-                core/plan/*.c core/kernels/*.c core/kernels/ref/*.c core/run/*.c)
-core_obj   := $(core_src:%.c=$(BUILD)/%.o)
-unit_test  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*_test.c tests/kernels/*_test.c))
-CORE_LIBS  := -lopenblas -ljansson -lnettle -lm
+# ---- sources -------------------------------------------------------------------------------------
+isa_dirs := $(if $(findstring x86_64,$(MACHINE)),core/kernels/x86) \
+            $(if $(findstring aarch64,$(MACHINE)),core/kernels/arm64)
+core_src   := $(wildcard $(addsuffix /*.c,core core/base core/formats core/arch core/graph \
+                core/plan core/kernels core/kernels/ref $(isa_dirs) core/run))
+server_src := $(filter-out server/main.c,$(wildcard server/*.c server/*/*.c server/*.S))
+suites     := unit kernels golden http
+helper_src := $(filter-out %_test.c,$(wildcard $(suites:%=tests/%/*.c)))
+object      = $(addprefix $(BUILD)/,$(addsuffix .o,$(basename $(1))))
+programs    = $(patsubst %.c,$(BUILD)/%,$(foreach s,$(1),$(wildcard tests/$(s)/*_test.c)))
+scripts    := $(wildcard tests/layers.sh tests/cli.sh tests/deploy.sh)
+archives   := $(BUILD)/server.a $(BUILD)/libresnet.a
+daemon     := $(if $(wildcard server/main.c),$(BUILD)/resnetd)
 
-Q := $(if $(V),,@)
+all: $(BUILD)/libresnet.a $(daemon) ## build build/resnetd and build/libresnet.a (default)
+	@:
 
-all: $(BUILD)/libresnet.a
-$(BUILD)/libresnet.a: $(core_obj)
-	@echo '  AR   $@'
+$(BUILD)/core/%:   INCLUDE = -Icore
+$(BUILD)/server/%: INCLUDE = -Iserver
+$(BUILD)/tests/%:  INCLUDE = -Icore -Iserver -Itests
+$(BUILD)/core/kernels/%: OPT = -O3
+$(BUILD)/core/kernels/x86/%_avx2.o:   ISA = -mavx2 -mfma -mf16c
+$(BUILD)/core/kernels/x86/%_avx512.o: ISA = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
+$(BUILD)/server/builtin.o: $(wildcard deploy/models/*/*.safetensors deploy/models/*/*.json)
+
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) $(OPT) $(ISA) $(INCLUDE) -MMD -MP -c $< -o $@
+
+$(BUILD)/%.o: %.S Makefile
+	@mkdir -p $(@D)
+	$(call say,AS,$<)
+	$(Q)$(CC) -MMD -MP -c $< -o $@
+
+$(BUILD)/libresnet.a: $(call object,$(core_src))
+$(BUILD)/server.a: $(call object,$(server_src))
+$(BUILD)/tests/helpers.a: $(call object,$(helper_src))
+$(BUILD)/%.a:
+	@mkdir -p $(@D)
+	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(BUILD)/core/%.o: core/%.c
-	@mkdir -p $(@D); echo '  CC   $<'
-	$(Q)$(CC) $(ALL_CFLAGS) -Icore -MMD -MP -c $< -o $@
+$(BUILD)/resnetd: $(BUILD)/server/main.o $(archives)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(CORE_LIBS) $(SERVER_LIBS) -o $@
 
-$(BUILD)/tests/%_test: tests/%_test.c $(BUILD)/libresnet.a
-	@mkdir -p $(@D); echo '  LD   $@'
-	$(Q)$(CC) $(ALL_CFLAGS) -Icore -Itests -MMD -MP $< -o $@ $(BUILD)/libresnet.a \
-	  $$(pkg-config --cflags --libs check) $(CORE_LIBS)
+$(BUILD)/tests/%_test: $(BUILD)/tests/%_test.o $(BUILD)/tests/helpers.a $(archives)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(CORE_LIBS) $(SERVER_LIBS) $(TEST_LIBS) -o $@
 
-unit: $(unit_test)
-	@set -e; for t in $(unit_test); do $$t; done
+# ---- run and test --------------------------------------------------------------------------------
+run: deps-run ## install what is missing, build, and serve the built-in models on port 8080
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@exec $(BUILD)/resnetd serve --port $(PORT)
 
-clean:
-	rm -rf $(BUILD)
-.PHONY: all unit clean
+test: deps-test ## install what is missing, build, and run every test
+	@$(MAKE) --no-print-directory -j$(JOBS) all tests
+	@BUILD=$(BUILD) tests/run.sh $(call programs,$(suites)) $(scripts)
+
+tests: $(call programs,$(suites))
+	@:
+unit: $(call programs,unit kernels) ## run the unit and kernel tests
+	@BUILD=$(BUILD) tests/run.sh $^
+golden: $(call programs,golden) ## compare whole networks with PyTorch's answers
+	@BUILD=$(BUILD) tests/run.sh $^
+http: all $(call programs,http) ## run the tests that talk to a real daemon
+	@BUILD=$(BUILD) tests/run.sh $(call programs,http)
+
+sanitized = $(MAKE) --no-print-directory BUILD=build-$@ CFLAGS='-O1 -g -fno-omit-frame-pointer' FORTIFY=
+asan: ## run the suites under AddressSanitizer and UndefinedBehaviorSanitizer, in build-asan
+	@$(sanitized) SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' suites
+tsan: ## run the suites under ThreadSanitizer, in build-tsan
+	@$(sanitized) SANITIZE=-fsanitize=thread suites
+suites: all tests
+	@BUILD=$(BUILD) SLOW=1 tests/run.sh $(call programs,$(suites))
+
+fuzz: ## fuzz each target for FUZZ_SECONDS=30, from tests/fuzz/corpus
+	@tests/fuzz.sh $(FUZZ_SECONDS)
+bench: all ## time the built-in models, layer by layer
+	$(Q)for m in $$($(BUILD)/resnetd --list-models); do $(BUILD)/resnetd bench $$m --layers; done
+test-reference: all ## make full-size networks with PyTorch and compare the answers
+	@deploy/deps.sh reference
+	@BUILD=$(BUILD) tests/reference/run.sh
+
+# ---- habits --------------------------------------------------------------------------------------
+lint: ## warnings as errors with gcc and clang, clang-tidy, cppcheck, clang-format, shellcheck
+	@deploy/deps.sh lint
+	@tests/lint.sh
+format: ## lay out all C files with clang-format
+	$(Q)git ls-files '*.[ch]' | xargs clang-format -i
+layers: ## check that no include arrow points the wrong way
+	@tests/layers.sh
+docker: ## build the image, run it, and ask it for an answer
+	@tests/docker.sh
+
+deps: deps-run deps-test ## install the Debian packages that `make run` and `make test` need
+deps-run:
+	@deploy/deps.sh build run
+deps-test:
+	@deploy/deps.sh build test
+
+install: all ## install into PREFIX=/usr/local, below DESTDIR
+	$(Q)DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' VERSION='$(VERSION)' BUILD='$(BUILD)' deploy/install.sh
+
+clean: ## remove everything that was built
+	$(Q)rm -rf build build-*
+help: ## print this
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+
+.PHONY: all run test tests unit golden http asan tsan suites fuzz bench test-reference lint format \
+  layers docker deps deps-run deps-test install clean help
+.SECONDARY:
+.DELETE_ON_ERROR:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
