@@ -1,13 +1,16 @@
-/* Weights formats: one row each in formats/format.c. Bytes become named tensors.
+/* Weights formats: one row each in formats/format.c. Bytes become named tensors; a format that
+ * holds the network too (ONNX) makes the graph as well, for the others arch/ infers it.
  *
  * Every offset, size and count is checked before use; nothing in a file is ever executed. */
 #ifndef RN_FORMATS_FORMAT_H
 #define RN_FORMATS_FORMAT_H
 
 #include "formats/tensors.h"
+#include "graph/graph.h"
 
 typedef struct {
-    size_t max_header; /* bytes of metadata a file may have; 0: 16 MiB */
+    size_t max_header;                /* bytes of metadata a file may have; 0: 16 MiB */
+    size_t input_height, input_width; /* of a network that leaves them open; 0: 224 */
 } rn_format_options;
 
 typedef struct {
@@ -18,12 +21,16 @@ typedef struct {
      * releases it. */
     rn_status (*load)(rn_tensors *set, const uint8_t *bytes, size_t size,
                       const rn_format_options *options, rn_error *err);
+    /* Fills the empty `graph` from what load() left in the sorted `set`, where its weights stay.
+     * NULL: the tensors are all that the file has. */
+    rn_status (*build)(rn_graph *graph, rn_tensors *set, const rn_format_options *options,
+                       rn_error *err);
 } rn_format;
 
 /* Finds the format by the first bytes and loads it. Takes `file` over (unmapped on release). Sets
- * format and digest, and sorts. */
-rn_status rn_format_load(rn_tensors *set, rn_file *file, const rn_format_options *options,
-                         rn_error *err);
+ * format and digest, and sorts. `graph` stays empty (count 0) when the format has only tensors. */
+rn_status rn_format_load(rn_tensors *set, rn_graph *graph, rn_file *file,
+                         const rn_format_options *options, rn_error *err);
 
 /* safetensors.c */
 bool rn_safetensors_probe(const uint8_t *bytes, size_t size);

@@ -30,6 +30,9 @@ typedef struct {
     const char *format; /* "safetensors", ... : a constant */
     char digest[65];    /* SHA-256 of the file, hex */
     bool in_place;      /* some float pointer given out points into `file` */
+    /* What a format parsed the file into when tensors point into it, else NULL. Owned. */
+    void *document;
+    void (*document_free)(void *document);
 } rn_tensors;
 
 size_t rn_dtype_bytes(rn_dtype dtype);
