@@ -38,11 +38,14 @@ typedef struct {
 size_t rn_dtype_bytes(rn_dtype dtype);
 const char *rn_dtype_name(rn_dtype dtype); /* "F32" */
 
-/* Appends a row-major tensor, checking that count and bytes don't overflow and that the name is
- * new; the name is copied. The element data must be `bytes` long, exactly the shape's size. */
-rn_status rn_tensors_add(rn_tensors *set, const char *name, size_t name_size, rn_dtype dtype,
-                         const size_t *shape, size_t rank, const uint8_t *data, size_t bytes,
-                         rn_error *err);
+/* Sets the strides of a row-major tensor from its rank and shape. */
+void rn_tensor_row_major(rn_tensor *tensor);
+
+/* Appends a copy of *tensor (dtype, rank, shape, stride and data are read) under that name, which
+ * is copied. `bytes` is what lies at data: every element must lie inside, and elements may not be
+ * more than those bytes hold, so that conversion takes no more memory than a file is large. */
+rn_status rn_tensors_add(rn_tensors *set, const char *name, size_t name_size,
+                         const rn_tensor *tensor, size_t bytes, rn_error *err);
 
 /* Sorts by name; rn_tensors_find() needs it. Refuses a name that stands twice. */
 rn_status rn_tensors_sort(rn_tensors *set, rn_error *err);

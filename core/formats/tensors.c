@@ -1,0 +1,266 @@
+#include "formats/tensors.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/size.h"
+
+static const struct {
+    const char *name;
+    size_t bytes;
+} dtypes[RN_DTYPES] = {
+    [RN_F32] = {"F32", 4}, [RN_F16] = {"F16", 2}, [RN_BF16] = {"BF16", 2},
+    [RN_F64] = {"F64", 8}, [RN_I64] = {"I64", 8},
+};
+
+size_t rn_dtype_bytes(rn_dtype dtype)
+{
+    return dtypes[dtype].bytes;
+}
+const char *rn_dtype_name(rn_dtype dtype)
+{
+    return dtypes[dtype].name;
+}
+
+char *rn_shape_text(const size_t *shape, size_t rank, char *text, size_t size)
+{
+    size_t used = 0;
+    snprintf(text, size, "scalar");
+    for (size_t i = 0; i < rank && used < size; i++)
+        used += snprintf(text + used, size - used, i ? "x%zu" : "%zu", shape[i]);
+    return text;
+}
+
+/* ---- building the set ------------------------------------------------------------------------ */
+
+void rn_tensor_row_major(rn_tensor *tensor)
+{
+    size_t stride = 1; /* a product that wraps is refused by rn_tensors_add() */
+    for (size_t i = tensor->rank; i-- > 0;) {
+        tensor->stride[i] = stride;
+        stride *= tensor->shape[i];
+    }
+}
+
+/* The bytes from the first element to the end of the last. False on overflow. */
+static bool span_bytes(const rn_tensor *tensor, size_t *out)
+{
+    size_t last = 0, step;
+    for (size_t i = 0; i < tensor->rank; i++) {
+        if (tensor->shape[i] == 0) return *out = 0, true;
+        if (!rn_size_mul(tensor->shape[i] - 1, tensor->stride[i], &step)) return false;
+        if (!rn_size_add(last, step, &last)) return false;
+    }
+    return rn_size_add(last, 1, &last) && rn_size_mul(last, rn_dtype_bytes(tensor->dtype), out);
+}
+
+static rn_status check_extent(const rn_tensor *tensor, size_t bytes, rn_error *err)
+{
+    char shape[96];
+    if (tensor->rank > RN_MAX_RANK)
+        return rn_fail(err, RN_ERR_FORMAT, "%zu dimensions, at most %d can be served", tensor->rank,
+                       RN_MAX_RANK);
+    rn_shape_text(tensor->shape, tensor->rank, shape, sizeof shape);
+    size_t elements, dense, span;
+    if (!rn_size_product(tensor->shape, tensor->rank, &elements) ||
+        !rn_size_mul(elements, rn_dtype_bytes(tensor->dtype), &dense) || !span_bytes(tensor, &span))
+        return rn_fail(err, RN_ERR_FORMAT, "the shape %s overflows", shape);
+    if (rn_max(dense, span) > bytes)
+        return rn_fail(err, RN_ERR_FORMAT, "the shape %s of %s needs %zu bytes, there are %zu",
+                       shape, rn_dtype_name(tensor->dtype), rn_max(dense, span), bytes);
+    return RN_OK;
+}
+
+rn_status rn_tensors_add(rn_tensors *set, const char *name, size_t name_size,
+                         const rn_tensor *tensor, size_t bytes, rn_error *err)
+{
+    const int shown = (int)rn_min(name_size, 80);
+    if (memchr(name, '\0', name_size))
+        return rn_fail(err, RN_ERR_FORMAT, "tensor %.*s: its name holds a NUL byte", shown, name);
+    const rn_status status = check_extent(tensor, bytes, err);
+    if (status) return rn_context(err, "tensor %.*s", shown, name), status;
+
+    rn_tensor *grown = rn_grow(set->tensor, set->count, &set->capacity, sizeof *grown, err);
+    if (!grown) return RN_ERR_MEMORY;
+    set->tensor = grown;
+    char *copy = rn_strndup(name, name_size, err);
+    if (!copy) return RN_ERR_MEMORY;
+    rn_tensor *added = &set->tensor[set->count++];
+    *added = *tensor;
+    added->name = copy;
+    added->used = false;
+    added->floats = NULL;
+    return RN_OK;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(((const rn_tensor *)a)->name, ((const rn_tensor *)b)->name);
+}
+
+rn_status rn_tensors_sort(rn_tensors *set, rn_error *err)
+{
+    if (set->count) qsort(set->tensor, set->count, sizeof *set->tensor, compare_names);
+    for (size_t i = 1; i < set->count; i++)
+        if (compare_names(&set->tensor[i - 1], &set->tensor[i]) == 0)
+            return rn_fail(err, RN_ERR_FORMAT, "tensor %s: stands twice in the file",
+                           set->tensor[i].name);
+    return RN_OK;
+}
+
+/* ---- reading it ------------------------------------------------------------------------------ */
+
+rn_tensor *rn_tensors_find(const rn_tensors *set, const char *name)
+{
+    size_t low = 0, high = set->count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const int order = strcmp(name, set->tensor[middle].name);
+        if (order == 0) return &set->tensor[middle];
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}
+
+size_t rn_tensor_elements(const rn_tensor *tensor)
+{
+    size_t elements = 1; /* checked by rn_tensors_add() */
+    for (size_t i = 0; i < tensor->rank; i++) elements *= tensor->shape[i];
+    return elements;
+}
+
+static bool is_contiguous(const rn_tensor *tensor)
+{
+    size_t expected = 1;
+    for (size_t i = tensor->rank; i-- > 0;) {
+        if (tensor->shape[i] != 1 && tensor->stride[i] != expected) return false;
+        expected *= tensor->shape[i];
+    }
+    return true;
+}
+
+static float float_from_bits(uint32_t bits)
+{
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static float read_f32(const uint8_t *p)
+{
+    float value;
+    memcpy(&value, p, sizeof value);
+    return value;
+}
+
+static float read_f64(const uint8_t *p)
+{
+    double value;
+    memcpy(&value, p, sizeof value);
+    return (float)value;
+}
+
+static float read_bf16(const uint8_t *p)
+{
+    return float_from_bits((uint32_t)p[0] << 16 | (uint32_t)p[1] << 24);
+}
+
+static float read_f16(const uint8_t *p)
+{
+    const uint32_t half = (uint32_t)p[0] | (uint32_t)p[1] << 8;
+    const uint32_t sign = (half & 0x8000) << 16, exponent = half >> 10 & 31, fraction = half & 1023;
+    if (exponent == 0) return ((float)fraction * 0x1p-24f) * (sign ? -1 : 1);
+    const uint32_t biased = exponent == 31 ? 255 : exponent + 112;
+    return float_from_bits(sign | biased << 23 | fraction << 13);
+}
+
+/* n elements, `step` bytes apart */
+static void convert_run(rn_dtype dtype, const uint8_t *src, size_t step, size_t n, float *dst)
+{
+    switch (dtype) {
+    case RN_F16:
+        for (size_t i = 0; i < n; i++) dst[i] = read_f16(src + i * step);
+        break;
+    case RN_BF16:
+        for (size_t i = 0; i < n; i++) dst[i] = read_bf16(src + i * step);
+        break;
+    case RN_F64:
+        for (size_t i = 0; i < n; i++) dst[i] = read_f64(src + i * step);
+        break;
+    default:
+        for (size_t i = 0; i < n; i++) dst[i] = read_f32(src + i * step);
+        break;
+    }
+}
+
+static void convert(const rn_tensor *tensor, size_t elements, float *dst)
+{
+    const size_t bytes = rn_dtype_bytes(tensor->dtype);
+    if (elements == 0 || is_contiguous(tensor)) {
+        convert_run(tensor->dtype, tensor->data, bytes, elements, dst);
+        return;
+    }
+    const size_t inner = tensor->rank - 1, run = tensor->shape[inner];
+    size_t index[RN_MAX_RANK] = {0}, at = 0;
+    for (size_t done = 0; done < elements; done += run) {
+        convert_run(tensor->dtype, tensor->data + at * bytes, tensor->stride[inner] * bytes, run,
+                    dst + done);
+        for (size_t d = inner; d-- > 0;) { /* the next index of the outer dimensions */
+            at += tensor->stride[d];
+            if (++index[d] < tensor->shape[d]) break;
+            at -= tensor->stride[d] * tensor->shape[d];
+            index[d] = 0;
+        }
+    }
+}
+
+const float *rn_tensor_floats(rn_tensors *set, rn_tensor *tensor, rn_error *err)
+{
+    if (tensor->dtype == RN_I64) {
+        rn_fail(err, RN_ERR_FORMAT, "tensor %s: its type is I64, weights must be floats",
+                tensor->name);
+        return NULL;
+    }
+    tensor->used = true;
+    if (tensor->floats) return tensor->floats;
+    if (tensor->dtype == RN_F32 && is_contiguous(tensor) &&
+        (uintptr_t)tensor->data % sizeof(float) == 0) {
+        set->in_place = true;
+        return (const float *)(const void *)tensor->data;
+    }
+    const size_t elements = rn_tensor_elements(tensor);
+    tensor->floats = rn_alloc(elements, sizeof(float), err);
+    if (tensor->floats) convert(tensor, elements, tensor->floats);
+    return tensor->floats;
+}
+
+rn_status rn_tensors_check_used(const rn_tensors *set, rn_error *err)
+{
+    char shape[96];
+    for (size_t i = 0; i < set->count; i++) {
+        const rn_tensor *tensor = &set->tensor[i];
+        if (tensor->used || (tensor->dtype == RN_I64 && tensor->rank == 0)) continue;
+        return rn_fail(err, RN_ERR_FORMAT, "tensor %s (%s): no layer of the network uses it",
+                       tensor->name,
+                       rn_shape_text(tensor->shape, tensor->rank, shape, sizeof shape));
+    }
+    return RN_OK;
+}
+
+void rn_tensors_release(rn_tensors *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        rn_free(set->tensor[i].name);
+        rn_free(set->tensor[i].floats);
+    }
+    rn_free(set->tensor);
+    if (set->document) set->document_free(set->document);
+    rn_file_unmap(&set->file);
+    *set = (rn_tensors){0};
+}
