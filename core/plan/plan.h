@@ -11,7 +11,6 @@
 #ifndef RN_PLAN_PLAN_H
 #define RN_PLAN_PLAN_H
 
-#include "formats/tensors.h"
 #include "graph/graph.h"
 #include "kernels/kernels.h"
 
