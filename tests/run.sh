@@ -53,6 +53,7 @@ run_one() {
 export -f run_one counts
 export logs TEST_TIMEOUT
 
+# shellcheck disable=SC2016 # the inner shell expands it
 [ $# -gt 0 ] && printf '%s\0' "$@" | xargs -0 -n 1 -P "$JOBS" bash -c 'run_one "$1"' run_one
 cat "$logs"/*.count 2>/dev/null | awk '
     { passed += $1; failed += $2; skipped += $3 }
