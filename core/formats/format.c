@@ -1,0 +1,34 @@
+/* The table of weights formats, and the way every file takes through it. */
+#include "formats/format.h"
+
+#include "base/error.h"
+#include "base/size.h"
+#include "formats/digest.h"
+
+/* A probe may not take another format's file: the first one that says yes loads it. */
+static const rn_format formats[] = {
+    {"safetensors", rn_safetensors_probe, rn_safetensors_load, NULL},
+};
+
+static const rn_format *find_format(const rn_file *file)
+{
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (formats[i].probe(file->bytes, file->size)) return &formats[i];
+    return NULL;
+}
+
+rn_status rn_format_load(rn_tensors *set, rn_graph *graph, rn_file *file,
+                         const rn_format_options *options, rn_error *err)
+{
+    set->file = *file;
+    *file = (rn_file){0};
+    const rn_format *format = find_format(&set->file);
+    if (!format)
+        return rn_fail(err, RN_ERR_FORMAT, "%zu bytes of no known weights format", set->file.size);
+    set->format = format->name;
+    rn_status status = format->load(set, set->file.bytes, set->file.size, options, err);
+    if (status == RN_OK) status = rn_tensors_sort(set, err);
+    if (status == RN_OK && format->build) status = format->build(graph, set, options, err);
+    if (status == RN_OK) rn_digest(set->file.bytes, set->file.size, set->digest);
+    return status;
+}
