@@ -1,0 +1,26 @@
+/* What `resnetd bench` and its worker share: a session, a full batch of images, and the time of one
+ * pass over it. */
+#ifndef SERVER_CMD_BENCH_H
+#define SERVER_CMD_BENCH_H
+
+#include "cmd/cmd.h"
+
+struct bench {
+    rn_model *model;
+    const rn_model_info *info;
+    rn_session *session;
+    size_t batch, threads;
+    float *images, *outputs; /* batch * info->input_size, batch * info->output_size */
+};
+
+/* One forward pass over the batch, in seconds. Exits when it fails. */
+double bench_pass(struct bench *bench);
+
+/* For a benchmark that lets several systems take turns. Fills the batch with the samples of the
+ * .npy file `input` (NULL: leaves it as it is), runs it once, and prints ready DIFFERENCE the
+ * largest difference from the .npy file `expect`, relative to its largest magnitude ("-" without
+ * that file). Then, for each line K on stdin, runs K passes and prints their K times in seconds on
+ * one line. Returns the exit code. */
+int bench_worker(struct bench *bench, const char *input, const char *expect);
+
+#endif
