@@ -43,9 +43,9 @@ char *rn_strdup(const char *text, rn_error *err)
     return rn_strndup(text, strlen(text), err);
 }
 
-void rn_free(void *memory)
+void rn_free(const void *memory)
 {
-    free(memory);
+    free((void *)(uintptr_t)memory);
 }
 
 void *rn_grow(void *array, size_t count, size_t *capacity, size_t size, rn_error *err)

@@ -13,7 +13,7 @@ void *rn_alloc(size_t count, size_t size, rn_error *err);
 void *rn_alloc_zero(size_t count, size_t size, rn_error *err);
 char *rn_strdup(const char *text, rn_error *err);
 char *rn_strndup(const char *text, size_t size, rn_error *err);
-void rn_free(void *memory);
+void rn_free(const void *memory);
 
 /* Makes room for one more element in a growing array of `size`-byte elements: doubles *capacity and
  * moves the elements when count == *capacity. Returns the (new) array, or NULL with *err filled and

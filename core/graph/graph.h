@@ -36,7 +36,7 @@ typedef struct {
 
 typedef struct {
     rn_op op;
-    char *name;             /* of the layer in the weights; copied by rn_graph_add() */
+    const char *name;       /* of the layer in the weights; copied by rn_graph_add() */
     int src[RN_MAX_INPUTS]; /* values; unused ones are ignored */
     rn_dims out;            /* set by the shape rule (INPUT: by the caller) */
     rn_window window;       /* CONV, MAX_POOL, AVG_POOL */

@@ -15,7 +15,8 @@
 #include "kernels/cpu.h"
 #include "run/team.h"
 
-/* How one image's value lies in memory, images one after the other. */
+/* How one image's value lies in memory, images one after the other. Blocked values are 64-byte
+ * aligned; NCHW ones may be a caller's buffer and promise no more than a float's alignment. */
 typedef enum {
     RN_LAYOUT_NCHW,    /* c, h, w */
     RN_LAYOUT_NCHW16C, /* ceil(c / 16), h, w, 16: the channels beyond c are zero, always */
@@ -49,10 +50,10 @@ typedef struct {
 } rn_desc;
 
 typedef struct {
-    const float *src;     /* n images of in[0] in src_layout */
-    const float *addend;  /* n images: the epilogue's addend, or an Add's second operand; else NULL.
-                           * May be the same memory as dst for a fused addend of the same size */
-    float *dst;           /* n images of out in dst_layout; never overlaps src */
+    const float *src; /* n images of in[0] in src_layout */
+    const float
+        *addend; /* n images: the epilogue's addend, or an Add's second operand; else NULL */
+    float *dst;  /* n images of out in dst_layout; never overlaps src or addend */
     const float *weights; /* packed by impl->pack(); in the file's order when packed_size() is 0 */
     const float *bias;    /* out.c floats rounded up to 16 with zeros; never NULL for CONV, LINEAR
                            * and BATCH_NORM */

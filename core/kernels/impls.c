@@ -1,0 +1,36 @@
+/* The ordered list of implementations: best first, the reference last. A new kernel is one row. */
+#include "kernels/gemm_blas.h"
+#include "kernels/kernels.h"
+#include "kernels/ref/ref.h"
+
+#include <assert.h>
+
+const rn_impl *const rn_impls[] = {
+    /* any CPU */
+    &rn_gemm_conv,
+    &rn_gemm_linear,
+    /* the definition of truth */
+    &rn_ref_conv,
+    &rn_ref_linear,
+    &rn_ref_batch_norm,
+    &rn_ref_relu,
+    &rn_ref_add,
+    &rn_ref_max_pool,
+    &rn_ref_avg_pool,
+    &rn_ref_global_avg_pool,
+    &rn_ref_flatten,
+    &rn_ref_reorder,
+};
+
+const size_t rn_impl_count = sizeof rn_impls / sizeof *rn_impls;
+
+const rn_impl *rn_impl_choose(const rn_desc *desc, rn_isa isa)
+{
+    for (size_t i = 0; i < rn_impl_count; i++) {
+        const rn_impl *impl = rn_impls[i];
+        if (impl->op == desc->op && impl->isa <= isa && (!impl->supports || impl->supports(desc)))
+            return impl;
+    }
+    assert(!"every operator has a reference");
+    return NULL;
+}

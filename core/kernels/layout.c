@@ -1,0 +1,15 @@
+#include "base/size.h"
+#include "kernels/kernels.h"
+
+size_t rn_layout_size(rn_layout layout, rn_dims dims)
+{
+    const size_t channels = layout == RN_LAYOUT_NCHW16C ? rn_round_up(dims.c, 16) : dims.c;
+    return channels * dims.h * dims.w;
+}
+
+const char *rn_layout_name(rn_layout layout)
+{
+    static const char *const names[] = {
+        [RN_LAYOUT_NCHW] = "nchw", [RN_LAYOUT_NCHW16C] = "nchw16c", [RN_LAYOUT_SAME] = "same"};
+    return names[layout];
+}

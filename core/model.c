@@ -1,0 +1,288 @@
+/* Loading: file -> formats -> arch -> graph -> plan. What a caller may ask about a loaded model. */
+#include "model.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/size.h"
+#include "formats/format.h"
+#include "kernels/gemm_blas.h"
+
+/* What load works on; only the model outlives it. */
+typedef struct {
+    rn_model *model;
+    rn_model_options opt;
+    rn_file weights; /* taken over by the model's tensors */
+    rn_file config_file;
+    rn_json *config;
+    rn_error *err;
+} loader;
+
+static const char *const weight_names[] = {"model.safetensors", "pytorch_model.bin", "model.onnx"};
+static const char *const weight_endings[] = {".safetensors", ".pth", ".pt", ".bin", ".onnx"};
+
+static bool is_weight_name(const char *name)
+{
+    const size_t size = strlen(name);
+    for (size_t i = 0; i < sizeof weight_endings / sizeof *weight_endings; i++) {
+        const size_t ending = strlen(weight_endings[i]);
+        if (size > ending && strcmp(name + size - ending, weight_endings[i]) == 0) return true;
+    }
+    return false;
+}
+
+/* The folder's only file with a known ending; *found stays NULL when there is none. */
+static rn_status find_only_weights(const char *folder, char **found, rn_error *err)
+{
+    DIR *entries = opendir(folder);
+    if (!entries) return rn_fail(err, RN_ERR_IO, "%s: can't be read", folder);
+    rn_status status = RN_OK;
+    for (const struct dirent *e; status == RN_OK && (e = readdir(entries));) {
+        if (!is_weight_name(e->d_name)) continue;
+        if (*found)
+            status = rn_fail(err, RN_ERR_ARGUMENT, "%s: several weights files (%s, %s): name one",
+                             folder, strrchr(*found, '/') + 1, e->d_name);
+        else if (!(*found = rn_path_join(folder, e->d_name, err)))
+            status = RN_ERR_MEMORY;
+    }
+    closedir(entries);
+    return status;
+}
+
+static rn_status find_weights(const char *folder, char **found, rn_error *err)
+{
+    for (size_t i = 0; i < sizeof weight_names / sizeof *weight_names; i++) {
+        char *path = rn_path_join(folder, weight_names[i], err);
+        if (!path) return RN_ERR_MEMORY;
+        if (rn_file_exists(path)) {
+            *found = path;
+            return RN_OK;
+        }
+        rn_free(path);
+    }
+    const rn_status status = find_only_weights(folder, found, err);
+    if (status != RN_OK || *found) return status;
+    return rn_fail(err, RN_ERR_IO, "%s: holds no weights file (model.safetensors, *.pth, *.onnx)",
+                   folder);
+}
+
+/* config.json in the folder, if there is one. */
+static rn_status map_config(loader *l, const char *folder)
+{
+    char *path = rn_path_join(folder, "config.json", l->err);
+    if (!path) return RN_ERR_MEMORY;
+    rn_status status = RN_OK;
+    if (rn_file_exists(path)) status = rn_file_map(&l->config_file, path, l->err);
+    rn_free(path);
+    if (status == RN_OK && !l->opt.config) {
+        l->opt.config = (const char *)l->config_file.bytes;
+        l->opt.config_size = l->config_file.size;
+    }
+    return status;
+}
+
+static rn_status map_folder(loader *l, const char *folder)
+{
+    char *path = NULL;
+    rn_status status = find_weights(folder, &path, l->err);
+    if (status == RN_OK) status = rn_file_map(&l->weights, path, l->err);
+    if (status == RN_OK) status = map_config(l, folder);
+    rn_free(path);
+    return status;
+}
+
+/* A file by itself: the config.json beside it belongs to it. */
+static rn_status map_single(loader *l, const char *path)
+{
+    rn_status status = rn_file_map(&l->weights, path, l->err);
+    if (status != RN_OK) return status;
+    const char *slash = strrchr(path, '/');
+    char *folder =
+        slash ? rn_strndup(path, (size_t)(slash - path) + 1, l->err) : rn_strdup(".", l->err);
+    if (!folder) return RN_ERR_MEMORY;
+    status = map_config(l, folder);
+    rn_free(folder);
+    return status;
+}
+
+static rn_status build_graph(loader *l)
+{
+    rn_model *m = l->model;
+    const rn_format_options format = {l->opt.max_header, l->opt.input_height, l->opt.input_width};
+    rn_status status = rn_format_load(&m->tensors, &m->graph, &l->weights, &format, l->err);
+    if (status != RN_OK) return status;
+    memcpy(m->digest, m->tensors.digest, sizeof m->digest);
+    const rn_arch_options arch = {l->config, l->opt.input_height, l->opt.input_width};
+    return rn_arch_build(&m->arch, &m->graph, &m->tensors, &arch, l->err);
+}
+
+static void describe(rn_model *m)
+{
+    const rn_dims in = m->plan.value[m->plan.input].dims;
+    const rn_dims out = m->plan.value[m->plan.output].dims;
+    m->info = (rn_model_info){
+        .arch = m->arch.name,
+        .format = m->tensors.format,
+        .isa = rn_isa_name(m->plan.isa),
+        .digest = m->digest,
+        .input = {in.c, in.h, in.w},
+        .input_size = rn_dims_size(in),
+        .output_rank = out.rank,
+        .output = {out.c, out.h, out.w},
+        .output_size = rn_dims_size(out),
+        .labels = m->arch.labels,
+        .layers = m->plan.count,
+        .notes = m->arch.notes,
+        .weight_bytes = m->plan.weights_size * sizeof(float),
+        .activation_bytes = m->plan.arena_size * sizeof(float),
+    };
+    for (size_t i = 0; i < m->plan.count; i++) {
+        m->info.parameters += m->plan.step[i].parameters;
+        m->info.macs += m->plan.step[i].macs;
+    }
+}
+
+static rn_status load_mapped(loader *l)
+{
+    rn_model *m = l->model;
+    rn_isa isa;
+    rn_status status = rn_isa_select(l->opt.isa, &isa, l->err);
+    if (status == RN_OK && l->opt.config)
+        status =
+            rn_json_parse(&l->config, l->opt.config, l->opt.config_size, "config.json", l->err);
+    if (status == RN_OK) status = build_graph(l);
+    if (status == RN_OK) status = rn_plan_build(&m->plan, &m->graph, isa, l->err);
+    if (status != RN_OK) return status;
+    describe(m);
+    if (!rn_plan_uses_file(&m->plan)) rn_tensors_release(&m->tensors);
+    return RN_OK;
+}
+
+/* Frees what only loading needed, and the model too when it failed. */
+static rn_status finish(loader *l, rn_status status, rn_model **out)
+{
+    rn_json_free(l->config);
+    rn_file_unmap(&l->config_file);
+    rn_file_unmap(&l->weights);
+    if (status == RN_OK)
+        *out = l->model;
+    else
+        rn_model_release(l->model);
+    return status;
+}
+
+static rn_status start(loader *l, const rn_model_options *opt, rn_error *err)
+{
+    *l = (loader){.opt = opt ? *opt : (rn_model_options){0}, .err = err};
+    l->model = rn_alloc_zero(1, sizeof *l->model, err);
+    if (!l->model) return RN_ERR_MEMORY;
+    atomic_init(&l->model->references, 1);
+    rn_graph_init(&l->model->graph);
+    rn_gemm_init();
+    return RN_OK;
+}
+
+rn_status rn_model_load(rn_model **out, const char *path, const rn_model_options *opt,
+                        rn_error *err)
+{
+    loader l;
+    rn_status status = start(&l, opt, err);
+    if (status == RN_OK)
+        status = rn_is_directory(path) ? map_folder(&l, path) : map_single(&l, path);
+    if (status == RN_OK) {
+        status = load_mapped(&l);
+        if (status != RN_OK && status != RN_ERR_CPU && status != RN_ERR_ARGUMENT)
+            rn_context(err, "%s", path);
+    }
+    return finish(&l, status, out);
+}
+
+rn_status rn_model_load_memory(rn_model **out, const void *bytes, size_t size,
+                               const rn_model_options *opt, rn_error *err)
+{
+    loader l;
+    rn_status status = start(&l, opt, err);
+    if (status == RN_OK) {
+        l.weights = (rn_file){.bytes = bytes, .size = size};
+        status = load_mapped(&l);
+    }
+    return finish(&l, status, out);
+}
+
+rn_model *rn_model_retain(rn_model *model)
+{
+    atomic_fetch_add(&model->references, 1);
+    return model;
+}
+
+void rn_model_release(rn_model *model)
+{
+    if (!model || atomic_fetch_sub(&model->references, 1) != 1) return;
+    rn_plan_release(&model->plan);
+    rn_graph_release(&model->graph);
+    rn_arch_release(&model->arch);
+    rn_tensors_release(&model->tensors);
+    rn_free(model);
+}
+
+const rn_model_info *rn_model_info_of(const rn_model *model)
+{
+    return &model->info;
+}
+
+static const char *fused_text(rn_epilogue e)
+{
+    const bool relu = e.act == RN_ACT_RELU;
+    switch (e.add) {
+    case RN_ADD_BEFORE_ACT: return relu ? "Add+ReLU" : "Add";
+    case RN_ADD_AFTER_ACT: return "ReLU+Add";
+    default: return relu ? "ReLU" : "";
+    }
+}
+
+static void window_text(const rn_desc *d, char *text, size_t size)
+{
+    const rn_window *w = &d->window;
+    text[0] = '\0';
+    if (w->kh == 0) return;
+    int used = snprintf(text, size, "%zux%zu", w->kh, w->kw);
+    if (w->stride_h > 1 || w->stride_w > 1)
+        used += snprintf(text + used, size - (size_t)used, " stride %zu", w->stride_h);
+    if (w->pad_top || w->pad_left)
+        used += snprintf(text + used, size - (size_t)used, " pad %zu", w->pad_top);
+    if (d->groups > 1) snprintf(text + used, size - (size_t)used, " groups %zu", d->groups);
+}
+
+bool rn_model_layer(const rn_model *model, size_t index, rn_layer_info *layer)
+{
+    if (index >= model->plan.count) return false;
+    const rn_step *step = &model->plan.step[index];
+    const rn_dims in = step->desc.in[0], out = step->desc.out;
+    *layer = (rn_layer_info){
+        .name = step->name,
+        .op = rn_op_name(step->desc.op),
+        .fused = fused_text(step->desc.epilogue),
+        .impl = step->impl->name,
+        .in = {in.c, in.h, in.w},
+        .out = {out.c, out.h, out.w},
+        .parameters = step->parameters,
+        .macs = step->macs,
+    };
+    window_text(&step->desc, layer->detail, sizeof layer->detail);
+    return true;
+}
+
+const char *rn_model_note(const rn_model *model, size_t index)
+{
+    return index < model->arch.notes ? model->arch.note[index] : NULL;
+}
+
+const char *rn_model_label(const rn_model *model, size_t cls)
+{
+    return cls < model->arch.labels ? model->arch.label[cls] : NULL;
+}

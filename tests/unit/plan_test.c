@@ -1,0 +1,344 @@
+/* The passes: what is folded and fused, where conversions go, that no two living values share
+ * memory, and that the fused plan gives what the unfused graph gives. */
+#include "plan/plan.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "check_main.h"
+#include "graph/shape.h"
+#include "run/exec.h"
+
+#define FILL 4096 /* floats of the pseudo-random weights that all nodes share */
+
+static rn_graph graph;
+static rn_plan plan;
+static rn_error err;
+static float fill[FILL], positive[FILL];
+
+static void setup(void)
+{
+    rn_graph_init(&graph);
+    memset(&plan, 0, sizeof plan);
+    unsigned state = 1;
+    for (size_t i = 0; i < FILL; i++) {
+        state = state * 1664525u + 1013904223u;
+        fill[i] = (float)(state >> 8) / (float)(1 << 24) - 0.5f;
+        positive[i] = fill[i] + 0.6f;
+    }
+}
+
+static void teardown(void)
+{
+    rn_plan_release(&plan);
+    rn_graph_release(&graph);
+}
+
+static int add(rn_node node)
+{
+    const int value = rn_graph_add(&graph, &node, &err);
+    ck_assert_msg(value >= 0, "%s", err.text);
+    return value;
+}
+
+static int input(size_t c, size_t h, size_t w)
+{
+    return add((rn_node){.op = RN_OP_INPUT, .name = "input", .out = {3, c, h, w}});
+}
+
+static int conv(int src, size_t oc, size_t kernel, size_t stride, bool bias)
+{
+    const size_t pad = kernel / 2;
+    return add(
+        (rn_node){.op = RN_OP_CONV,
+                  .name = "conv",
+                  .src = {src},
+                  .channels = oc,
+                  .weight = fill + oc,
+                  .bias = bias ? fill + 7 : NULL,
+                  .window = {kernel, kernel, stride, stride, pad, pad, pad, pad, 1, 1, 0, 0}});
+}
+
+static int norm(int src)
+{
+    return add((rn_node){.op = RN_OP_BATCH_NORM,
+                         .name = "bn",
+                         .src = {src},
+                         .weight = positive + 3,
+                         .bias = fill + 5,
+                         .mean = fill + 11,
+                         .var = positive + 13,
+                         .eps = 1e-5});
+}
+
+static int relu(int src)
+{
+    return add((rn_node){.op = RN_OP_RELU, .name = "relu", .src = {src}});
+}
+
+static int sum(int a, int b)
+{
+    return add((rn_node){.op = RN_OP_ADD, .name = "add", .src = {a, b}});
+}
+
+static void build(void)
+{
+    ck_assert_msg(rn_plan_build(&plan, &graph, RN_ISA_PORTABLE, &err) == RN_OK, "%s", err.text);
+}
+
+static void expect_step(size_t index, rn_op op, rn_activation act, rn_addition addition)
+{
+    ck_assert_uint_lt(index, plan.count);
+    const rn_desc *d = &plan.step[index].desc;
+    ck_assert_str_eq(rn_op_name(d->op), rn_op_name(op));
+    ck_assert_int_eq((int)d->epilogue.act, (int)act);
+    ck_assert_int_eq((int)d->epilogue.add, (int)addition);
+}
+
+/* ---- the graph, node by node, in plain code ---- */
+
+static float *evaluate(int value, const float *image);
+
+static float *evaluate_conv(const rn_node *node, const float *src, rn_dims in)
+{
+    const rn_window *w = &node->window;
+    float *out = rn_alloc(rn_dims_size(node->out), sizeof(float), NULL);
+    for (size_t oc = 0, i = 0; oc < node->out.c; oc++)
+        for (size_t y = 0; y < node->out.h; y++)
+            for (size_t x = 0; x < node->out.w; x++, i++) {
+                double total = node->bias ? (double)node->bias[oc] : 0;
+                for (size_t k = 0; k < in.c * w->kh * w->kw; k++) {
+                    const size_t c = k / (w->kh * w->kw), at = k % (w->kh * w->kw);
+                    const size_t iy = y * w->stride_h + at / w->kw - w->pad_top;
+                    const size_t ix = x * w->stride_w + at % w->kw - w->pad_left;
+                    if (iy < in.h && ix < in.w)
+                        total += (double)src[(c * in.h + iy) * in.w + ix] *
+                                 (double)node->weight[oc * in.c * w->kh * w->kw + k];
+                }
+                out[i] = (float)total;
+            }
+    return out;
+}
+
+static float evaluate_element(const rn_node *node, const float *a, const float *b, rn_dims bd,
+                              size_t i)
+{
+    const size_t area = node->out.h * node->out.w, c = i / area;
+    switch (node->op) {
+    case RN_OP_RELU: return a[i] > 0 ? a[i] : 0;
+    case RN_OP_ADD: return a[i] + b[bd.c == 1 ? i % area : i];
+    default:
+        return (float)(((double)a[i] - (double)node->mean[c]) /
+                           sqrt((double)node->var[c] + node->eps) * (double)node->weight[c] +
+                       (double)node->bias[c]);
+    }
+}
+
+static float *evaluate(int value, const float *image)
+{
+    const rn_node *node = &graph.node[value];
+    const size_t size = rn_dims_size(node->out);
+    if (node->op == RN_OP_INPUT) {
+        float *copy = rn_alloc(size, sizeof(float), NULL);
+        memcpy(copy, image, size * sizeof(float));
+        return copy;
+    }
+    float *a = evaluate(node->src[0], image), *b = NULL, *out;
+    rn_dims bd = {0};
+    if (node->op == RN_OP_ADD) {
+        b = evaluate(node->src[1], image);
+        bd = graph.node[node->src[1]].out;
+    }
+    if (node->op == RN_OP_CONV) {
+        out = evaluate_conv(node, a, graph.node[node->src[0]].out);
+    } else {
+        out = rn_alloc(size, sizeof(float), NULL);
+        for (size_t i = 0; i < size; i++) out[i] = evaluate_element(node, a, b, bd, i);
+    }
+    rn_free(a);
+    rn_free(b);
+    return out;
+}
+
+/* Runs the plan on `images` images and holds each to the graph's own evaluation. */
+static void expect_graph_result(size_t images)
+{
+    const size_t in = rn_dims_size(graph.node[0].out);
+    const size_t out = rn_dims_size(graph.node[graph.output].out);
+    float *outputs = rn_alloc(images * out, sizeof(float), NULL);
+    const rn_arena arena = {.values = rn_alloc(images * plan.arena_size, sizeof(float), NULL),
+                            .scratch =
+                                rn_alloc(rn_plan_scratch(&plan, images, 1), sizeof(float), NULL),
+                            .images = images};
+    const rn_pass pass = {.plan = &plan, .images = fill, .outputs = outputs, .n = images};
+    ck_assert(rn_exec(&pass, &arena));
+    for (size_t n = 0; n < images; n++) {
+        float *expected = evaluate(graph.output, fill + n * in);
+        for (size_t i = 0; i < out; i++)
+            ck_assert(fabsf(outputs[n * out + i] - expected[i]) <=
+                      1e-4f * (1 + fabsf(expected[i])));
+        rn_free(expected);
+    }
+    rn_free(arena.values);
+    rn_free(arena.scratch);
+    rn_free(outputs);
+}
+
+/* ---- tests ---- */
+
+START_TEST(basic_block_becomes_three_convolutions)
+{
+    const int x = relu(norm(conv(input(3, 9, 9), 8, 3, 1, false)));
+    const int main_branch = norm(conv(relu(norm(conv(x, 8, 3, 1, false))), 8, 3, 1, false));
+    relu(sum(main_branch, x));
+    build();
+    ck_assert_uint_eq(plan.count, 3);
+    expect_step(0, RN_OP_CONV, RN_ACT_RELU, RN_ADD_NONE);
+    expect_step(1, RN_OP_CONV, RN_ACT_RELU, RN_ADD_NONE);
+    expect_step(2, RN_OP_CONV, RN_ACT_RELU, RN_ADD_BEFORE_ACT);
+    ck_assert_uint_eq(plan.step[2].parameters, 8 * 8 * 9 + 16);
+    expect_graph_result(3);
+}
+END_TEST
+
+START_TEST(downsample_branch_takes_the_addition)
+{
+    const int x = input(4, 8, 8);
+    const int main_branch = norm(conv(relu(norm(conv(x, 8, 3, 2, false))), 8, 3, 1, false));
+    relu(sum(main_branch, norm(conv(x, 8, 1, 2, false))));
+    build();
+    ck_assert_uint_eq(plan.count, 3);
+    expect_step(2, RN_OP_CONV, RN_ACT_RELU, RN_ADD_BEFORE_ACT);
+    expect_graph_result(2);
+}
+END_TEST
+
+START_TEST(residual_layer_adds_behind_its_activation)
+{
+    const int x = conv(input(2, 6, 5), 4, 3, 1, true);
+    const int y = sum(relu(conv(x, 4, 3, 1, true)), x);
+    sum(y, relu(conv(y, 4, 3, 1, true))); /* either order of the operands */
+    build();
+    ck_assert_uint_eq(plan.count, 3);
+    expect_step(1, RN_OP_CONV, RN_ACT_RELU, RN_ADD_AFTER_ACT);
+    expect_step(2, RN_OP_CONV, RN_ACT_RELU, RN_ADD_AFTER_ACT);
+    expect_graph_result(4);
+}
+END_TEST
+
+START_TEST(an_activation_behind_a_full_epilogue_stays)
+{
+    const int x = conv(input(2, 5, 5), 4, 3, 1, true);
+    relu(sum(relu(conv(x, 4, 3, 1, true)), x));
+    build();
+    ck_assert_uint_eq(plan.count, 3);
+    expect_step(1, RN_OP_CONV, RN_ACT_RELU, RN_ADD_AFTER_ACT);
+    expect_step(2, RN_OP_RELU, RN_ACT_NONE, RN_ADD_NONE);
+    expect_graph_result(2);
+}
+END_TEST
+
+START_TEST(a_broadcast_addition_is_not_fused)
+{
+    const int x = input(1, 5, 5);
+    sum(relu(conv(x, 4, 3, 1, true)), x);
+    build();
+    ck_assert_uint_eq(plan.count, 2);
+    expect_step(0, RN_OP_CONV, RN_ACT_RELU, RN_ADD_NONE);
+    expect_step(1, RN_OP_ADD, RN_ACT_NONE, RN_ADD_NONE);
+    expect_graph_result(2);
+}
+END_TEST
+
+START_TEST(a_value_with_two_readers_is_kept)
+{
+    const int x = conv(input(2, 4, 4), 4, 3, 1, false);
+    sum(norm(x), relu(x));
+    build();
+    ck_assert_uint_eq(plan.count, 3); /* conv, relu, bn + add */
+    expect_graph_result(2);
+}
+END_TEST
+
+START_TEST(adding_a_value_to_itself)
+{
+    const int x = conv(input(2, 4, 4), 4, 3, 1, false);
+    relu(sum(x, x));
+    build();
+    ck_assert_uint_eq(plan.count, 2);
+    expect_step(1, RN_OP_ADD, RN_ACT_RELU, RN_ADD_NONE);
+    expect_graph_result(2);
+}
+END_TEST
+
+START_TEST(an_inner_value_may_be_the_output)
+{
+    const int x = relu(conv(input(2, 4, 4), 4, 3, 1, false));
+    const int y = relu(conv(x, 4, 3, 1, false));
+    (void)y;
+    graph.output = x;
+    build();
+    expect_graph_result(1);
+}
+END_TEST
+
+START_TEST(living_values_do_not_overlap)
+{
+    int x = conv(input(3, 8, 8), 8, 3, 1, false);
+    for (int i = 0; i < 12; i++)
+        x = relu(sum(conv(relu(norm(conv(x, 8, 3, 1, false))), 8, 1, 1, true), x));
+    build();
+    for (size_t a = 0; a < plan.values; a++)
+        for (size_t b = 0; b < a; b++) {
+            const rn_value *p = &plan.value[a], *q = &plan.value[b];
+            const bool placed = p->first >= 0 && q->first >= 0 && (int)b != plan.input &&
+                                (int)a != plan.output && (int)b != plan.output;
+            if (!placed || p->last < q->first || q->last < p->first) continue;
+            ck_assert(p->offset + p->size <= q->offset || q->offset + q->size <= p->offset);
+        }
+    ck_assert_uint_le(plan.arena_size, 3 * 8 * 64);
+    expect_graph_result(2);
+}
+END_TEST
+
+START_TEST(weights_without_norm_stay_in_the_file)
+{
+    conv(input(3, 8, 8), 8, 3, 1, true);
+    build();
+    ck_assert(rn_plan_uses_file(&plan));
+    ck_assert_ptr_eq(plan.step[0].packed, fill + 8);
+    rn_plan_release(&plan);
+    norm(graph.output);
+    build();
+    ck_assert(!rn_plan_uses_file(&plan));
+}
+END_TEST
+
+START_TEST(a_network_needs_a_layer)
+{
+    input(3, 8, 8);
+    ck_assert_int_eq(rn_plan_build(&plan, &graph, RN_ISA_PORTABLE, &err), RN_ERR_FORMAT);
+    ck_assert_str_eq(err.text, "the network has no layers");
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tests = tcase_create("plan");
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, basic_block_becomes_three_convolutions);
+    tcase_add_test(tests, downsample_branch_takes_the_addition);
+    tcase_add_test(tests, residual_layer_adds_behind_its_activation);
+    tcase_add_test(tests, an_activation_behind_a_full_epilogue_stays);
+    tcase_add_test(tests, a_broadcast_addition_is_not_fused);
+    tcase_add_test(tests, a_value_with_two_readers_is_kept);
+    tcase_add_test(tests, adding_a_value_to_itself);
+    tcase_add_test(tests, an_inner_value_may_be_the_output);
+    tcase_add_test(tests, living_values_do_not_overlap);
+    tcase_add_test(tests, weights_without_norm_stay_in_the_file);
+    tcase_add_test(tests, a_network_needs_a_layer);
+    Suite *suite = suite_create("plan");
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
