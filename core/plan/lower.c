@@ -1,4 +1,5 @@
-/* First pass: each graph node becomes a step, batch norm becomes scale and shift. */
+/* First pass: each graph node that the output depends on becomes a step, batch norm becomes scale
+ * and shift. */
 #include <math.h>
 
 #include "base/mem.h"
@@ -44,20 +45,44 @@ static rn_status lower_node(rn_plan *plan, const rn_graph *graph, int id, rn_err
     return RN_OK;
 }
 
-rn_status rn_plan_lower(rn_plan *plan, const rn_graph *graph, rn_error *err)
+/* needed[i]: the output depends on node i. Inputs come before their readers, so one sweep does. */
+static void find_needed(const rn_graph *graph, bool *needed)
 {
-    plan->capacity = plan->value_capacity = graph->count + 1;
-    plan->step = rn_alloc_zero(plan->capacity, sizeof *plan->step, err);
-    plan->value = rn_alloc_zero(plan->value_capacity, sizeof *plan->value, err);
-    if (!plan->step || !plan->value) return RN_ERR_MEMORY;
-    plan->values = graph->count;
-    plan->output = graph->output;
+    needed[graph->output] = true;
+    for (size_t i = graph->count; i-- > 0;) {
+        const rn_node *node = &graph->node[i];
+        for (size_t k = 0; needed[i] && k < rn_op_inputs(node->op); k++)
+            needed[node->src[k]] = true;
+    }
+}
+
+static rn_status lower_needed(rn_plan *plan, const rn_graph *graph, const bool *needed,
+                              rn_error *err)
+{
     for (size_t i = 0; i < graph->count; i++) {
         plan->value[i].dims = graph->node[i].out;
         if (graph->node[i].op == RN_OP_INPUT)
             plan->input = (int)i;
-        else if (lower_node(plan, graph, (int)i, err) != RN_OK)
+        else if (needed[i] && lower_node(plan, graph, (int)i, err) != RN_OK)
             return RN_ERR_MEMORY;
     }
     return RN_OK;
+}
+
+rn_status rn_plan_lower(rn_plan *plan, const rn_graph *graph, rn_error *err)
+{
+    plan->capacity = plan->value_capacity = graph->count;
+    plan->step = rn_alloc_zero(plan->capacity, sizeof *plan->step, err);
+    plan->value = rn_alloc_zero(plan->value_capacity, sizeof *plan->value, err);
+    bool *needed = rn_alloc_zero(graph->count, sizeof *needed, err);
+    if (!plan->step || !plan->value || !needed) {
+        rn_free(needed);
+        return RN_ERR_MEMORY;
+    }
+    plan->values = graph->count;
+    plan->output = graph->output;
+    find_needed(graph, needed);
+    const rn_status status = lower_needed(plan, graph, needed, err);
+    rn_free(needed);
+    return status;
 }

@@ -279,6 +279,7 @@ START_TEST(an_inner_value_may_be_the_output)
     (void)y;
     graph.output = x;
     build();
+    ck_assert_uint_eq(plan.count, 1);
     expect_graph_result(1);
 }
 END_TEST
