@@ -287,7 +287,7 @@ END_TEST
 START_TEST(living_values_do_not_overlap)
 {
     int x = conv(input(3, 8, 8), 8, 3, 1, false);
-    for (int i = 0; i < 12; i++)
+    for (int i = 0; i < 6; i++)
         x = relu(sum(conv(relu(norm(conv(x, 8, 3, 1, false))), 8, 1, 1, true), x));
     build();
     for (size_t a = 0; a < plan.values; a++)
