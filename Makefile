@@ -26,10 +26,9 @@ SERVER_LIBS := -lmicrohttpd
 TEST_LIBS    = $(shell pkg-config --libs check) -lz
 
 # ---- sources -------------------------------------------------------------------------------------
-isa_dirs := $(if $(findstring x86_64,$(MACHINE)),core/kernels/x86) \
-            $(if $(findstring aarch64,$(MACHINE)),core/kernels/arm64)
-core_src   := $(wildcard $(addsuffix /*.c,core core/base core/formats core/arch core/graph \
-                core/plan core/kernels core/kernels/ref $(isa_dirs) core/run))
+foreign    := $(if $(findstring x86_64,$(MACHINE)),,core/kernels/x86/%) \
+              $(if $(findstring aarch64,$(MACHINE)),,core/kernels/arm64/%)
+core_src   := $(filter-out $(foreign),$(wildcard core/*.c core/*/*.c core/*/*/*.c))
 server_src := $(filter-out server/main.c,$(wildcard server/*.c server/*/*.c server/*.S))
 suites     := unit kernels golden http
 helper_src := $(filter-out %_test.c,$(wildcard $(suites:%=tests/%/*.c)))
@@ -45,7 +44,7 @@ all: $(BUILD)/libresnet.a $(daemon) ## build build/resnetd and build/libresnet.a
 $(BUILD)/core/%:   INCLUDE = -Icore
 $(BUILD)/server/%: INCLUDE = -Iserver
 $(BUILD)/tests/%:  INCLUDE = -Icore -Iserver -Itests
-$(BUILD)/core/kernels/%: OPT = -O3
+$(BUILD)/core/kernels/%: OPT = $(if $(SANITIZE),,-O3)
 $(BUILD)/core/kernels/x86/%_avx2.o:   ISA = -mavx2 -mfma -mf16c
 $(BUILD)/core/kernels/x86/%_avx512.o: ISA = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
 $(BUILD)/server/builtin.o: $(wildcard deploy/models/*/*.safetensors deploy/models/*/*.json)

@@ -14,13 +14,13 @@ passed=0 failed=0
 core_may() {
     case $1 in
     base) echo base ;;
-    formats) echo base formats ;;
+    formats) echo base graph formats ;;
     graph) echo base graph ;;
-    arch) echo base formats graph arch ;;
+    arch) echo base graph formats arch ;;
     kernels) echo base graph kernels run/team.h ;;
     plan) echo base graph kernels plan ;;
     run) echo base graph kernels plan run ;;
-    core) echo base formats graph arch kernels plan run core ;;
+    core) echo base graph formats arch kernels plan run core ;;
     esac
 }
 
@@ -40,7 +40,7 @@ home_of() {
     microhttpd.h) echo server/http.c ;;
     jansson.h) echo 'core/base/json.c server/ingest/envelope.c' ;;
     cblas.h) echo core/kernels/gemm_blas.c ;;
-    nettle/*) echo core/base/digest.c ;;
+    nettle/*) echo core/formats/digest.c ;;
     immintrin.h) echo 'core/kernels/x86/*' ;;
     arm_neon.h) echo 'core/kernels/arm64/*' ;;
     esac

@@ -9,6 +9,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 BUILD=${BUILD:-build} JOBS=${JOBS:-2} TEST_TIMEOUT=${TEST_TIMEOUT:-300}
+export CK_DEFAULT_TIMEOUT=${CK_DEFAULT_TIMEOUT:-$TEST_TIMEOUT}
 export BUILD RESNETD=${RESNETD:-$PWD/$BUILD/resnetd} PATH=$PWD/.cache/tools:$PATH
 logs=$BUILD/test-logs
 rm -rf "$logs" && mkdir -p "$logs" || exit 1

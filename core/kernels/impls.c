@@ -31,6 +31,6 @@ const rn_impl *rn_impl_choose(const rn_desc *desc, rn_isa isa)
         if (impl->op == desc->op && impl->isa <= isa && (!impl->supports || impl->supports(desc)))
             return impl;
     }
-    assert(!"every operator has a reference");
+    assert(0 && "every operator has a reference");
     return NULL;
 }
