@@ -8,7 +8,16 @@
 /* A probe may not take another format's file: the first one that says yes loads it. */
 static const rn_format formats[] = {
     {"safetensors", rn_safetensors_probe, rn_safetensors_load, NULL},
+    {"torch zip", rn_torch_zip_probe, rn_torch_zip_load, NULL},
+    {"torch legacy", rn_torch_legacy_probe, rn_torch_legacy_load, NULL},
 };
+
+#define DEFAULT_HEADER ((size_t)16 << 20)
+
+size_t rn_format_header_limit(const rn_format_options *options)
+{
+    return options->max_header ? options->max_header : DEFAULT_HEADER;
+}
 
 static const rn_format *find_format(const rn_file *file)
 {

@@ -32,9 +32,22 @@ typedef struct {
 rn_status rn_format_load(rn_tensors *set, rn_graph *graph, rn_file *file,
                          const rn_format_options *options, rn_error *err);
 
+/* The options' max_header with its default. */
+size_t rn_format_header_limit(const rn_format_options *options);
+
 /* safetensors.c */
 bool rn_safetensors_probe(const uint8_t *bytes, size_t size);
 rn_status rn_safetensors_load(rn_tensors *set, const uint8_t *bytes, size_t size,
                               const rn_format_options *options, rn_error *err);
+
+/* torch_zip.c */
+bool rn_torch_zip_probe(const uint8_t *bytes, size_t size);
+rn_status rn_torch_zip_load(rn_tensors *set, const uint8_t *bytes, size_t size,
+                            const rn_format_options *options, rn_error *err);
+
+/* torch_legacy.c */
+bool rn_torch_legacy_probe(const uint8_t *bytes, size_t size);
+rn_status rn_torch_legacy_load(rn_tensors *set, const uint8_t *bytes, size_t size,
+                               const rn_format_options *options, rn_error *err);
 
 #endif

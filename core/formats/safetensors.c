@@ -7,20 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/size.h"
 
-#define PREFIX         8         /* bytes of the header's length */
-#define HEADER_LIMIT   100000000 /* the format's own limit */
-#define DEFAULT_HEADER ((size_t)16 << 20)
-
-static uint64_t read_u64(const uint8_t *p)
-{
-    uint64_t value = 0;
-    for (int i = 7; i >= 0; i--) value = value << 8 | p[i];
-    return value;
-}
+#define PREFIX       8         /* bytes of the header's length */
+#define HEADER_LIMIT 100000000 /* the format's own limit */
 
 bool rn_safetensors_probe(const uint8_t *bytes, size_t size)
 {
@@ -179,11 +172,11 @@ static rn_status check_header_size(uint64_t header, size_t size, size_t limit, r
 rn_status rn_safetensors_load(rn_tensors *set, const uint8_t *bytes, size_t size,
                               const rn_format_options *options, rn_error *err)
 {
-    const size_t wanted = options->max_header ? options->max_header : DEFAULT_HEADER;
-    const uint64_t length = size < PREFIX ? 0 : read_u64(bytes);
+    const size_t limit = rn_min(rn_format_header_limit(options), HEADER_LIMIT);
+    const uint64_t length = size < PREFIX ? 0 : rn_le64(bytes);
     if (!rn_safetensors_probe(bytes, size))
         return rn_fail(err, RN_ERR_FORMAT, "no safetensors header");
-    rn_status status = check_header_size(length, size, rn_min(wanted, HEADER_LIMIT), err);
+    rn_status status = check_header_size(length, size, limit, err);
     if (status != RN_OK) return status;
 
     const uint8_t *data = bytes + PREFIX + length;

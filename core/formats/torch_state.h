@@ -1,0 +1,33 @@
+/* What torch_zip.c and torch_legacy.c share: from the object that torch.save wrote to tensors. */
+#ifndef RN_FORMATS_TORCH_STATE_H
+#define RN_FORMATS_TORCH_STATE_H
+
+#include "formats/unpickle.h"
+
+/* The bytes behind a storage's key. */
+typedef struct {
+    const char *key; /* not terminated */
+    size_t key_size;
+    const uint8_t *data; /* NULL: not found in the file */
+    size_t bytes;
+    size_t element; /* bytes of one element; 0: the file doesn't say beside the data */
+} rn_torch_storage;
+
+typedef struct {
+    rn_torch_storage *storage; /* sorted by rn_torch_storages_sort() */
+    size_t count;
+} rn_torch_storages;
+
+/* Sorts by key; equal entries become one. RN_ERR_FORMAT naming a key that has two sizes. */
+rn_status rn_torch_storages_sort(rn_torch_storages *storages, rn_error *err);
+rn_torch_storage *rn_torch_storages_find(const rn_torch_storages *storages, const char *key,
+                                         size_t key_size);
+
+/* Adds the tensors of the pickle's state dict to the empty set: a checkpoint's `state_dict` or
+ * `model` is looked for, then prefixes that all names share because of a wrapper ("module.") are
+ * taken off. Every tensor must lie inside its storage, and all together may not be larger than a
+ * few times the file's `size`, though they may share storages. Errors name the tensor or key. */
+rn_status rn_torch_state(rn_tensors *set, const rn_pickle *pickle,
+                         const rn_torch_storages *storages, size_t size, rn_error *err);
+
+#endif

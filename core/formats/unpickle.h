@@ -1,0 +1,90 @@
+/* Pickles of torch.save (protocol 2), read as data.
+ *
+ * A pickle is a program for a stack machine that can call any Python function. This reader has the
+ * opcodes that saving tensors needs (pickle_ops.def) and a handful of callables (the table in
+ * unpickle.c); each stands for a plain value here. Anything else is refused by its name, and
+ * nothing is ever executed. Memory grows with the pickle's size alone; nothing recurses. One
+ * thread; read-only after rn_unpickle(). */
+#ifndef RN_FORMATS_UNPICKLE_H
+#define RN_FORMATS_UNPICKLE_H
+
+#include "formats/tensors.h"
+#include "resnet.h"
+
+typedef enum {
+    RN_PICKLE_NONE,
+    RN_PICKLE_BOOL,
+    RN_PICKLE_INT,
+    RN_PICKLE_FLOAT,
+    RN_PICKLE_STRING,
+    RN_PICKLE_TUPLE,
+    RN_PICKLE_LIST,
+    RN_PICKLE_DICT, /* also an OrderedDict */
+    RN_PICKLE_GLOBAL,
+    RN_PICKLE_STORAGE,
+    RN_PICKLE_TENSOR, /* also a Parameter */
+} rn_pickle_kind;
+
+/* Values refer to each other by their index in rn_pickle.value. */
+typedef struct {
+    uint8_t kind;  /* rn_pickle_kind */
+    uint8_t dtype; /* STORAGE: rn_dtype */
+    bool view;     /* STORAGE: a part of another one (old files) */
+    union {
+        uint32_t size; /* STRING: bytes. TUPLE, LIST: elements. DICT: keys and values together */
+        uint32_t ref;  /* STORAGE: its key, a STRING. TENSOR: the TUPLE of its arguments.
+                        * GLOBAL: row of the table in unpickle.c */
+    };
+    union {
+        int64_t integer; /* INT, BOOL. STORAGE: elements */
+        double real;
+        uint32_t text; /* STRING: offset in the pickle */
+        struct {
+            uint32_t first, last; /* TUPLE, LIST, DICT: items, when size > 0 */
+        } items;
+    };
+} rn_pickle_value;
+
+/* One element of a container: a chain in order. A DICT's are key, value, key, value, ... */
+typedef struct {
+    uint32_t value, next;
+} rn_pickle_item;
+
+typedef struct {
+    const uint8_t *bytes;
+    rn_pickle_value *value;
+    size_t values, value_capacity;
+    rn_pickle_item *item;
+    size_t items, item_capacity;
+    uint32_t root; /* the object that was saved */
+    size_t end;    /* bytes read, STOP included */
+} rn_pickle;
+
+/* A tensor as the pickle describes it: nothing is known yet of its storage's bytes. */
+typedef struct {
+    uint32_t storage; /* a STORAGE */
+    size_t offset;    /* elements */
+    size_t rank;
+    size_t shape[RN_MAX_RANK], stride[RN_MAX_RANK];
+} rn_pickle_tensor;
+
+/* Reads one pickle from the front of `bytes` (at most `limit` of them), which must outlive it.
+ * Errors name the byte and the opcode or callable. On failure *pickle holds nothing. */
+rn_status rn_unpickle(rn_pickle *pickle, const uint8_t *bytes, size_t size, size_t limit,
+                      rn_error *err);
+
+/* The string's bytes (not terminated) and their number. */
+const char *rn_pickle_text(const rn_pickle *pickle, uint32_t string, size_t *size);
+bool rn_pickle_text_is(const rn_pickle *pickle, uint32_t value, const char *text);
+
+/* The last value of that key, as in Python; UINT32_MAX when there is none. */
+uint32_t rn_pickle_get(const rn_pickle *pickle, uint32_t dict, const char *key);
+
+void rn_pickle_tensor_of(const rn_pickle *pickle, uint32_t tensor, rn_pickle_tensor *out);
+
+/* "a dict", "an integer", ... */
+const char *rn_pickle_kind_name(rn_pickle_kind kind);
+
+void rn_pickle_release(rn_pickle *pickle);
+
+#endif
