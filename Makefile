@@ -31,7 +31,8 @@ foreign    := $(if $(findstring x86_64,$(MACHINE)),,core/kernels/x86/%) \
 core_src   := $(filter-out $(foreign),$(wildcard core/*.c core/*/*.c core/*/*/*.c))
 server_src := $(filter-out server/main.c,$(wildcard server/*.c server/*/*.c server/*.S))
 suites     := unit kernels golden http
-helper_src := $(filter-out %_test.c,$(wildcard $(suites:%=tests/%/*.c)))
+helper_src := $(filter-out %_test.c %_bench.c,$(wildcard $(suites:%=tests/%/*.c) tests/bench/*.c))
+benches    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*_bench.c))
 object      = $(addprefix $(BUILD)/,$(addsuffix .o,$(basename $(1))))
 programs    = $(patsubst %.c,$(BUILD)/%,$(foreach s,$(1),$(wildcard tests/$(s)/*_test.c)))
 scripts    := $(wildcard tests/layers.sh tests/cli.sh tests/deploy.sh)
@@ -71,9 +72,13 @@ $(BUILD)/resnetd: $(BUILD)/server/main.o $(archives)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(CORE_LIBS) $(SERVER_LIBS) -o $@
 
-$(BUILD)/tests/%_test: $(BUILD)/tests/%_test.o $(BUILD)/tests/helpers.a $(archives)
+$(call programs,$(suites)) $(benches): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/helpers.a $(archives)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(CORE_LIBS) $(SERVER_LIBS) $(TEST_LIBS) -o $@
+
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(archives)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer $^ $(CORE_LIBS) $(SERVER_LIBS) -o $@
 
 # ---- run and test --------------------------------------------------------------------------------
 run: deps-run ## install what is missing, build, and serve the built-in models on port 8080
@@ -103,8 +108,8 @@ suites: all tests
 
 fuzz: ## fuzz each target for FUZZ_SECONDS=30, from tests/fuzz/corpus
 	@tests/fuzz.sh $(FUZZ_SECONDS)
-bench: all ## time the built-in models, layer by layer
-	$(Q)for m in $$($(BUILD)/resnetd --list-models); do $(BUILD)/resnetd bench $$m --layers; done
+bench: all $(benches) ## time the built-in models, layer by layer, and the daemon under load
+	@tests/bench.sh
 test-reference: all ## make full-size networks with PyTorch and compare the answers
 	@deploy/deps.sh reference
 	@BUILD=$(BUILD) tests/reference/run.sh

@@ -11,7 +11,7 @@ c_files() { git ls-files --cached --others --exclude-standard -- "${@:-*.[ch]}";
 
 compile_with() { # a whole build with warnings as errors, in a folder of its own
     make --no-print-directory -s -j"$JOBS" BUILD="build-lint-$1" CC="$1" CFLAGS=-O2 WERROR=-Werror \
-        all tests
+        all tests >/dev/null
 }
 
 # Include paths and instruction sets are those of the Makefile, by folder.
@@ -50,7 +50,8 @@ check_size() { # files over 800 lines, but for tables
         grep .
 }
 
-for check in ${@:-gcc clang format tidy cppcheck shell size}; do
+[ $# -gt 0 ] || set -- gcc clang format tidy cppcheck shell size
+for check in "$@"; do
     started=$SECONDS
     if "check_$check"; then passed=$((passed + 1)) word=ok; else failed=$((failed + 1)) word=FAIL; fi
     printf '  %-4s lint %-10s %4d s\n' $word "$check" $((SECONDS - started))
