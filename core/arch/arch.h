@@ -27,7 +27,8 @@ typedef struct {
     size_t input_height, input_width; /* 0: config's, else 224 */
 } rn_arch_options;
 
-/* Builds the graph. Errors name the tensor, layer or key. Every tensor must be used, or be a
+/* Builds the graph; one that is not empty was brought by the file and is only described. Release
+ * *arch on failure too. Errors name the tensor, layer or key. Every tensor must be used, or be a
  * counter: one left over or missing is an error that names it. */
 rn_status rn_arch_build(rn_arch *arch, rn_graph *graph, rn_tensors *tensors,
                         const rn_arch_options *options, rn_error *err);

@@ -1,0 +1,169 @@
+#include "arch/build.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+
+#define TEXT 96 /* bytes of a shape in an error */
+
+rn_tensor *rn_build_find(const rn_builder *b, const char *layer, const char *leaf)
+{
+    char name[RN_NAME];
+    snprintf(name, sizeof name, "%s.%s", layer, leaf);
+    return rn_names_find(b->names, name);
+}
+
+rn_tensor *rn_build_need(const rn_builder *b, const char *layer, const char *leaf, size_t rank)
+{
+    char name[RN_NAME], original[RN_NAME], shape[TEXT];
+    rn_tensor *tensor = rn_build_find(b, layer, leaf);
+    if (!tensor) {
+        snprintf(name, sizeof name, "%s.%s", layer, leaf);
+        rn_fail(b->err, RN_ERR_FORMAT, "tensor %s: missing",
+                rn_names_original(b->names, name, original));
+        return NULL;
+    }
+    if (tensor->rank == rank) return tensor;
+    rn_fail(b->err, RN_ERR_FORMAT, "tensor %s: want %zu dimensions, file has %s", tensor->name,
+            rank, rn_shape_text(tensor->shape, tensor->rank, shape, sizeof shape));
+    return NULL;
+}
+
+const float *rn_build_floats(const rn_builder *b, const char *layer, const char *leaf, size_t rank,
+                             const size_t *shape)
+{
+    char want[TEXT], have[TEXT];
+    rn_tensor *tensor = rn_build_need(b, layer, leaf, rank);
+    if (!tensor) return NULL;
+    if (memcmp(tensor->shape, shape, rank * sizeof *shape) == 0)
+        return rn_tensor_floats(b->tensors, tensor, b->err);
+    rn_fail(b->err, RN_ERR_FORMAT, "tensor %s: want %s, file has %s", tensor->name,
+            rn_shape_text(shape, rank, want, sizeof want),
+            rn_shape_text(tensor->shape, rank, have, sizeof have));
+    return NULL;
+}
+
+rn_dims rn_build_dims(const rn_builder *b, int value)
+{
+    return value < 0 ? (rn_dims){0} : b->graph->node[value].out;
+}
+
+rn_window rn_square(size_t kernel, size_t stride, size_t pad)
+{
+    return (rn_window){.kh = kernel,
+                       .kw = kernel,
+                       .stride_h = stride,
+                       .stride_w = stride,
+                       .pad_top = pad,
+                       .pad_left = pad,
+                       .pad_bottom = pad,
+                       .pad_right = pad};
+}
+
+/* False with *err filled: the bias had to be there. */
+static bool take_bias(const rn_builder *b, rn_node *node, const char *layer, rn_bias bias)
+{
+    if (bias == RN_BIAS_NONE) return true;
+    if (bias == RN_BIAS_IF_THERE && !rn_build_find(b, layer, "bias")) return true;
+    node->bias = rn_build_floats(b, layer, "bias", 1, &node->channels);
+    return node->bias != NULL;
+}
+
+/* The groups that a weight of (oc, ic / groups, kh, kw) has on this input; 0 with *err filled. */
+static size_t conv_groups(const rn_builder *b, const rn_tensor *weight, rn_dims in, size_t groups)
+{
+    char shape[TEXT], input[TEXT];
+    const size_t width = weight->shape[1];
+    const size_t inferred = width && in.c % width == 0 ? in.c / width : 0;
+    if (inferred && (groups == 0 || groups == inferred)) return inferred;
+    rn_fail(b->err, RN_ERR_FORMAT, "tensor %s: %s in %zu groups does not fit an input of %s",
+            weight->name, rn_shape_text(weight->shape, weight->rank, shape, sizeof shape),
+            groups ? groups : 1, rn_dims_text(in, input, sizeof input));
+    return 0;
+}
+
+/* rn_graph_add() copies the name. */
+static rn_node make_node(rn_op op, const char *layer, int left, int right)
+{
+    return (rn_node){.op = op, .name = (char *)(uintptr_t)layer, .src = {left, right}};
+}
+
+int rn_build_conv(const rn_builder *b, int src, const char *layer, const rn_window *window,
+                  size_t groups, rn_bias bias)
+{
+    if (src < 0) return -1;
+    rn_tensor *weight = rn_build_need(b, layer, "weight", 4); // (oc, ic / groups, kh, kw)
+    if (!weight) return -1;
+    rn_node node = make_node(RN_OP_CONV, layer, src, 0);
+    node.window = *window;
+    node.channels = weight->shape[0];
+    node.window.kh = weight->shape[2];
+    node.window.kw = weight->shape[3];
+    node.groups = conv_groups(b, weight, rn_build_dims(b, src), groups);
+    if (!node.groups) return -1;
+    node.weight = rn_tensor_floats(b->tensors, weight, b->err);
+    if (!node.weight || !take_bias(b, &node, layer, bias)) return -1;
+    return rn_graph_add(b->graph, &node, b->err);
+}
+
+int rn_build_batch_norm(const rn_builder *b, int src, const char *layer, double eps, bool affine)
+{
+    if (src < 0) return -1;
+    rn_node node = make_node(RN_OP_BATCH_NORM, layer, src, 0);
+    node.channels = rn_build_dims(b, src).c;
+    node.eps = eps;
+    node.mean = rn_build_floats(b, layer, "running_mean", 1, &node.channels);
+    if (!node.mean) return -1;
+    node.var = rn_build_floats(b, layer, "running_var", 1, &node.channels);
+    if (!node.var) return -1;
+    if (affine) {
+        node.weight = rn_build_floats(b, layer, "weight", 1, &node.channels);
+        if (!node.weight || !take_bias(b, &node, layer, RN_BIAS_NEEDED)) return -1;
+    }
+    return rn_graph_add(b->graph, &node, b->err);
+}
+
+int rn_build_linear(const rn_builder *b, int src, const char *layer, rn_bias bias)
+{
+    if (src < 0) return -1;
+    const rn_dims in = rn_build_dims(b, src);
+    rn_tensor *weight = rn_build_need(b, layer, "weight", 2); // (out, in)
+    if (!weight) return -1;
+    rn_node node = make_node(RN_OP_LINEAR, layer, src, 0);
+    node.channels = weight->shape[0];
+    const size_t width = in.rank == 1 ? in.c : weight->shape[1]; /* a map: the shape rule says no */
+    node.weight = rn_build_floats(b, layer, "weight", 2, (size_t[]){node.channels, width});
+    if (!node.weight || !take_bias(b, &node, layer, bias)) return -1;
+    return rn_graph_add(b->graph, &node, b->err);
+}
+
+int rn_build_pool(const rn_builder *b, int src, const char *layer, rn_op op,
+                  const rn_window *window)
+{
+    if (src < 0) return -1;
+    rn_node node = make_node(op, layer, src, 0);
+    node.window = *window;
+    return rn_graph_add(b->graph, &node, b->err);
+}
+
+int rn_build_unary(const rn_builder *b, int src, const char *layer, rn_op op)
+{
+    if (src < 0) return -1;
+    const rn_node node = make_node(op, layer, src, 0);
+    return rn_graph_add(b->graph, &node, b->err);
+}
+
+int rn_build_add(const rn_builder *b, int left, int right, const char *layer)
+{
+    if (left < 0 || right < 0) return -1;
+    const rn_node node = make_node(RN_OP_ADD, layer, left, right);
+    return rn_graph_add(b->graph, &node, b->err);
+}
+
+int rn_build_input(const rn_builder *b, size_t channels, size_t height, size_t width)
+{
+    rn_node node = make_node(RN_OP_INPUT, "input", 0, 0);
+    node.out = (rn_dims){.rank = 3, .c = channels, .h = height, .w = width};
+    return rn_graph_add(b->graph, &node, b->err);
+}

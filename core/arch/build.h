@@ -1,0 +1,56 @@
+/* Tools that turn named tensors into graph nodes, for layers.c and the families.
+ *
+ * A value below 0 means that something failed: *err was filled by whoever failed first, and every
+ * function here passes the failure on, so that a chain of layers needs one check at its end. */
+#ifndef RN_ARCH_BUILD_H
+#define RN_ARCH_BUILD_H
+
+#include "arch/arch.h"
+#include "arch/names.h"
+
+typedef struct {
+    rn_arch *arch;
+    rn_graph *graph;
+    rn_tensors *tensors;
+    const rn_names *names;
+    rn_error *err;
+} rn_builder;
+
+/* A layer's own tensor, "LAYER.LEAF"; NULL when there is none. */
+rn_tensor *rn_build_find(const rn_builder *b, const char *layer, const char *leaf);
+
+/* The same, but one that must be there and have that rank; NULL with *err filled. */
+rn_tensor *rn_build_need(const rn_builder *b, const char *layer, const char *leaf, size_t rank);
+
+/* Its numbers, when it has exactly that shape; NULL with *err filled. */
+const float *rn_build_floats(const rn_builder *b, const char *layer, const char *leaf, size_t rank,
+                             const size_t *shape);
+
+typedef enum { RN_BIAS_NONE, RN_BIAS_NEEDED, RN_BIAS_IF_THERE } rn_bias;
+
+/* LAYER.weight (oc, ic / groups, kh, kw) decides channels and kernel. groups 0: what the weight's
+ * shape says. */
+int rn_build_conv(const rn_builder *b, int src, const char *layer, const rn_window *window,
+                  size_t groups, rn_bias bias);
+
+/* LAYER.running_mean, running_var; .weight and .bias unless affine is false */
+int rn_build_batch_norm(const rn_builder *b, int src, const char *layer, double eps, bool affine);
+
+/* LAYER.weight (out, in) */
+int rn_build_linear(const rn_builder *b, int src, const char *layer, rn_bias bias);
+
+int rn_build_pool(const rn_builder *b, int src, const char *layer, rn_op op,
+                  const rn_window *window);
+
+/* Operators without parameters. */
+int rn_build_unary(const rn_builder *b, int src, const char *layer, rn_op op);
+int rn_build_add(const rn_builder *b, int left, int right, const char *layer);
+
+int rn_build_input(const rn_builder *b, size_t channels, size_t height, size_t width);
+
+rn_dims rn_build_dims(const rn_builder *b, int value);
+
+/* The window of a square kernel, its padding the same on all sides. */
+rn_window rn_square(size_t kernel, size_t stride, size_t pad);
+
+#endif

@@ -1,0 +1,207 @@
+#include "arch/names.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/size.h"
+
+/* In a pattern %S, %B and %N stand for a number, %s and %n for the number less one; a star at the
+ * end stands for the rest of the name. */
+static const struct {
+    const char *ours, *theirs;
+    bool hugging_face;
+} rows[] = {
+    {"conv1.*", "embedder.embedder.convolution.*", true},
+    {"bn1.*", "embedder.embedder.normalization.*", true},
+    {"layer%S.%B.conv%N.*", "encoder.stages.%s.layers.%B.layer.%n.convolution.*", true},
+    {"layer%S.%B.bn%N.*", "encoder.stages.%s.layers.%B.layer.%n.normalization.*", true},
+    {"layer%S.%B.downsample.0.*", "encoder.stages.%s.layers.%B.shortcut.convolution.*", true},
+    {"layer%S.%B.downsample.1.*", "encoder.stages.%s.layers.%B.shortcut.normalization.*", true},
+    {"fc.*", "classifier.1.*", true},
+    {"fc.*", "linear.*", false},
+    {"layer%S.%B.downsample.%N.*", "layer%S.%B.shortcut.%N.*", false},
+    {"layer%S.%B.se.*", "layer%S.%B.se_module.*", false},
+};
+
+/* In front of every tensor's name: left out. */
+static const char *const prefixes[] = {"module.", "model.", "backbone.", "net."};
+
+typedef struct {
+    size_t s, b, n;
+    const char *rest;
+} match;
+
+static size_t *number_of(match *found, char letter)
+{
+    switch (letter) {
+    case 'S':
+    case 's': return &found->s;
+    case 'B': return &found->b;
+    default: return &found->n;
+    }
+}
+
+static size_t base_of(char letter)
+{
+    return letter == 's' || letter == 'n';
+}
+
+/* At most 4 digits: no network has more blocks, and nothing overflows. */
+static bool read_number(const char **text, size_t *number)
+{
+    const char *p = *text;
+    size_t value = 0;
+    while (*p >= '0' && *p <= '9' && p - *text < 4) value = value * 10 + (size_t)(*p++ - '0');
+    *number = value;
+    if (p == *text) return false;
+    *text = p;
+    return true;
+}
+
+static bool matches(const char *pattern, const char *text, match *found)
+{
+    size_t number;
+    for (; *pattern; pattern++) {
+        if (*pattern == '*') return found->rest = text, true;
+        if (*pattern == '%') {
+            if (!read_number(&text, &number)) return false;
+            pattern++;
+            *number_of(found, *pattern) = number + base_of(*pattern);
+        } else if (*pattern != *text++) {
+            return false;
+        }
+    }
+    return *text == '\0';
+}
+
+static void render(const char *pattern, match *found, char text[RN_NAME])
+{
+    size_t used = 0;
+    for (; *pattern && used < RN_NAME - 1; pattern++) {
+        if (*pattern == '*') {
+            used += snprintf(text + used, RN_NAME - used, "%s", found->rest);
+        } else if (*pattern == '%') {
+            pattern++;
+            used += snprintf(text + used, RN_NAME - used, "%zu",
+                             *number_of(found, *pattern) - base_of(*pattern));
+        } else {
+            text[used++] = *pattern;
+        }
+    }
+    text[rn_min(used, RN_NAME - 1)] = '\0';
+}
+
+static void translate_name(rn_names *names, const char *theirs, char text[RN_NAME])
+{
+    static const char model[] = "resnet."; /* the inner model of a Hugging Face classifier */
+    if (strncmp(theirs, model, sizeof model - 1) == 0) theirs += sizeof model - 1;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        match found = {0};
+        if (!matches(rows[i].theirs, theirs, &found)) continue;
+        render(rows[i].ours, &found, text);
+        names->hugging_face |= rows[i].hugging_face;
+        return;
+    }
+    snprintf(text, RN_NAME, "%s", theirs);
+}
+
+char *rn_names_original(const rn_names *names, const char *name, char text[RN_NAME])
+{
+    for (size_t i = 0; names->hugging_face && i < sizeof rows / sizeof *rows; i++) {
+        match found = {0};
+        if (!rows[i].hugging_face || !matches(rows[i].ours, name, &found)) continue;
+        render(rows[i].theirs, &found, text);
+        return text;
+    }
+    snprintf(text, RN_NAME, "%s", name);
+    return text;
+}
+
+static bool all_begin_with(const rn_tensors *tensors, size_t skip, const char *prefix)
+{
+    for (size_t i = 0; i < tensors->count; i++)
+        if (strncmp(tensors->tensor[i].name + skip, prefix, strlen(prefix)) != 0) return false;
+    return tensors->count > 0;
+}
+
+/* Bytes of the prefixes that all names share. */
+static size_t shared_prefix(const rn_tensors *tensors)
+{
+    size_t skip = 0;
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        if (!all_begin_with(tensors, skip, prefixes[i])) continue;
+        skip += strlen(prefixes[i]);
+        i = (size_t)-1; /* from the first again: "module.model." */
+    }
+    return skip;
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(((const rn_name *)a)->name, ((const rn_name *)b)->name);
+}
+
+static rn_status check_twice(const rn_names *names, rn_error *err)
+{
+    for (size_t i = 1; i < names->count; i++)
+        if (compare(&names->entry[i - 1], &names->entry[i]) == 0)
+            return rn_fail(err, RN_ERR_FORMAT, "tensors %.80s and %.80s are both %.80s",
+                           names->entry[i - 1].tensor->name, names->entry[i].tensor->name,
+                           names->entry[i].name);
+    return RN_OK;
+}
+
+rn_status rn_names_init(rn_names *names, const rn_tensors *tensors, bool translate, rn_error *err)
+{
+    *names = (rn_names){0};
+    names->entry = rn_alloc_zero(tensors->count, sizeof *names->entry, err);
+    if (!names->entry) return RN_ERR_MEMORY;
+    const size_t skip = translate ? shared_prefix(tensors) : 0;
+    for (size_t i = 0; i < tensors->count; i++) {
+        char text[RN_NAME];
+        const char *name = tensors->tensor[i].name + skip;
+        if (translate) translate_name(names, name, text);
+        names->entry[i].tensor = &tensors->tensor[i];
+        names->entry[i].name = rn_strdup(translate ? text : name, err);
+        names->count = i + 1;
+        if (!names->entry[i].name) return RN_ERR_MEMORY;
+    }
+    if (names->count) qsort(names->entry, names->count, sizeof *names->entry, compare);
+    return check_twice(names, err);
+}
+
+/* The first entry whose name is not less. */
+static const rn_name *lower_bound(const rn_names *names, const char *name)
+{
+    size_t low = 0, high = names->count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (strcmp(names->entry[middle].name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < names->count ? &names->entry[low] : NULL;
+}
+
+rn_tensor *rn_names_find(const rn_names *names, const char *name)
+{
+    const rn_name *found = lower_bound(names, name);
+    return found && strcmp(found->name, name) == 0 ? found->tensor : NULL;
+}
+
+bool rn_names_have(const rn_names *names, const char *prefix)
+{
+    const rn_name *found = lower_bound(names, prefix);
+    return found && strncmp(found->name, prefix, strlen(prefix)) == 0;
+}
+
+void rn_names_release(rn_names *names)
+{
+    for (size_t i = 0; i < names->count; i++) rn_free(names->entry[i].name);
+    rn_free(names->entry);
+    *names = (rn_names){0};
+}

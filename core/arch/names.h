@@ -1,0 +1,37 @@
+/* One naming for all files: torchvision's. Other namings (Hugging Face, CIFAR repositories, a
+ * "module." in front of everything) are rows of a table of patterns.
+ *
+ * An index over the tensors, which keep the names that the file gave them: errors show those. */
+#ifndef RN_ARCH_NAMES_H
+#define RN_ARCH_NAMES_H
+
+#include "formats/tensors.h"
+
+#define RN_NAME 256 /* bytes of a name that a network's layer may have */
+
+typedef struct {
+    char *name; /* in torchvision's naming */
+    rn_tensor *tensor;
+} rn_name;
+
+typedef struct {
+    rn_name *entry; /* sorted by name */
+    size_t count;
+    bool hugging_face;
+} rn_names;
+
+/* tensors: sorted; must outlive the index. translate false: names are taken as they are. */
+rn_status rn_names_init(rn_names *names, const rn_tensors *tensors, bool translate, rn_error *err);
+
+/* NULL when there is none. */
+rn_tensor *rn_names_find(const rn_names *names, const char *name);
+
+/* Whether some name begins with that. */
+bool rn_names_have(const rn_names *names, const char *prefix);
+
+/* What the file would call it, into text. Returns text. */
+char *rn_names_original(const rn_names *names, const char *name, char text[RN_NAME]);
+
+void rn_names_release(rn_names *names);
+
+#endif

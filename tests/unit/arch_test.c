@@ -1,0 +1,398 @@
+/* What core/arch makes of names and shapes: the architecture, what config.json corrects, and what
+ * is refused by the tensor's or key's name. */
+#include "check_main.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "unit/fake_net.h"
+
+static const char *note_about(const fake_net *net, const char *topic)
+{
+    for (size_t i = 0; i < net->arch.notes; i++)
+        if (strncmp(net->arch.note[i], topic, strlen(topic)) == 0) return net->arch.note[i];
+    return "";
+}
+
+static rn_dims dims_of(const fake_net *net, const char *name)
+{
+    for (size_t i = net->graph.count; i-- > 0;)
+        if (strcmp(net->graph.node[i].name, name) == 0) return net->graph.node[i].out;
+    ck_abort_msg("no node %s", name);
+    return (rn_dims){0};
+}
+
+static void expect_dims(const fake_net *net, const char *name, const char *text)
+{
+    char have[64];
+    ck_assert_str_eq(rn_dims_text(dims_of(net, name), have, sizeof have), text);
+}
+
+static const struct {
+    fake_resnet net;
+    const char *name, *last; /* the last stage's size at the default input */
+} inferred[] = {
+    {{4, {2, 2, 2, 2}, .width = 64}, "resnet18", "512x7x7"},
+    {{4, {3, 4, 6, 3}, .width = 64}, "resnet34", "512x7x7"},
+    {{4, {2, 2, 2, 2}, .bottleneck = true, .width = 64}, "resnet26", "2048x7x7"},
+    {{4, {3, 4, 6, 3}, .bottleneck = true, .width = 64}, "resnet50", "2048x7x7"},
+    {{4, {3, 4, 23, 3}, .bottleneck = true, .width = 64}, "resnet101", "2048x7x7"},
+    {{4, {3, 8, 36, 3}, .bottleneck = true, .width = 64}, "resnet152", "2048x7x7"},
+    {{4, {3, 24, 36, 3}, .bottleneck = true, .width = 64}, "resnet200", "2048x7x7"},
+    {{4, {3, 4, 6, 3}, .bottleneck = true, .width = 64, .inner = 2, .groups = 32},
+     "resnext50_32x4d",
+     "2048x7x7"},
+    {{4, {3, 4, 23, 3}, .bottleneck = true, .width = 64, .inner = 4, .groups = 32},
+     "resnext101_32x8d",
+     "2048x7x7"},
+    {{4, {3, 4, 23, 3}, .bottleneck = true, .width = 64, .inner = 4, .groups = 64},
+     "resnext101_64x4d",
+     "2048x7x7"},
+    {{4, {3, 4, 6, 3}, .bottleneck = true, .width = 64, .inner = 2}, "wide_resnet50_2", "2048x7x7"},
+    {{4, {3, 4, 6, 3}, .bottleneck = true, .width = 16}, "resnet (3,4,6,3 bottleneck)", "512x7x7"},
+    {{4, {2, 1, 3, 1}, .width = 64}, "resnet (2,1,3,1 basic)", "512x7x7"},
+    {{3, {3, 3, 3}, .width = 16, .stem = 3}, "resnet (3,3,3 basic)", "64x8x8"},
+    {{5, {1, 1, 1, 1, 2}, .width = 8, .stem = 5}, "resnet (1,1,1,1,2 basic)", "128x4x4"},
+};
+
+START_TEST(infers_architecture)
+{
+    const fake_resnet *want = &inferred[_i].net;
+    fake_net net;
+    fake_init(&net);
+    fake_add_resnet(&net, want);
+    ck_assert_msg(fake_build(&net, NULL, 0, 0) == RN_OK, "%s", net.err.text);
+    ck_assert_str_eq(net.arch.name, inferred[_i].name);
+    char last[64];
+    snprintf(last, sizeof last, "layer%zu.%zu.relu", want->stages,
+             want->blocks[want->stages - 1] - 1);
+    expect_dims(&net, last, inferred[_i].last);
+    expect_dims(&net, "fc", "10");
+    ck_assert_int_eq(net.graph.output, (int)net.graph.count - 1);
+    fake_release(&net);
+}
+END_TEST
+
+static const fake_resnet small = {4, {1, 1, 1, 1}, .width = 8};
+
+START_TEST(input_size_comes_from_option_config_default)
+{
+    static const struct {
+        const char *config;
+        size_t height, width;
+        const char *input, *note;
+    } cases[] = {
+        {NULL, 0, 0, "3x224x224", "input: 3x224x224 (size: default)"},
+        {"{\"input\":{\"shape\":[3,65,97]}}", 0, 0, "3x65x97",
+         "input: 3x65x97 (size: input.shape)"},
+        {"{\"pretrained_cfg\":{\"input_size\":[3,160,160]}}", 0, 0, "3x160x160",
+         "input: 3x160x160 (size: pretrained_cfg.input_size)"},
+        {"{\"input\":{\"shape\":[3,65,97]}}", 33, 0, "3x33x97", "input: 3x33x97 (size: option)"},
+        {NULL, 33, 35, "3x33x35", "input: 3x33x35 (size: option)"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fake_net net;
+        fake_init(&net);
+        fake_add_resnet(&net, &small);
+        const rn_status status = fake_build(&net, cases[i].config, cases[i].height, cases[i].width);
+        ck_assert_msg(status == RN_OK, "%s", net.err.text);
+        expect_dims(&net, "input", cases[i].input);
+        ck_assert_str_eq(note_about(&net, "input"), cases[i].note);
+        fake_release(&net);
+    }
+}
+END_TEST
+
+/* What tensors can't show. layer1 of the default: 56x56. */
+START_TEST(config_corrects)
+{
+    static const struct {
+        const char *config, *node, *dims;
+    } cases[] = {
+        {"{}", "layer1.0.relu", "32x56x56"},
+        {"{\"stem_stride\":1}", "layer1.0.relu", "32x112x112"},
+        {"{\"stem_pool\":false}", "layer1.0.relu", "32x112x112"},
+        {"{\"downsample_in_first_stage\":true}", "layer1.0.relu", "32x28x28"},
+        {"{\"strides\":[1,2,1,3]}", "layer4.0.relu", "256x10x10"},
+        {"{}", "layer2.0.conv1", "16x56x56"},
+        {"{\"stride_in_1x1\":true}", "layer2.0.conv1", "16x28x28"},
+        {"{\"downsample_in_bottleneck\":true}", "layer2.0.conv1", "16x28x28"},
+        {"{\"depths\":[1,1,1,1],\"layer_type\":\"bottleneck\",\"hidden_act\":\"relu\"}", "fc",
+         "10"},
+        {"{\"num_classes\":10}", "fc", "10"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fake_net net;
+        fake_init(&net);
+        fake_add_resnet(&net, &(fake_resnet){4, {1, 1, 1, 1}, .bottleneck = true, .width = 8});
+        ck_assert_msg(fake_build(&net, cases[i].config, 0, 0) == RN_OK, "%s", net.err.text);
+        expect_dims(&net, cases[i].node, cases[i].dims);
+        fake_release(&net);
+    }
+}
+END_TEST
+
+START_TEST(config_eps_reaches_batch_norm)
+{
+    fake_net net;
+    fake_init(&net);
+    fake_add_resnet(&net, &small);
+    ck_assert_int_eq(fake_build(&net, "{\"batch_norm_eps\":0.001}", 0, 0), RN_OK);
+    size_t norms = 0;
+    for (size_t i = 0; i < net.graph.count; i++) {
+        if (net.graph.node[i].op != RN_OP_BATCH_NORM) continue;
+        ck_assert_double_eq(net.graph.node[i].eps, 0.001);
+        norms++;
+    }
+    ck_assert_uint_eq(norms, 1 + 4 * 2 + 3);
+    fake_release(&net);
+}
+END_TEST
+
+/* A stage of the same width without a shortcut can't have a stride. */
+START_TEST(stage_without_shortcut_keeps_size)
+{
+    fake_net net;
+    fake_init(&net);
+    fake_add_resnet(&net, &(fake_resnet){1, {2}, .width = 8});
+    fake_rename(&net, "layer1.1.conv1.weight", "layer2.0.conv1.weight");
+    fake_rename(&net, "layer1.1.conv2.weight", "layer2.0.conv2.weight");
+    fake_add_norm(&net, 8, "layer2.0.bn1");
+    fake_add_norm(&net, 8, "layer2.0.bn2");
+    for (size_t i = net.tensors.count; i-- > 0;)
+        if (strncmp(net.tensors.tensor[i].name, "layer1.1.", 9) == 0)
+            fake_remove(&net, net.tensors.tensor[i].name);
+    ck_assert_msg(fake_build(&net, NULL, 0, 0) == RN_OK, "%s", net.err.text);
+    expect_dims(&net, "layer2.0.relu", "8x56x56");
+    fake_release(&net);
+}
+END_TEST
+
+START_TEST(takes_labels_and_preprocessing)
+{
+    static const char *const configs[] = {
+        "{\"labels\":[\"a\",\"b\"],\"preprocess\":{\"mean\":[0.5],\"std\":[0.25]}}",
+        "{\"label_names\":[\"a\",\"b\"],\"pretrained_cfg\":{\"mean\":[0.5,0.5,0.5],"
+        "\"std\":[0.25,0.25,0.25]}}",
+        "{\"id2label\":{\"1\":\"b\",\"0\":\"a\"},\"preprocess\":{\"mean\":[0.5],\"std\":[0.25]}}",
+    };
+    for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
+        fake_net net;
+        fake_init(&net);
+        fake_add_resnet(&net, &(fake_resnet){2, {1, 1}, .width = 8, .classes = 2});
+        ck_assert_msg(fake_build(&net, configs[i], 0, 0) == RN_OK, "%s", net.err.text);
+        ck_assert_uint_eq(net.arch.labels, 2);
+        ck_assert_str_eq(net.arch.label[0], "a");
+        ck_assert_str_eq(net.arch.label[1], "b");
+        ck_assert_double_eq(net.arch.mean[2], 0.5);
+        ck_assert_double_eq(net.arch.std[1], 0.25);
+        fake_release(&net);
+    }
+}
+END_TEST
+
+static const struct {
+    const char *config, *says;
+} bad_configs[] = {
+    {"[]", "config.json: want an object"},
+    {"{\"input\":{\"shape\":[3,224]}}", "config.json: input.shape: want [C, H, W]"},
+    {"{\"input\":{\"shape\":[3,0,224]}}", "config.json: input.shape: want [C, H, W], each"},
+    {"{\"input\":{\"shape\":[3,-1,224]}}", "config.json: input.shape"},
+    {"{\"input\":{\"shape\":\"3x4x4\"}}", "config.json: input.shape"},
+    {"{\"input\":{\"shape\":[3,100000,100000]}}",
+     "input: Input: the output 3x100000x100000 is too"},
+    {"{\"input\":{\"shape\":[1,224,224]}}",
+     "tensor conv1.weight: 8x3x7x7 in 1 groups does not fit"},
+    {"{\"pretrained_cfg\":{\"input_size\":7}}", "config.json: pretrained_cfg.input_size"},
+    {"{\"stem_stride\":0}", "config.json: stem_stride: want a size of at least 1"},
+    {"{\"stem_stride\":\"2\"}", "config.json: stem_stride"},
+    {"{\"stem_pool\":1}", "config.json: stem_pool: want true or false"},
+    {"{\"strides\":[1,2]}", "config.json: strides: want one size a stage"},
+    {"{\"strides\":[1,2,0,2]}", "config.json: strides: want sizes of at least 1"},
+    {"{\"batch_norm_eps\":-1}", "config.json: batch_norm_eps"},
+    {"{\"num_classes\":11}", "config.json: num_classes: 11, but fc.weight has 10"},
+    {"{\"depths\":[1,1,1]}", "config.json: depths: 3 stages, tensors of 4"},
+    {"{\"depths\":[1,1,2,1]}", "config.json: depths[2]: the tensors show 1 blocks"},
+    {"{\"layer_type\":\"bottleneck\"}", "config.json: layer_type: the tensors show basic blocks"},
+    {"{\"hidden_act\":\"gelu\"}", "config.json: hidden_act: gelu can't be served"},
+    {"{\"labels\":[\"a\"]}", "config.json: labels: 1 labels, the network answers 10 classes"},
+    {"{\"labels\":7}", "config.json: labels: want a list"},
+    {"{\"labels\":[1,2,3,4,5,6,7,8,9,10]}", "config.json: labels: class 0 is no string"},
+    {"{\"id2label\":{\"0\":\"a\"}}", "config.json: id2label: 1 labels"},
+    {"{\"preprocess\":{\"mean\":[1,2]}}", "config.json: mean: want a list of one number"},
+    {"{\"preprocess\":{\"std\":[0]}}", "config.json: std: want numbers above 0"},
+    {"{\"preprocess\":{\"std\":\"1\"}}", "config.json: std"},
+    {"{\"model_type\":\"layers\"}", "config.json: input.shape"},
+};
+
+START_TEST(refuses_bad_config)
+{
+    fake_net net;
+    fake_init(&net);
+    fake_add_resnet(&net, &small);
+    ck_assert_int_eq(fake_build(&net, bad_configs[_i].config, 0, 0), RN_ERR_FORMAT);
+    ck_assert_msg(strstr(net.err.text, bad_configs[_i].says), "\"%s\"", net.err.text);
+    fake_release(&net);
+}
+END_TEST
+
+/* Each tensor of a network left out, in turn: an error names it. */
+START_TEST(names_every_missing_tensor)
+{
+    for (size_t i = 0;; i++) {
+        fake_net net;
+        fake_init(&net);
+        fake_add_resnet(&net, &small);
+        if (i == net.tensors.count) {
+            fake_release(&net);
+            return;
+        }
+        char name[64];
+        snprintf(name, sizeof name, "%s", net.tensors.tensor[i].name);
+        fake_remove(&net, name);
+        const bool optional =
+            strstr(name, "num_batches_tracked") != NULL || strcmp(name, "fc.bias") == 0;
+        const rn_status status = fake_build(&net, NULL, 0, 0);
+        ck_assert_msg(status == (optional ? RN_OK : RN_ERR_FORMAT), "%s: %s", name, net.err.text);
+        if (!optional) {
+            /* a shortcut's convolution tells that there is a shortcut */
+            if (strstr(name, "downsample.0.weight")) name[strlen("layer1.0")] = '\0';
+            ck_assert_msg(strstr(net.err.text, name), "%s: %s", name, net.err.text);
+        }
+        fake_release(&net);
+    }
+}
+END_TEST
+
+static void expect_refusal(fake_net *net, const char *says)
+{
+    ck_assert_int_eq(fake_build(net, NULL, 0, 0), RN_ERR_FORMAT);
+    ck_assert_msg(strstr(net->err.text, says), "\"%s\"", net->err.text);
+    fake_release(net);
+}
+
+START_TEST(names_what_does_not_fit)
+{
+    fake_net net;
+    fake_init(&net);
+    fake_add_resnet(&net, &small);
+    fake_add(&net, 5, 5, 0, 0, "aux.weight");
+    expect_refusal(&net, "tensor aux.weight (5x5): no layer of the network uses it");
+
+    fake_init(&net);
+    fake_add_resnet(&net, &small);
+    fake_remove(&net, "layer1.0.bn1.bias");
+    fake_add(&net, 7, 0, 0, 0, "layer1.0.bn1.bias");
+    expect_refusal(&net, "tensor layer1.0.bn1.bias: want 8, file has 7");
+
+    fake_init(&net);
+    fake_add_resnet(&net, &small);
+    fake_remove(&net, "layer3.0.conv2.weight");
+    fake_add(&net, 32, 16, 3, 3, "layer3.0.conv2.weight");
+    expect_refusal(&net, "tensor layer3.0.conv2.weight: 32x16x3x3 in 1 groups does not fit");
+
+    fake_init(&net);
+    fake_add_resnet(&net, &small);
+    fake_remove(&net, "conv1.weight");
+    fake_add(&net, 8, 3, 4, 4, "conv1.weight");
+    expect_refusal(&net, "tensor conv1.weight 8x3x4x4: the stem's kernel must be square and odd");
+
+    fake_init(&net);
+    fake_add_resnet(&net, &small);
+    fake_remove(&net, "layer2.0.downsample.0.weight");
+    expect_refusal(&net, "block layer2.0: its convolutions give 16x28x28, its shortcut 8x56x56");
+
+    fake_init(&net);
+    fake_add(&net, 5, 5, 0, 0, "transformer.weight");
+    expect_refusal(&net, "the first is transformer.weight");
+
+    fake_init(&net);
+    expect_refusal(&net, "the first is none");
+}
+END_TEST
+
+START_TEST(other_namings)
+{
+    static const char *const hugging_face[][2] = {
+        {"conv1.weight", "resnet.embedder.embedder.convolution.weight"},
+        {"bn1.running_mean", "resnet.embedder.embedder.normalization.running_mean"},
+        {"layer1.0.conv1.weight", "resnet.encoder.stages.0.layers.0.layer.0.convolution.weight"},
+        {"layer1.0.bn2.bias", "resnet.encoder.stages.0.layers.0.layer.1.normalization.bias"},
+        {"layer2.0.downsample.0.weight",
+         "resnet.encoder.stages.1.layers.0.shortcut.convolution.weight"},
+        {"fc.weight", "classifier.1.weight"},
+        {"fc.bias", "classifier.1.bias"},
+    };
+    fake_net net;
+    fake_init(&net);
+    fake_add_resnet(&net, &small);
+    for (size_t i = 0; i < sizeof hugging_face / sizeof *hugging_face; i++)
+        fake_rename(&net, hugging_face[i][0], hugging_face[i][1]);
+    ck_assert_msg(fake_build(&net, NULL, 0, 0) == RN_OK, "%s", net.err.text);
+    fake_release(&net);
+
+    fake_init(&net); /* a missing tensor goes by the file's naming */
+    fake_add_resnet(&net, &small);
+    for (size_t i = 0; i < sizeof hugging_face / sizeof *hugging_face; i++)
+        fake_rename(&net, hugging_face[i][0], hugging_face[i][1]);
+    fake_remove(&net, "layer2.0.conv2.weight");
+    expect_refusal(&net, "encoder.stages.1.layers.0.layer.1.convolution.weight: missing");
+
+    fake_init(&net);
+    fake_add_resnet(&net, &small);
+    for (size_t i = 0; i < net.tensors.count; i++) {
+        char name[96], old[96];
+        snprintf(old, sizeof old, "%.80s", net.tensors.tensor[i].name);
+        snprintf(name, sizeof name, "module.model.%.80s", old);
+        fake_rename(&net, old, name);
+    }
+    ck_assert_msg(fake_build(&net, NULL, 0, 0) == RN_OK, "%s", net.err.text);
+    fake_release(&net);
+
+    fake_init(&net);
+    fake_add_resnet(&net, &small);
+    fake_rename(&net, "fc.weight", "linear.weight");
+    fake_rename(&net, "fc.bias", "linear.bias");
+    fake_rename(&net, "layer2.0.downsample.0.weight", "layer2.0.shortcut.0.weight");
+    ck_assert_msg(fake_build(&net, NULL, 0, 0) == RN_OK, "%s", net.err.text);
+    fake_release(&net);
+
+    fake_init(&net); /* two names for one tensor */
+    fake_add_resnet(&net, &small);
+    fake_add(&net, 10, 64, 0, 0, "linear.weight");
+    expect_refusal(&net, "are both fc.weight");
+}
+END_TEST
+
+/* Without classes the pooled features are the answer. */
+START_TEST(headless)
+{
+    fake_net net;
+    fake_init(&net);
+    fake_add_resnet(&net, &small);
+    fake_remove(&net, "fc.weight");
+    fake_remove(&net, "fc.bias");
+    ck_assert_msg(fake_build(&net, "{\"num_classes\":0}", 0, 0) == RN_OK, "%s", net.err.text);
+    ck_assert_uint_eq(net.graph.node[net.graph.output].out.c, 64);
+    fake_release(&net);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("arch");
+    TCase *tcase = tcase_create("arch");
+    tcase_add_loop_test(tcase, infers_architecture, 0, sizeof inferred / sizeof *inferred);
+    tcase_add_test(tcase, input_size_comes_from_option_config_default);
+    tcase_add_test(tcase, config_corrects);
+    tcase_add_test(tcase, config_eps_reaches_batch_norm);
+    tcase_add_test(tcase, stage_without_shortcut_keeps_size);
+    tcase_add_test(tcase, takes_labels_and_preprocessing);
+    tcase_add_loop_test(tcase, refuses_bad_config, 0, sizeof bad_configs / sizeof *bad_configs);
+    tcase_add_test(tcase, names_every_missing_tensor);
+    tcase_add_test(tcase, names_what_does_not_fit);
+    tcase_add_test(tcase, other_namings);
+    tcase_add_test(tcase, headless);
+    suite_add_tcase(suite, tcase);
+    return run_suite(suite);
+}
