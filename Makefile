@@ -33,7 +33,7 @@ server_src := $(filter-out server/main.c,$(wildcard server/*.c server/*/*.c serv
 suites     := unit kernels golden http
 helper_src := $(filter-out %_test.c %_bench.c,$(wildcard $(suites:%=tests/%/*.c) tests/bench/*.c))
 benches    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*_bench.c))
-object      = $(addprefix $(BUILD)/,$(addsuffix .o,$(basename $(1))))
+object      = $(patsubst %,$(BUILD)/%,$(patsubst %.c,%.o,$(patsubst %.S,%.S.o,$(1))))
 programs    = $(patsubst %.c,$(BUILD)/%,$(foreach s,$(1),$(wildcard tests/$(s)/*_test.c)))
 scripts    := $(wildcard tests/layers.sh tests/cli.sh tests/deploy.sh)
 archives   := $(BUILD)/server.a $(BUILD)/libresnet.a
@@ -48,14 +48,14 @@ $(BUILD)/tests/%:  INCLUDE = -Icore -Iserver -Itests
 $(BUILD)/core/kernels/%: OPT = $(if $(SANITIZE),,-O3)
 $(BUILD)/core/kernels/x86/%_avx2.o:   ISA = -mavx2 -mfma -mf16c
 $(BUILD)/core/kernels/x86/%_avx512.o: ISA = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
-$(BUILD)/server/builtin.o: $(wildcard deploy/models/*/*.safetensors deploy/models/*/*.json)
+$(BUILD)/server/builtin.S.o: $(wildcard deploy/models/*/*)
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) $(OPT) $(ISA) $(INCLUDE) -MMD -MP -c $< -o $@
 
-$(BUILD)/%.o: %.S Makefile
+$(BUILD)/%.S.o: %.S Makefile
 	@mkdir -p $(@D)
 	$(call say,AS,$<)
 	$(Q)$(CC) -MMD -MP -c $< -o $@
