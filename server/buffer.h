@@ -1,0 +1,29 @@
+/* A growing run of bytes: what answers, log lines and metrics are written into.
+ *
+ * A failed allocation is remembered in `failed` and later calls do nothing, so a writer checks once
+ * at its end. The bytes are always followed by a NUL that size does not count (once anything was
+ * written). One thread at a time. */
+#ifndef SERVER_BUFFER_H
+#define SERVER_BUFFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct buffer {
+    char *bytes;
+    size_t size, capacity;
+    bool failed;
+};
+
+/* Makes room for `more` bytes behind the present ones; false: no memory. */
+bool buffer_reserve(struct buffer *buffer, size_t more);
+void buffer_append(struct buffer *buffer, const void *bytes, size_t size);
+void buffer_text(struct buffer *buffer, const char *text);
+void buffer_format(struct buffer *buffer, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* The text as a JSON string in quotes: control characters, quotes and backslashes escaped, bytes
+ * that are not UTF-8 replaced by U+FFFD. */
+void buffer_json_string(struct buffer *buffer, const char *text);
+void buffer_free(struct buffer *buffer);
+
+#endif
