@@ -1,0 +1,340 @@
+/* Reads the options from their four sources; see options.h. The table decides everything: nothing
+ * here knows an option by name except PORT, --config and the choices checked at the end. */
+#include "options.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "resnet.h"
+
+#define EXIT_USAGE   64
+#define EXIT_NOINPUT 66
+
+enum kind { TEXT, COUNT, LIST, FLAG };
+enum source { SOURCE_DEFAULT, SOURCE_FILE, SOURCE_ENVIRONMENT, SOURCE_COMMAND };
+
+struct row {
+    enum kind kind;
+    const char *name;
+    size_t offset;
+    intptr_t fallback; /* COUNT: the number; TEXT: the pointer */
+    size_t least, most;
+    const char *unit, *help;
+};
+
+static const struct row table[] = {
+#define OPTION(kind, field, name, fallback, least, most, unit, help) \
+    {kind, name, offsetof(struct options, field), (intptr_t)(fallback), least, most, unit, help},
+#include "options.def"
+#undef OPTION
+};
+#define ROWS (sizeof table / sizeof *table)
+
+struct options_store {
+    enum source source[ROWS];
+    char **text; /* copies of the values that need one */
+    size_t texts;
+};
+
+static bool fail(struct options_error *error, int exit_code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static bool fail(struct options_error *error, int exit_code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    error->exit_code = exit_code;
+    vsnprintf(error->text, sizeof error->text, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+static void *field_of(struct options *options, const struct row *row)
+{
+    return (char *)options + row->offset;
+}
+
+static const void *field_at(const struct options *options, const struct row *row)
+{
+    return (const char *)options + row->offset;
+}
+
+static const struct row *find_row(const char *name, size_t length)
+{
+    for (size_t i = 0; i < ROWS; i++)
+        if (strlen(table[i].name) == length && !memcmp(table[i].name, name, length))
+            return &table[i];
+    return NULL;
+}
+
+/* A copy of the first `length` bytes that lives as long as the options. */
+static const char *keep(struct options *options, const char *text, size_t length)
+{
+    struct options_store *store = options->store;
+    char **texts = realloc(store->text, (store->texts + 1) * sizeof *texts);
+    if (!texts) return NULL;
+    store->text = texts;
+    char *copy = strndup(text, length);
+    if (copy) store->text[store->texts++] = copy;
+    return copy;
+}
+
+static bool list_add(struct option_list *list, const char *item)
+{
+    const char **items = realloc(list->item, (list->count + 1) * sizeof *items);
+    if (!items) return false;
+    items[list->count++] = item;
+    list->item = items;
+    return true;
+}
+
+static bool parse_count(const struct row *row, const char *text, size_t *value)
+{
+    if (*text < '0' || *text > '9') return false;
+    char *end;
+    errno = 0;
+    const unsigned long long number = strtoull(text, &end, 10);
+    *value = (size_t)number;
+    return !errno && !*end && number >= row->least && number <= row->most;
+}
+
+/* One value from one source; `place` names it in errors: "--port", "PORT", "file:3: port". */
+static bool set(struct options *options, const struct row *row, const char *text,
+                enum source source, const char *place, struct options_error *error)
+{
+    enum source *from = &options->store->source[row - table];
+    if (*from > source) return true;
+    void *field = field_of(options, row);
+    const char *copy = keep(options, text, strlen(text));
+    if (!copy) return fail(error, EXIT_USAGE, "%s: out of memory", place);
+    if (row->kind == COUNT && !parse_count(row, text, field))
+        return fail(error, EXIT_USAGE, "%s: '%.60s' is not a whole number from %zu to %zu", place,
+                    text, row->least, row->most);
+    if (row->kind == TEXT) *(const char **)field = copy;
+    if (row->kind == FLAG) *(bool *)field = true;
+    if (row->kind == LIST) {
+        struct option_list *list = field;
+        if (*from < source) list->count = 0;
+        if (!list_add(list, copy)) return fail(error, EXIT_USAGE, "%s: out of memory", place);
+    }
+    *from = source;
+    return true;
+}
+
+static bool read_command_line(struct options *options, int argc, char **argv,
+                              struct options_error *error)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *argument = !strcmp(argv[i], "-h") ? "--help" : argv[i];
+        if (strncmp(argument, "--", 2) || !argument[2])
+            return fail(error, EXIT_USAGE, "'%.80s' is not an option (see --help)", argument);
+        const size_t length = strcspn(argument + 2, "=");
+        const struct row *row = find_row(argument + 2, length);
+        if (!row) return fail(error, EXIT_USAGE, "no option %.80s (see --help)", argument);
+        const bool joined = argument[2 + length] == '=';
+        const char *value = "";
+        if (joined && row->kind == FLAG)
+            return fail(error, EXIT_USAGE, "--%s takes no value", row->name);
+        if (joined) value = argument + 2 + length + 1;
+        if (!joined && row->kind != FLAG && ++i >= argc)
+            return fail(error, EXIT_USAGE, "--%s needs a value: %s", row->name, row->unit);
+        if (!joined && row->kind != FLAG) value = argv[i];
+        char place[80];
+        snprintf(place, sizeof place, "--%s", row->name);
+        if (!set(options, row, value, SOURCE_COMMAND, place, error)) return false;
+    }
+    return true;
+}
+
+/* "max-batch" and "RESNETD_MAX_BATCH" */
+static bool is_variable_of(const struct row *row, const char *name, size_t length)
+{
+    static const char prefix[] = "RESNETD_";
+    const size_t skip = sizeof prefix - 1;
+    if (length != skip + strlen(row->name) || memcmp(name, prefix, skip)) return false;
+    for (size_t i = 0; row->name[i]; i++) {
+        const char c = row->name[i];
+        const char want = c == '-' ? '_' : c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+        if (name[skip + i] != want) return false;
+    }
+    return true;
+}
+
+/* A list in one variable: items between commas. */
+static bool set_items(struct options *options, const struct row *row, const char *value,
+                      const char *place, struct options_error *error)
+{
+    while (*value) {
+        const size_t length = strcspn(value, ",");
+        const char *item = keep(options, value, length);
+        if (!item) return fail(error, EXIT_USAGE, "%s: out of memory", place);
+        if (length && !set(options, row, item, SOURCE_ENVIRONMENT, place, error)) return false;
+        value += length + (value[length] == ',');
+    }
+    return true;
+}
+
+static bool read_variable(struct options *options, const char *variable, const struct row *row,
+                          struct options_error *error)
+{
+    const size_t length = strcspn(variable, "=");
+    const char *value = variable + length + 1;
+    char place[80];
+    snprintf(place, sizeof place, "%.*s", (int)(length < 79 ? length : 79), variable);
+    if (row->kind == FLAG || !*value) return true; /* set to nothing: as if not set */
+    if (row->kind == LIST) return set_items(options, row, value, place, error);
+    return set(options, row, value, SOURCE_ENVIRONMENT, place, error);
+}
+
+/* PORT, which hosting platforms set, counts less than RESNETD_PORT: it is read first. */
+static bool read_environment(struct options *options, char **environment,
+                             struct options_error *error)
+{
+    for (char **v = environment; v && *v; v++)
+        if (!strncmp(*v, "PORT=", 5) &&
+            !read_variable(options, *v, find_row("port", strlen("port")), error))
+            return false;
+    for (char **v = environment; v && *v; v++)
+        for (size_t i = 0; strchr(*v, '=') && i < ROWS; i++)
+            if (is_variable_of(&table[i], *v, strcspn(*v, "=")) &&
+                !read_variable(options, *v, &table[i], error))
+                return false;
+    return true;
+}
+
+static char *trim(char *text)
+{
+    text += strspn(text, " \t\r\n");
+    size_t length = strlen(text);
+    while (length && strchr(" \t\r\n", text[length - 1])) text[--length] = '\0';
+    return text;
+}
+
+static bool read_line(struct options *options, char *line, const char *place,
+                      struct options_error *error)
+{
+    char *key = trim(line);
+    if (!*key || *key == '#') return true;
+    char *equals = strchr(key, '=');
+    if (!equals) return fail(error, EXIT_USAGE, "%s: want `option = value`", place);
+    *equals = '\0';
+    key = trim(key);
+    const struct row *row = find_row(key, strlen(key));
+    if (!row || row->kind == FLAG)
+        return fail(error, EXIT_USAGE, "%s: no option '%.60s'", place, key);
+    char where[200];
+    snprintf(where, sizeof where, "%s: %s", place, key);
+    return set(options, row, trim(equals + 1), SOURCE_FILE, where, error);
+}
+
+static bool read_file(struct options *options, const char *path, struct options_error *error)
+{
+    FILE *file = fopen(path, "re");
+    if (!file) return fail(error, EXIT_NOINPUT, "--config: %.150s: %s", path, strerror(errno));
+    char *line = NULL;
+    size_t capacity = 0, number = 0;
+    bool good = true;
+    while (good && getline(&line, &capacity, file) >= 0) {
+        char place[120];
+        snprintf(place, sizeof place, "%.90s:%zu", path, ++number);
+        good = read_line(options, line, place, error);
+    }
+    free(line);
+    if (good && ferror(file))
+        good = fail(error, EXIT_NOINPUT, "--config: %.150s: cannot be read", path);
+    fclose(file);
+    return good;
+}
+
+static bool check_choice(const char *name, const char *value, const char *const *choice,
+                         struct options_error *error)
+{
+    for (const char *const *c = choice; *c; c++)
+        if (!strcmp(*c, value)) return true;
+    return fail(error, EXIT_USAGE, "--%s: no choice '%.40s' (see --help)", name, value);
+}
+
+static bool check_choices(const struct options *options, struct options_error *error)
+{
+    static const char *const level[] = {"error", "warning", "info", "debug", NULL};
+    static const char *const format[] = {"logfmt", "json", NULL};
+    return check_choice("log-level", options->log_level, level, error) &&
+           check_choice("log-format", options->log_format, format, error) &&
+           (!options->isa || check_choice("isa", options->isa, rn_isa_names(), error));
+}
+
+bool options_read(struct options *options, int argc, char **argv, char **environment,
+                  struct options_error *error)
+{
+    *options = (struct options){.store = calloc(1, sizeof *options->store)};
+    if (!options->store) return fail(error, EXIT_USAGE, "out of memory");
+    for (size_t i = 0; i < ROWS; i++) {
+        void *field = field_of(options, &table[i]);
+        if (table[i].kind == COUNT) *(size_t *)field = (size_t)table[i].fallback;
+        if (table[i].kind == TEXT) *(const char **)field = (const char *)table[i].fallback;
+    }
+    if (read_command_line(options, argc, argv, error) &&
+        read_environment(options, environment, error) &&
+        (!options->config || read_file(options, options->config, error)) &&
+        check_choices(options, error))
+        return true;
+    options_free(options);
+    return false;
+}
+
+void options_free(struct options *options)
+{
+    if (!options->store) return;
+    for (size_t i = 0; i < ROWS; i++)
+        if (table[i].kind == LIST) {
+            struct option_list *list = field_of(options, &table[i]);
+            free(list->item);
+        }
+    for (size_t i = 0; i < options->store->texts; i++) free(options->store->text[i]);
+    free(options->store->text);
+    free(options->store);
+    *options = (struct options){0};
+}
+
+/* The help text, broken at words into lines of up to 70 bytes behind a margin. */
+static void print_wrapped(const char *text, FILE *file)
+{
+    while (*text) {
+        size_t length = strlen(text);
+        if (length > 70)
+            for (length = 70; length > 1 && text[length] != ' ';) length--;
+        fprintf(file, "        %.*s\n", (int)length, text);
+        text += length;
+        while (*text == ' ') text++;
+    }
+}
+
+void options_help(FILE *file)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        fprintf(file, "  --%s%s%s\n", table[i].name, *table[i].unit ? " " : "", table[i].unit);
+        print_wrapped(table[i].help, file);
+        if (table[i].kind == COUNT)
+            fprintf(file, "        (default %zu; %zu to %zu)\n", (size_t)table[i].fallback,
+                    table[i].least, table[i].most);
+        else if (table[i].kind == TEXT && table[i].fallback)
+            fprintf(file, "        (default %s)\n", (const char *)table[i].fallback);
+    }
+}
+
+void options_print(const struct options *options, FILE *file)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        const void *field = field_at(options, &table[i]);
+        const char *name = table[i].name;
+        if (table[i].kind == COUNT) fprintf(file, "%s = %zu\n", name, *(const size_t *)field);
+        if (table[i].kind == TEXT && *(const char *const *)field)
+            fprintf(file, "%s = %s\n", name, *(const char *const *)field);
+        const struct option_list *list = field;
+        for (size_t k = 0; table[i].kind == LIST && k < list->count; k++)
+            fprintf(file, "%s = %s\n", name, list->item[k]);
+    }
+}
