@@ -1,0 +1,16 @@
+/* The handlers that routes.def names: one file of this folder for each group. */
+#ifndef SERVER_API_API_H
+#define SERVER_API_API_H
+
+#include "request.h"
+
+#define ROUTE(method, template, function) extern const struct handler api_##function;
+#include "routes.def"
+#undef ROUTE
+
+struct model;
+
+/* The model that the path's {model} and {version} name, retained; NULL: answered with 404. */
+struct model *api_model_of_path(struct request *request);
+
+#endif

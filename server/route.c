@@ -1,0 +1,70 @@
+/* The router; see route.h. */
+#include "route.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/api.h"
+#include "request.h"
+#include "target.h"
+
+static const struct row {
+    const char *method, *template;
+    const struct handler *handler;
+} table[] = {
+#define ROUTE(method, template, function) {#method, template, &api_##function},
+#include "routes.def"
+#undef ROUTE
+};
+
+/* Walks the template beside the path, which a {name} takes one segment of. */
+static bool match(const char *template, struct target *target)
+{
+    const char *path = target->path;
+    target->captures = 0;
+    while (*template && *path) {
+        if (*template != '{') {
+            if (*template ++ != *path++) return false;
+            continue;
+        }
+        const size_t length = strcspn(path, "/");
+        if (!length || target->captures == TARGET_CAPTURES) return false;
+        struct target_capture *capture = &target->capture[target->captures++];
+        capture->name = template + 1;
+        snprintf(capture->value, sizeof capture->value, "%.*s", (int)length, path);
+        template += strcspn(template, "}") + 1;
+        path += length;
+    }
+    return !*template && !*path;
+}
+
+static bool method_fits(const struct row *row, const char *method)
+{
+    return !strcmp(row->method, method) || (!strcmp(row->method, "GET") && !strcmp(method, "HEAD"));
+}
+
+enum route_answer route_find(struct target *target, const char *method, size_t *route,
+                             const char **allow)
+{
+    enum route_answer answer = ROUTE_NO_PATH;
+    *route = ROUTES;
+    for (size_t i = 0; i < ROUTES; i++) {
+        if (!match(table[i].template, target)) continue;
+        *route = i;
+        if (method_fits(&table[i], method)) return ROUTE_FOUND;
+        *allow = !strcmp(table[i].method, "GET") ? "GET, HEAD" : table[i].method;
+        answer = ROUTE_NO_METHOD;
+    }
+    return answer;
+}
+
+const struct handler *route_handler(size_t route)
+{
+    return table[route].handler;
+}
+
+const char *route_name(size_t route)
+{
+    return route < ROUTES ? table[route].template : "none";
+}
