@@ -1,0 +1,67 @@
+/* What the daemon counts, and its text form for Prometheus (0.0.4).
+ *
+ * Counters are C11 atomics: any thread adds, the renderer reads. Models are added at start or
+ * reload and stay until the end, so that a counter never goes back. */
+#ifndef SERVER_METRICS_H
+#define SERVER_METRICS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buffer.h"
+
+enum metrics_stage {
+#define STAGE(id, name) STAGE_##id,
+#include "metrics.def"
+#undef STAGE
+    STAGES
+};
+
+enum metrics_reason {
+#define REASON(id, name) REASON_##id,
+#include "metrics.def"
+#undef REASON
+    REASONS
+};
+
+enum { MAX_BUCKETS = 20 };
+
+struct histogram {
+    _Atomic uint64_t bucket[MAX_BUCKETS]; /* not cumulative; the last used one is +Inf */
+    _Atomic uint64_t sum;                 /* ns, or samples */
+};
+
+/* One model's; the strings must live as long as the metrics. */
+struct model_metrics {
+    const char *name, *digest, *arch;
+    _Atomic uint64_t images, queue_samples, queue_bytes;
+    struct histogram batch, stage[STAGES];
+    struct model_metrics *next;
+};
+
+struct metrics;
+
+struct metrics *metrics_new(void);
+void metrics_free(struct metrics *metrics);
+/* The metrics' copy of the model's names is kept; NULL: no memory. At most one thread adds. */
+struct model_metrics *metrics_add_model(struct metrics *metrics, const char *name,
+                                        const char *digest, const char *arch);
+
+/* route: index into routes.def, or ROUTES for requests that matched none */
+void metrics_request(struct metrics *metrics, size_t route, unsigned code, size_t received,
+                     size_t sent);
+void metrics_failure(struct metrics *metrics, enum metrics_reason reason);
+void metrics_connections(struct metrics *metrics, int change);
+void metrics_active(struct metrics *metrics, int change);
+size_t metrics_active_now(struct metrics *metrics);
+size_t metrics_connections_now(struct metrics *metrics);
+void metrics_ready(struct metrics *metrics, bool ready);
+void metrics_observe_stage(struct model_metrics *model, enum metrics_stage stage, uint64_t ns);
+void metrics_observe_batch(struct model_metrics *model, size_t samples);
+const char *metrics_stage_name(enum metrics_stage stage);
+
+void metrics_render(struct metrics *metrics, struct buffer *text);
+
+#endif

@@ -1,0 +1,127 @@
+/* Worker threads; see worker.h. A worker's fields belong to its own thread. */
+#include "worker.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "metrics.h"
+
+struct worker {
+    struct workers *all;
+    size_t index;
+    pthread_t thread;
+    struct batch batch;
+    float *input, *output; /* room for max_batch samples: batches of several jobs */
+};
+
+struct workers {
+    struct worker_options options;
+    size_t started;
+    struct worker worker[];
+};
+
+enum { ERROR_SIZE = 240, ALIGN = 64 };
+
+/* n * size floats, aligned for the widest vectors */
+static float *new_floats(size_t n, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(n, size, &bytes) ||
+        __builtin_mul_overflow(bytes, sizeof(float), &bytes) || bytes > SIZE_MAX - ALIGN)
+        return NULL;
+    return aligned_alloc(ALIGN, (bytes + ALIGN) / ALIGN * ALIGN);
+}
+
+static void gather(const struct worker *w)
+{
+    float *to = w->input;
+    for (size_t i = 0; i < w->batch.segments; i++) {
+        const struct segment *s = &w->batch.segment[i];
+        const size_t floats = s->count * s->job->input_size;
+        memcpy(to, s->job->input + s->first * s->job->input_size, floats * sizeof(float));
+        to += floats;
+    }
+}
+
+static void scatter(const struct worker *w)
+{
+    const float *from = w->output;
+    for (size_t i = 0; i < w->batch.segments; i++) {
+        const struct segment *s = &w->batch.segment[i];
+        const size_t floats = s->count * s->job->output_size;
+        memcpy(s->job->output + s->first * s->job->output_size, from, floats * sizeof(float));
+        from += floats;
+    }
+}
+
+static bool run_batch(struct worker *w, char *error)
+{
+    const struct worker_options *o = &w->all->options;
+    if (w->batch.segments == 1) {
+        const struct segment *s = w->batch.segment;
+        return o->run(o->context, w->index, &w->batch,
+                      s->job->input + s->first * s->job->input_size,
+                      s->job->output + s->first * s->job->output_size, error);
+    }
+    gather(w);
+    if (!o->run(o->context, w->index, &w->batch, w->input, w->output, error)) return false;
+    scatter(w);
+    return true;
+}
+
+static void *worker_main(void *argument)
+{
+    struct worker *w = argument;
+    struct model_metrics *metrics = w->all->options.metrics;
+    while (batcher_take(w->all->options.batcher, &w->batch)) {
+        if (!w->batch.segments) continue;
+        char error[ERROR_SIZE] = "";
+        const size_t samples = w->batch.samples;
+        const bool good = run_batch(w, error);
+        if (metrics && good) {
+            metrics_observe_batch(metrics, samples);
+            atomic_fetch_add(&metrics->images, samples);
+        }
+        batcher_finish(w->all->options.batcher, &w->batch, good ? NULL : error);
+    }
+    return NULL;
+}
+
+static bool worker_init(struct workers *all, size_t index)
+{
+    const struct worker_options *o = &all->options;
+    struct worker *w = &all->worker[index];
+    w->all = all;
+    w->index = index;
+    w->batch.segment = calloc(o->max_batch, sizeof *w->batch.segment);
+    w->input = new_floats(o->max_batch, o->input_size);
+    w->output = new_floats(o->max_batch, o->output_size);
+    return w->batch.segment && w->input && w->output &&
+           !pthread_create(&w->thread, NULL, worker_main, w);
+}
+
+struct workers *workers_start(const struct worker_options *options)
+{
+    struct workers *all = calloc(1, sizeof *all + options->workers * sizeof *all->worker);
+    if (!all) return NULL;
+    all->options = *options;
+    while (all->started < options->workers && worker_init(all, all->started)) all->started++;
+    if (all->started == options->workers) return all;
+    batcher_close(options->batcher);
+    workers_join(all);
+    return NULL;
+}
+
+void workers_join(struct workers *all)
+{
+    if (!all) return;
+    for (size_t i = 0; i < all->started; i++) pthread_join(all->worker[i].thread, NULL);
+    for (size_t i = 0; i < all->options.workers; i++) {
+        free(all->worker[i].batch.segment);
+        free(all->worker[i].input);
+        free(all->worker[i].output);
+    }
+    free(all);
+}
