@@ -1,0 +1,20 @@
+/* Outputs of a network to the body of an answer. No state: any thread. */
+#ifndef SERVER_ENCODE_ANSWER_H
+#define SERVER_ENCODE_ANSWER_H
+
+#include "buffer.h"
+#include "resnet.h"
+
+struct answer {
+    const char *model, *version;
+    const char *id; /* the client's; "": none */
+    const rn_model *engine;
+    const float *output; /* samples x output_size, all finite */
+    size_t samples;
+    size_t top_k; /* 0: none asked for */
+};
+
+/* {"model":..,"model_version":..,"shape":[N,classes],"output":[[..],..],"top":[[{..},..],..]} */
+void answer_json(struct buffer *text, const struct answer *answer);
+
+#endif
