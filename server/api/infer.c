@@ -1,0 +1,380 @@
+/* POST /infer: the body becomes a tensor while it arrives, waits for a worker, and comes back as
+ * the network's answer. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "api.h"
+#include "batcher.h"
+#include "clock.h"
+#include "encode/answer.h"
+#include "ingest/ingest.h"
+#include "metrics.h"
+#include "options.h"
+#include "registry.h"
+#include "server.h"
+
+enum content { CONTENT_UNKNOWN, CONTENT_JSON, CONTENT_RAW };
+
+/* request->state: all that one request owns. */
+struct infer {
+    struct model *model; /* retained */
+    bool model_in_query; /* else the JSON may name another */
+    enum content content;
+    bool raw_answer;
+    bool has_top_k, has_timeout;
+    size_t top_k;
+    uint64_t timeout_ms;
+    struct ingest *ingest;
+    const struct ingest_result *result;
+    uint64_t stage[STAGES]; /* ns */
+    float *output;
+    struct job job;
+};
+
+/* ---- the headers ----------------------------------------------------------------------------- */
+
+/* The media type without its parameters. */
+static bool is_type(const char *header, const char *type)
+{
+    const size_t length = strlen(type);
+    return header && !strncasecmp(header, type, length) &&
+           strchr(" ;", header[length]) != NULL; /* strchr finds the NUL too */
+}
+
+static bool query_number(struct request *request, const char *name, uint64_t least, uint64_t most,
+                         uint64_t *value)
+{
+    const char *text = target_query(&request->target, name);
+    char *end;
+    errno = 0;
+    *value = strtoull(text, &end, 10);
+    if (*text >= '0' && *text <= '9' && !*end && !errno && *value >= least && *value <= most)
+        return true;
+    request_fail(request, 400, "%s in the query: '%.40s' is not a whole number from %llu to %llu",
+                 name, text, (unsigned long long)least, (unsigned long long)most);
+    return false;
+}
+
+static bool read_query(struct request *request, struct infer *infer)
+{
+    uint64_t top_k = 0;
+    for (size_t i = 0; i < request->target.queries; i++) {
+        const char *name = request->target.query[i].name;
+        if (!strcmp(name, "model")) {
+            infer->model_in_query = true;
+        } else if (!strcmp(name, "top_k")) {
+            infer->has_top_k = true;
+            if (!query_number(request, name, 0, INGEST_MAX_TOP_K, &top_k)) return false;
+            infer->top_k = (size_t)top_k;
+        } else if (!strcmp(name, "timeout_ms")) {
+            infer->has_timeout = true;
+            if (!query_number(request, name, 1, INGEST_MAX_TIMEOUT_MS, &infer->timeout_ms))
+                return false;
+        } else {
+            request_fail(request, 400,
+                         "no parameter '%.40s'; known are model, top_k and timeout_ms", name);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What curl sends when nothing is said is no statement about the body: its first byte decides. */
+static bool read_content_type(struct request *request, struct infer *infer)
+{
+    const char *type = request_header(request, "Content-Type");
+    const char *coding = request_header(request, "Content-Encoding");
+    if (coding && strcasecmp(coding, "identity")) {
+        request_fail(request, 415, "Content-Encoding %.40s is not understood, send it plain",
+                     coding);
+        return false;
+    }
+    if (is_type(type, "application/json"))
+        infer->content = CONTENT_JSON;
+    else if (is_type(type, "application/octet-stream"))
+        infer->content = CONTENT_RAW;
+    else if (type && !is_type(type, "application/x-www-form-urlencoded") &&
+             !is_type(type, "text/plain")) {
+        request_fail(request, 415,
+                     "Content-Type %.60s is not understood; send application/json or "
+                     "application/octet-stream",
+                     type);
+        return false;
+    }
+    infer->raw_answer = is_type(request_header(request, "Accept"), "application/octet-stream");
+    return true;
+}
+
+static bool choose_model(struct request *request, struct infer *infer, const char *name)
+{
+    struct model *model = registry_get(request->server->registry, name);
+    if (!model) {
+        request_fail(request, 404, "no model '%.80s'; GET /v2/models lists them", name);
+        return false;
+    }
+    model_release(infer->model);
+    infer->model = model;
+    return true;
+}
+
+static void begin(struct request *request)
+{
+    struct infer *infer = calloc(1, sizeof *infer);
+    request->state = infer;
+    if (!infer) {
+        request_fail(request, 500, "no memory for the request");
+        return;
+    }
+    if (read_query(request, infer) &&
+        choose_model(request, infer, target_query(&request->target, "model")))
+        read_content_type(request, infer);
+}
+
+/* ---- the body -------------------------------------------------------------------------------- */
+
+static bool start_ingest(struct request *request, struct infer *infer, char first)
+{
+    if (infer->content == CONTENT_UNKNOWN) {
+        if (!strchr("{ \t\r\n", first) || !first) {
+            request_fail(request, 415,
+                         "the body is not JSON and no Content-Type says what it is; float32 "
+                         "tensors are application/octet-stream");
+            return false;
+        }
+        infer->content = CONTENT_JSON;
+    }
+    const struct ingest_spec spec = {
+        .form = infer->content == CONTENT_JSON ? INGEST_JSON : INGEST_RAW,
+        .body_size = request->content_length == SIZE_MAX ? 0 : request->content_length,
+        .sample_size = infer->model->info->input_size};
+    infer->ingest = ingest_new(&spec);
+    if (!infer->ingest) request_fail(request, 500, "no memory for the body");
+    return infer->ingest != NULL;
+}
+
+static void fail_ingest(struct request *request, const struct infer *infer)
+{
+    const struct ingest_error *error = ingest_error(infer->ingest);
+    request_fail(request, error->status, "%s", error->text);
+}
+
+static void body(struct request *request, const void *bytes, size_t size)
+{
+    struct infer *infer = request->state;
+    const uint64_t began = clock_ns();
+    if (!infer->ingest && !start_ingest(request, infer, *(const char *)bytes)) return;
+    if (!ingest_feed(infer->ingest, bytes, size)) fail_ingest(request, infer);
+    infer->stage[STAGE_PARSE] += clock_ns() - began;
+}
+
+/* The tensor's samples for this model; 0: answered. */
+static size_t check_shape(struct request *request, const struct model *model,
+                          const struct tensor *tensor, bool raw)
+{
+    const size_t *dim = tensor->dim, *want = model->info->input;
+    if (raw && model->info->input_size == dim[1]) return dim[0];
+    if (!raw && tensor->rank == 4 && !memcmp(dim + 1, want, 3 * sizeof *want)) return dim[0];
+    if (!raw && tensor->rank == 3 && !memcmp(dim, want, 3 * sizeof *want)) return 1;
+    char shape[160] = "[";
+    for (size_t i = 0; i < tensor->rank; i++)
+        snprintf(shape + strlen(shape), sizeof shape - strlen(shape), i ? ",%zu" : "%zu", dim[i]);
+    request_fail(request, 400,
+                 "input: shape %s], model %s needs [N,%zu,%zu,%zu] or [%zu,%zu,%zu]%s", shape,
+                 model->name, want[0], want[1], want[2], want[0], want[1], want[2],
+                 tensor->rank == 1 ? "; flat numbers need a \"shape\"" : "");
+    return 0;
+}
+
+/* What the JSON says counts where the query says nothing. */
+static bool merge_parameters(struct request *request, struct infer *infer)
+{
+    const struct ingest_result *result = infer->result;
+    if (!infer->has_top_k && result->has_top_k) infer->top_k = result->top_k;
+    if (!infer->has_timeout && result->has_timeout) infer->timeout_ms = result->timeout_ms;
+    if (!infer->timeout_ms) infer->timeout_ms = request->server->options->timeout;
+    return infer->model_in_query || !result->model[0] ||
+           choose_model(request, infer, result->model);
+}
+
+static void job_done(struct job *job)
+{
+    request_resume(job->context);
+}
+
+static bool prepare_job(struct request *request, struct infer *infer)
+{
+    const struct model *model = infer->model;
+    const size_t samples =
+        check_shape(request, model, &infer->result->tensor, infer->content == CONTENT_RAW);
+    if (!samples) return false;
+    infer->output = calloc(samples, model->info->output_size * sizeof *infer->output);
+    if (!infer->output) {
+        request_fail(request, 500, "no memory for %zu outputs", samples);
+        return false;
+    }
+    infer->job = (struct job){.input = infer->result->tensor.data,
+                              .output = infer->output,
+                              .samples = samples,
+                              .input_size = model->info->input_size,
+                              .output_size = model->info->output_size,
+                              .done = job_done,
+                              .context = request};
+    if (infer->timeout_ms) infer->job.deadline = request->began + infer->timeout_ms * NS_PER_MS;
+    return true;
+}
+
+static void fail_deadline(struct request *request, const struct infer *infer)
+{
+    metrics_failure(request->server->metrics, REASON_DEADLINE);
+    request_fail(request, 504, "the deadline of %llu ms passed",
+                 (unsigned long long)infer->timeout_ms);
+}
+
+/* The request is suspended already: every way out answers and resumes it. */
+static void refuse(struct request *request, struct infer *infer, enum batcher_answer answer)
+{
+    const struct options *options = request->server->options;
+    struct metrics *metrics = request->server->metrics;
+    if (answer == BATCHER_TOO_LARGE) {
+        metrics_failure(metrics, REASON_INPUT);
+        request_fail(request, 413,
+                     "input: %zu samples are more than --queue-samples (%zu) or --queue-bytes "
+                     "(%zu) ever allow",
+                     infer->job.samples, options->queue_samples, options->queue_bytes);
+    } else if (answer == BATCHER_FULL) {
+        metrics_failure(metrics, REASON_QUEUE_FULL);
+        request_fail(request, 429, "the queue of model %s is full", infer->model->name);
+        request->reply.retry_after = batcher_retry_after(infer->model->batcher);
+    } else {
+        metrics_failure(metrics, REASON_DRAINING);
+        request_fail(request, 503, "the server is stopping");
+        request->reply.retry_after = 1;
+    }
+    request_resume(request);
+}
+
+static void push(struct request *request, struct infer *infer)
+{
+    if (infer->job.deadline && clock_ns() >= infer->job.deadline) {
+        fail_deadline(request, infer);
+        return;
+    }
+    request_suspend(request);
+    const enum batcher_answer answer = batcher_push(infer->model->batcher, &infer->job);
+    if (answer != BATCHER_OK) refuse(request, infer, answer);
+}
+
+static void end(struct request *request)
+{
+    struct infer *infer = request->state;
+    const uint64_t began = clock_ns();
+    infer->stage[STAGE_READ] = request->read - request->began - infer->stage[STAGE_PARSE];
+    if (!infer->ingest) { /* not a byte came */
+        request_fail(request, 400, "the body is empty");
+        return;
+    }
+    infer->result = ingest_finish(infer->ingest);
+    if (!infer->result)
+        fail_ingest(request, infer);
+    else if (merge_parameters(request, infer) && prepare_job(request, infer)) {
+        infer->stage[STAGE_PARSE] += clock_ns() - began;
+        push(request, infer);
+    }
+}
+
+/* ---- the answer ------------------------------------------------------------------------------ */
+
+static bool check_finite(struct request *request, const struct infer *infer)
+{
+    const size_t size = infer->job.output_size;
+    for (size_t i = 0; i < infer->job.samples * size; i++) {
+        if (isfinite(infer->output[i])) continue;
+        metrics_failure(request->server->metrics, REASON_ENGINE);
+        request_fail(request, 500, "output[%zu][%zu] is not a finite number", i / size, i % size);
+        return false;
+    }
+    return true;
+}
+
+static void encode(struct request *request, const struct infer *infer)
+{
+    struct reply *reply = &request->reply;
+    reply->status = 200;
+    if (infer->raw_answer) {
+        reply->content_type = "application/octet-stream";
+        buffer_append(&reply->body, infer->output,
+                      infer->job.samples * infer->job.output_size * sizeof *infer->output);
+        return;
+    }
+    reply->content_type = "application/json";
+    answer_json(&reply->body, &(struct answer){.model = infer->model->name,
+                                               .version = MODEL_VERSION,
+                                               .id = infer->result->id,
+                                               .engine = infer->model->engine,
+                                               .output = infer->output,
+                                               .samples = infer->job.samples,
+                                               .top_k = infer->top_k});
+}
+
+static void account(struct request *request, struct infer *infer)
+{
+    struct buffer *timing = &request->reply.timing;
+    const struct job *job = &infer->job;
+    infer->stage[STAGE_QUEUE] = job->started - job->pushed;
+    infer->stage[STAGE_INFER] = job->finished - job->started;
+    infer->stage[STAGE_TOTAL] = clock_ns() - request->began;
+    for (enum metrics_stage s = 0; s < STAGES; s++) {
+        metrics_observe_stage(infer->model->metrics, s, infer->stage[s]);
+        if (s != STAGE_TOTAL)
+            buffer_format(timing, "%s;dur=%.3f, ", metrics_stage_name(s),
+                          (double)infer->stage[s] / (double)NS_PER_MS);
+    }
+    buffer_format(timing, "batch;desc=\"%zu\"", job->batch);
+}
+
+static void finish_done(struct request *request, struct infer *infer)
+{
+    const uint64_t began = clock_ns();
+    if (!check_finite(request, infer)) return;
+    encode(request, infer);
+    infer->stage[STAGE_ENCODE] = clock_ns() - began;
+    account(request, infer);
+}
+
+static void finish(struct request *request)
+{
+    struct infer *infer = request->state;
+    if (request->reply.status) return; /* refused: see push() */
+    snprintf(request->reply.digest, sizeof request->reply.digest, "%s", infer->model->digest);
+    switch (infer->job.result) {
+    case JOB_DONE: finish_done(request, infer); break;
+    case JOB_EXPIRED: fail_deadline(request, infer); break;
+    case JOB_CANCELLED:
+        metrics_failure(request->server->metrics, REASON_CANCELLED);
+        request_fail(request, 503, "the request was cancelled");
+        break;
+    case JOB_FAILED:
+        metrics_failure(request->server->metrics, REASON_ENGINE);
+        request_fail(request, 500, "the engine failed: %s", infer->job.error);
+        break;
+    }
+}
+
+static void release(struct request *request)
+{
+    struct infer *infer = request->state;
+    if (!infer) return;
+    const unsigned status = request->reply.status;
+    if (status >= 400 && status < 429 && status != 413)
+        metrics_failure(request->server->metrics, REASON_INPUT);
+    ingest_free(infer->ingest);
+    free(infer->output);
+    model_release(infer->model);
+    free(infer);
+}
+
+const struct handler api_infer = {begin, body, end, finish, release};

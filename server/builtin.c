@@ -1,0 +1,45 @@
+/* The table of the built-in models; see builtin.h. The files themselves are placed by
+ * builtin.S. */
+#include "builtin.h"
+
+#include <string.h>
+
+#define BUILTIN(symbol, name, weights, config)                                        \
+    extern const char builtin_##symbol##_weights[], builtin_##symbol##_weights_end[]; \
+    extern const char builtin_##symbol##_config[], builtin_##symbol##_config_end[];
+#include "builtin.def"
+#undef BUILTIN
+extern const char builtin_example[], builtin_example_end[];
+
+static const struct builtin_row {
+    const char *name, *weights, *weights_end, *config, *config_end;
+} row[] = {
+#define BUILTIN(symbol, name, weights, config)                                                    \
+    {name, builtin_##symbol##_weights, builtin_##symbol##_weights_end, builtin_##symbol##_config, \
+     builtin_##symbol##_config_end},
+#include "builtin.def"
+#undef BUILTIN
+};
+
+const size_t builtin_count = sizeof row / sizeof *row;
+
+bool builtin_at(size_t index, struct builtin *builtin)
+{
+    if (index >= builtin_count) return false;
+    const struct builtin_row *r = &row[index];
+    *builtin = (struct builtin){.name = r->name,
+                                .weights = r->weights,
+                                .weights_size = (size_t)(r->weights_end - r->weights),
+                                .config = r->config,
+                                .config_size = (size_t)(r->config_end - r->config),
+                                .example = builtin_example,
+                                .example_size = (size_t)(builtin_example_end - builtin_example)};
+    return true;
+}
+
+bool builtin_find(const char *name, struct builtin *builtin)
+{
+    for (size_t i = 0; builtin_at(i, builtin); i++)
+        if (!strcmp(builtin->name, name)) return true;
+    return false;
+}

@@ -1,0 +1,445 @@
+/* HTTP over libmicrohttpd; see http.h.
+ *
+ * A pool of its threads, each with an epoll of its own, runs everything here. A request's fields
+ * belong to the thread of its connection, except while it is suspended. libmicrohttpd can only
+ * answer before the body is read or after its end: a request that fails in between has its rest
+ * read and thrown away, within the limits, and one that breaks the limits is cut off. */
+#include "http.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "cpus.h"
+#include "listener.h"
+#include "log.h"
+#include "metrics.h"
+#include "options.h"
+#include "request.h"
+#include "route.h"
+#include "server.h"
+
+enum { BODY_CHUNK = 65536 };
+
+struct http {
+    struct server *server;
+    struct MHD_Daemon *daemon;
+    int listener;
+    uint64_t id_seed;
+    _Atomic uint64_t requests;
+};
+
+enum phase {
+    PHASE_HEADERS, /* the handler has not been called */
+    PHASE_BODY,    /* the body is passed on, or thrown away once there is a reply */
+    PHASE_WAITING, /* suspended, or just resumed */
+    PHASE_SENT,
+};
+
+struct http_request {
+    struct request request; /* first: the two are one address */
+    struct http *http;
+    struct MHD_Connection *connection;
+    const struct handler *handler; /* NULL: none was found */
+    const char *method, *target_error;
+    enum phase phase;
+    size_t sent;
+};
+
+static const struct options *options_of(const struct http_request *r)
+{
+    return r->request.server->options;
+}
+
+const char *request_header(const struct request *request, const char *name)
+{
+    const struct http_request *r = (const struct http_request *)request;
+    return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
+}
+
+void request_suspend(struct request *request)
+{
+    struct http_request *r = (struct http_request *)request;
+    r->phase = PHASE_WAITING;
+    MHD_suspend_connection(r->connection);
+}
+
+void request_resume(struct request *request)
+{
+    struct http_request *r = (struct http_request *)request;
+    MHD_resume_connection(r->connection);
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+static void add_headers(const struct http_request *r, struct MHD_Response *response)
+{
+    const struct reply *reply = &r->request.reply;
+    const bool draining = atomic_load(&r->request.server->state) == SERVER_DRAINING;
+    char seconds[16];
+    if (reply->content_type) MHD_add_response_header(response, "Content-Type", reply->content_type);
+    MHD_add_response_header(response, "X-Request-Id", r->request.id);
+    if (reply->digest[0]) MHD_add_response_header(response, "X-Model-Digest", reply->digest);
+    if (reply->timing.size && !reply->timing.failed)
+        MHD_add_response_header(response, "Server-Timing", reply->timing.bytes);
+    if (reply->allow) MHD_add_response_header(response, "Allow", reply->allow);
+    if (reply->retry_after) {
+        snprintf(seconds, sizeof seconds, "%u", reply->retry_after);
+        MHD_add_response_header(response, "Retry-After", seconds);
+    }
+    if (reply->close || draining) MHD_add_response_header(response, "Connection", "close");
+}
+
+static enum MHD_Result send_reply(struct http_request *r)
+{
+    struct reply *reply = &r->request.reply;
+    if (!reply->status) request_fail(&r->request, 500, "no answer was made");
+    if (reply->body.failed) request_fail(&r->request, 500, "no memory for the answer");
+    r->phase = PHASE_SENT;
+    r->sent = reply->body.size;
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(reply->body.size, reply->body.bytes, MHD_RESPMEM_MUST_FREE);
+    if (!response) return MHD_NO;
+    reply->body = (struct buffer){0}; /* the response owns the bytes now */
+    add_headers(r, response);
+    const enum MHD_Result queued = MHD_queue_response(r->connection, reply->status, response);
+    MHD_destroy_response(response);
+    return queued;
+}
+
+/* Ends the connection in the middle of a body, where libmicrohttpd can't answer: a few bytes
+ * straight to the socket, which the client may or may not get to read. */
+static enum MHD_Result cut_off(struct http_request *r, unsigned status, const char *reason)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    request_fail(&r->request, status, "%s", reason);
+    struct buffer text = {0};
+    buffer_format(&text,
+                  "HTTP/1.1 %u Refused\r\nConnection: close\r\nContent-Type: application/json\r\n"
+                  "X-Request-Id: %s\r\nContent-Length: %zu\r\n\r\n",
+                  status, r->request.id, r->request.reply.body.size);
+    buffer_append(&text, r->request.reply.body.bytes, r->request.reply.body.size);
+    if (info && !text.failed && !r->request.reply.body.failed) {
+        const ssize_t sent =
+            send(info->connect_fd, text.bytes, text.size, MSG_NOSIGNAL | MSG_DONTWAIT);
+        r->sent = sent > 0 ? (size_t)sent : 0;
+    }
+    buffer_free(&text);
+    r->phase = PHASE_SENT;
+    return MHD_NO;
+}
+
+/* ---- the headers ----------------------------------------------------------------------------- */
+
+static void choose_id(struct http_request *r)
+{
+    const char *given = request_header(&r->request, "X-Request-Id");
+    size_t length = given ? strlen(given) : 0;
+    if (length >= REQUEST_ID_SIZE) length = 0;
+    for (size_t i = 0; i < length; i++)
+        if (given[i] <= ' ' || given[i] > '~' || strchr("\"\\,;", given[i])) length = 0;
+    if (length) {
+        memcpy(r->request.id, given, length + 1);
+        return;
+    }
+    uint64_t x = r->http->id_seed + 0x9e3779b97f4a7c15ull * atomic_fetch_add(&r->http->requests, 1);
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
+    snprintf(r->request.id, sizeof r->request.id, "%016llx", (unsigned long long)(x ^ (x >> 31)));
+}
+
+struct framing {
+    size_t lengths, encodings;
+    const char *length, *encoding;
+};
+
+static enum MHD_Result count_framing(void *context, enum MHD_ValueKind kind, const char *key,
+                                     const char *value)
+{
+    struct framing *framing = context;
+    (void)kind;
+    if (!strcasecmp(key, "Content-Length")) {
+        framing->lengths++;
+        framing->length = value;
+    }
+    if (!strcasecmp(key, "Transfer-Encoding")) {
+        framing->encodings++;
+        framing->encoding = value;
+    }
+    return MHD_YES;
+}
+
+/* Where a body ends must have one reading: anything else is how requests are smuggled. */
+static bool read_framing(struct http_request *r)
+{
+    struct framing framing = {0};
+    struct request *request = &r->request;
+    MHD_get_connection_values(r->connection, MHD_HEADER_KIND, count_framing, &framing);
+    request->content_length = framing.encodings ? SIZE_MAX : 0;
+    const char *error = NULL;
+    if (framing.lengths > 1 || framing.encodings > 1) error = "more than one length";
+    if (framing.lengths && framing.encodings) error = "Content-Length and Transfer-Encoding";
+    if (framing.encoding && strcasecmp(framing.encoding, "chunked"))
+        error = "a Transfer-Encoding other than chunked";
+    if (framing.length) {
+        char *end;
+        errno = 0;
+        request->content_length = strtoull(framing.length, &end, 10);
+        if (errno || *end || framing.length[0] < '0' || framing.length[0] > '9')
+            error = "a Content-Length that is no number";
+    }
+    if (error) {
+        request_fail(request, 400, "the request has %s", error);
+        request->reply.close = true;
+        return false;
+    }
+    if (framing.lengths || framing.encodings || strcmp(r->method, "POST")) return true;
+    request_fail(request, 411, "a Content-Length is needed");
+    return false;
+}
+
+static bool check_sizes(struct http_request *r)
+{
+    const struct options *options = options_of(r);
+    const size_t length = r->request.content_length;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    r->request.reply.close = true; /* the rest is not read */
+    if (info && info->header_size > options->max_header_bytes)
+        request_fail(&r->request, 431, "headers of %zu bytes, --max-header-bytes allows %zu",
+                     info->header_size, options->max_header_bytes);
+    else if (length != SIZE_MAX && length > options->max_body_bytes)
+        request_fail(&r->request, 413, "a body of %zu bytes, --max-body-bytes allows %zu", length,
+                     options->max_body_bytes);
+    else
+        r->request.reply.close = false;
+    return !r->request.reply.close;
+}
+
+static bool find_handler(struct http_request *r)
+{
+    struct request *request = &r->request;
+    const char *allow = NULL;
+    if (r->target_error) {
+        request_fail(request, 400, "the request's target: %s", r->target_error);
+        return false;
+    }
+    switch (route_find(&request->target, r->method, &request->route, &allow)) {
+    case ROUTE_FOUND: r->handler = route_handler(request->route); return true;
+    case ROUTE_NO_METHOD:
+        request_fail(request, 405, "%.20s is not a method of this path, %s is", r->method, allow);
+        request->reply.allow = allow;
+        return false;
+    default: request_fail(request, 404, "no such path: %.200s", request->target.path); return false;
+    }
+}
+
+/* The headers are there. A reply that is made now is sent now when no body follows it, or the
+ * client waits to be asked for it; else when the body has been read. */
+static enum MHD_Result begin(struct http_request *r, const char *method)
+{
+    struct request *request = &r->request;
+    r->method = method;
+    r->phase = PHASE_BODY;
+    choose_id(r);
+    const bool framed = read_framing(r);
+    if (request->reply.close || !check_sizes(r)) return send_reply(r);
+    if (find_handler(r) && framed) {
+        request->reply = (struct reply){0};
+        if (r->handler->begin) r->handler->begin(request);
+    }
+    const bool waits = request_header(request, "Expect") != NULL;
+    return request->reply.status && waits ? send_reply(r) : MHD_YES;
+}
+
+/* ---- the body -------------------------------------------------------------------------------- */
+
+static enum MHD_Result take_body(struct http_request *r, const char *bytes, size_t size)
+{
+    struct request *request = &r->request;
+    const struct options *options = options_of(r);
+    char reason[120];
+    request->received += size;
+    if (clock_ns() - request->began > options->body_timeout * NS_PER_SECOND) {
+        snprintf(reason, sizeof reason, "the request took longer than --body-timeout allows: %zu s",
+                 options->body_timeout);
+        return cut_off(r, 408, reason);
+    }
+    if (request->received > options->max_body_bytes) {
+        snprintf(reason, sizeof reason, "the body is longer than --max-body-bytes allows: %zu",
+                 options->max_body_bytes);
+        return cut_off(r, 413, reason);
+    }
+    if (!request->reply.status && r->handler->body) r->handler->body(request, bytes, size);
+    return MHD_YES;
+}
+
+static enum MHD_Result end(struct http_request *r)
+{
+    struct request *request = &r->request;
+    request->read = clock_ns();
+    if (!request->reply.status) r->handler->end(request);
+    /* Once it is suspended the request is somebody else's: `phase` was written before. */
+    return r->phase == PHASE_WAITING ? MHD_YES : send_reply(r);
+}
+
+/* ---- libmicrohttpd's callbacks --------------------------------------------------------------- */
+
+/* The request line was read: the request begins. What is returned becomes *context below. */
+static void *on_request_line(void *argument, const char *uri, struct MHD_Connection *connection)
+{
+    struct http *http = argument;
+    struct http_request *r = calloc(1, sizeof *r);
+    if (!r) return NULL;
+    r->http = http;
+    r->connection = connection;
+    r->request.server = http->server;
+    r->request.began = clock_ns();
+    r->request.route = ROUTES;
+    target_parse(&r->request.target, uri, &r->target_error);
+    metrics_active(http->server->metrics, 1);
+    return r;
+}
+
+static enum MHD_Result on_access(void *argument, struct MHD_Connection *connection, const char *url,
+                                 const char *method, const char *version, const char *upload,
+                                 size_t *upload_size, void **context)
+{
+    struct http_request *r = *context;
+    (void)argument, (void)connection, (void)url, (void)version;
+    if (!r) return MHD_NO;
+    switch (r->phase) {
+    case PHASE_HEADERS: return begin(r, method);
+    case PHASE_BODY:
+        if (!*upload_size) return end(r);
+        const size_t size = *upload_size;
+        *upload_size = 0;
+        return take_body(r, upload, size);
+    case PHASE_WAITING: r->handler->finish(&r->request); return send_reply(r);
+    default: return MHD_YES;
+    }
+}
+
+static void log_request(const struct http_request *r, unsigned status)
+{
+    const struct request *request = &r->request;
+    LOG(status >= 500 ? LOG_WARNING : LOG_INFO, "request", LOG_TEXT("id", request->id),
+        LOG_TEXT("method", r->method ? r->method : "-"), LOG_TEXT("path", request->target.path),
+        LOG_NUMBER("status", status), LOG_NUMBER("received", request->received),
+        LOG_NUMBER("sent", r->sent),
+        LOG_NUMBER("ms", (double)((clock_ns() - request->began) / NS_PER_US) / 1e3));
+}
+
+static void on_completed(void *argument, struct MHD_Connection *connection, void **context,
+                         enum MHD_RequestTerminationCode code)
+{
+    struct http_request *r = *context;
+    (void)argument, (void)connection, (void)code;
+    if (!r) return;
+    struct request *request = &r->request;
+    const unsigned status = r->phase == PHASE_SENT ? request->reply.status : 499; /* client left */
+    metrics_request(request->server->metrics, request->route, status, request->received, r->sent);
+    if (log_enabled(LOG_INFO) || status >= 500) log_request(r, status);
+    if (r->handler && r->handler->release) r->handler->release(request);
+    buffer_free(&request->reply.body);
+    buffer_free(&request->reply.timing);
+    target_free(&request->target);
+    metrics_active(request->server->metrics, -1);
+    free(r);
+    *context = NULL;
+}
+
+static void on_connection(void *argument, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    const struct http *http = argument;
+    (void)connection, (void)context;
+    metrics_connections(http->server->metrics, code == MHD_CONNECTION_NOTIFY_STARTED ? 1 : -1);
+}
+
+static void on_log(void *argument, const char *format, va_list arguments)
+{
+    char text[256];
+    (void)argument;
+    if (!log_enabled(LOG_DEBUG)) return;
+    vsnprintf(text, sizeof text, format, arguments);
+    text[strcspn(text, "\n")] = '\0';
+    LOG(LOG_DEBUG, "http", LOG_TEXT("text", text));
+}
+
+/* ---- start and stop -------------------------------------------------------------------------- */
+
+static struct MHD_Daemon *start_daemon(struct http *http, const struct options *options)
+{
+    const size_t cpus = cpus_usable();
+    size_t threads = options->http_threads ? options->http_threads : cpus < 4 ? cpus : 4;
+    if (threads < 2) threads = 2;
+    return MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+        on_access, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET,
+        http->listener, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)threads,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)(options->connections > threads ? options->connections : threads),
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)options->connections_per_address,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)options->idle_timeout,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, options->max_header_bytes + BODY_CHUNK,
+        MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)BODY_CHUNK / 4, MHD_OPTION_URI_LOG_CALLBACK,
+        on_request_line, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_END);
+}
+
+struct http *http_start(struct server *server, struct http_error *error)
+{
+    struct http *http = calloc(1, sizeof *http);
+    *error = (struct http_error){EX_OSERR, "no memory for the HTTP server"};
+    if (!http) return NULL;
+    http->server = server;
+    if (getrandom(&http->id_seed, sizeof http->id_seed, 0) < 0) http->id_seed = clock_ns();
+    http->listener = listener_open(server->options->host, server->options->port, error->text,
+                                   sizeof error->text);
+    if (http->listener < 0) {
+        error->exit_code = EX_UNAVAILABLE;
+        free(http);
+        return NULL;
+    }
+    http->daemon = start_daemon(http, server->options);
+    if (http->daemon) return http;
+    snprintf(error->text, sizeof error->text, "the HTTP threads cannot be started");
+    close(http->listener);
+    free(http);
+    return NULL;
+}
+
+unsigned http_port(const struct http *http)
+{
+    return listener_port(http->listener);
+}
+
+void http_drain(struct http *http)
+{
+    struct metrics *metrics = http->server->metrics;
+    enum { TICK = 2 * NS_PER_MS };
+    const uint64_t quiet = 300 * NS_PER_MS; /* an idle connection may have a request on its way */
+    listener_refuse(http->listener);
+    if (MHD_quiesce_daemon(http->daemon) == http->listener) close(http->listener);
+    uint64_t busy = clock_ns();
+    while (metrics_connections_now(metrics) && clock_ns() - busy < quiet) {
+        if (metrics_active_now(metrics)) busy = clock_ns();
+        clock_sleep(TICK);
+    }
+}
+
+void http_stop(struct http *http)
+{
+    MHD_stop_daemon(http->daemon);
+    free(http);
+}

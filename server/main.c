@@ -1,0 +1,121 @@
+/* resnetd: options -> models -> workers -> http -> wait -> drain -> exit code.
+ *
+ * The first argument may name a subcommand (cmd/commands.def); `serve`, or none, is the daemon. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "cmd/cmd.h"
+#include "http.h"
+#include "log.h"
+#include "metrics.h"
+#include "options.h"
+#include "registry.h"
+#include "resnet.h"
+#include "server.h"
+#include "signals.h"
+
+static void print_usage(FILE *file)
+{
+    fprintf(file, "resnetd " RN_VERSION ": residual networks behind HTTP\n\n"
+                  "usage: resnetd [serve] [OPTION...]\n");
+    for (size_t i = 0; i < cmd_count; i++)
+        fprintf(file, "       resnetd %s%s%s   %s\n", cmd_list[i].name,
+                *cmd_list[i].operands ? " " : "", cmd_list[i].operands, cmd_list[i].help);
+    fprintf(file,
+            "\nOptions of the daemon; each is also a variable (--max-batch is RESNETD_MAX_BATCH) "
+            "and a line of the config file:\n");
+    options_help(file);
+}
+
+/* The one line of stdout: where it listens, and a command to try it with. */
+static void say_ready(const struct server *server, const struct http *http)
+{
+    const char *host = server->options->host;
+    struct model *model = registry_get(server->registry, NULL);
+    char url[128];
+    if (!strcmp(host, "0.0.0.0") || !strcmp(host, "::")) host = "127.0.0.1";
+    snprintf(url, sizeof url, strchr(host, ':') ? "http://[%.80s]:%u" : "http://%.80s:%u", host,
+             http_port(http));
+    printf("resnetd " RN_VERSION " is ready on %s\n"
+           "try: curl -s %s/v2/models/%s/example | curl -s --data-binary @- '%s/infer?top_k=3'\n",
+           url, url, model->name, url);
+    fflush(stdout);
+    model_release(model);
+}
+
+static void drain(struct server *server, struct http *http)
+{
+    LOG(LOG_INFO, "stopping", LOG_NUMBER("grace_ms", server->options->grace));
+    atomic_store(&server->state, SERVER_LEAVING);
+    metrics_ready(server->metrics, false);
+    clock_sleep(server->options->grace * NS_PER_MS);
+    atomic_store(&server->state, SERVER_DRAINING);
+    http_drain(http);
+}
+
+static int serve(struct server *server)
+{
+    struct http_error error;
+    struct http *http = http_start(server, &error);
+    if (!http) {
+        fprintf(stderr, "resnetd: %s\n", error.text);
+        return error.exit_code;
+    }
+    metrics_ready(server->metrics, true);
+    say_ready(server, http);
+    signals_wait();
+    signals_release();
+    drain(server, http);
+    http_stop(http);
+    LOG(LOG_INFO, "stopped", LOG_NUMBER("code", EX_OK));
+    return EX_OK;
+}
+
+static int run(const struct options *options)
+{
+    struct server server = {.options = options, .metrics = metrics_new()};
+    rn_error error;
+    int code = EX_OSERR;
+    log_setup(options->log_level, options->log_format);
+    if (!server.metrics) return code;
+    server.registry = registry_open(options, server.metrics, &error, &code);
+    if (!server.registry)
+        fprintf(stderr, "resnetd: %s\n", error.text);
+    else
+        code = options->check ? EX_OK : serve(&server);
+    registry_close(server.registry);
+    metrics_free(server.metrics);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    const struct cmd *command = argc > 1 ? cmd_find(argv[1]) : NULL;
+    if (command) return command->run(command, argc - 1, argv + 1);
+    if (argc > 1 && !strcmp(argv[1], "serve")) argc--, argv++;
+
+    struct options options;
+    struct options_error error;
+    if (!options_read(&options, argc, argv, environ, &error)) {
+        fprintf(stderr, "resnetd: %s\n", error.text);
+        return error.exit_code;
+    }
+    int code = EX_OK;
+    if (options.help)
+        print_usage(stdout);
+    else if (options.version)
+        printf("resnetd " RN_VERSION "\n");
+    else if (options.print_config)
+        options_print(&options, stdout);
+    else {
+        signals_block();
+        code = run(&options);
+    }
+    options_free(&options);
+    return code;
+}
