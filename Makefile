@@ -48,7 +48,7 @@ $(BUILD)/tests/%:  INCLUDE = -Icore -Iserver -Itests
 $(BUILD)/core/kernels/%: OPT = $(if $(SANITIZE),,-O3)
 $(BUILD)/core/kernels/x86/%_avx2.o:   ISA = -mavx2 -mfma -mf16c
 $(BUILD)/core/kernels/x86/%_avx512.o: ISA = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
-$(BUILD)/server/builtin.S.o: $(wildcard deploy/models/*/*)
+$(BUILD)/server/builtin.S.o: $(wildcard deploy/models/*/* deploy/models/*.json)
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
