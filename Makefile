@@ -35,7 +35,7 @@ helper_src := $(filter-out %_test.c %_bench.c,$(wildcard $(suites:%=tests/%/*.c)
 benches    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*_bench.c))
 object      = $(patsubst %,$(BUILD)/%,$(patsubst %.c,%.o,$(patsubst %.S,%.S.o,$(1))))
 programs    = $(patsubst %.c,$(BUILD)/%,$(foreach s,$(1),$(wildcard tests/$(s)/*_test.c)))
-scripts    := $(wildcard tests/layers.sh tests/cli.sh tests/deploy.sh)
+scripts    := $(wildcard $(addprefix tests/,layers.sh cli.sh deploy.sh install.sh))
 archives   := $(BUILD)/server.a $(BUILD)/libresnet.a
 daemon     := $(if $(wildcard server/main.c),$(BUILD)/resnetd)
 
@@ -132,7 +132,8 @@ deps-test:
 	@deploy/deps.sh build test
 
 install: all ## install into PREFIX=/usr/local, below DESTDIR
-	$(Q)DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' VERSION='$(VERSION)' BUILD='$(BUILD)' deploy/install.sh
+	$(Q)DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' VERSION='$(VERSION)' BUILD='$(BUILD)' \
+	  LIBS='$(CORE_LIBS)' deploy/install.sh
 
 clean: ## remove everything that was built
 	$(Q)rm -rf build build-*

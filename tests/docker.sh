@@ -5,22 +5,16 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . tests/fashion.sh
+. tests/result.sh
 check=${DOCKER_CHECK:-../shared/tools/docker-check.sh}
 if [ ! -r "$check" ]; then
-    echo "docker: no $check here; DOCKER_CHECK may name it"
-    echo "0 passed, 0 failed, 1 skipped"
+    skip "no $check here; DOCKER_CHECK may name it"
+    finish
     exit
 fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
-result() { # result NAME COMMAND...
-    local name=$1
-    shift
-    if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)) && echo "FAIL $name" >&2; fi
-}
-
 container() { # the tool, with this test's names; its log goes to $work/log
     PORT=18181 IMAGE=resnetd:test NAME=resnetd-test READY=/v2/health/ready bash "$check" "$@" \
         2> >(tee -a "$work/log" >&2)
@@ -55,5 +49,4 @@ if [ -n "$url" ]; then
     STOP=1 container
     result 'SIGTERM ends it with exit code 0' grep -q 'exit code 0$' "$work/log"
 fi
-echo "$passed passed, $failed failed"
-[ $failed -eq 0 ]
+finish
