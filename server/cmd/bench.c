@@ -206,7 +206,7 @@ int cmd_bench(const struct cmd *self, int argc, char **argv)
         {"expect", "Y.npy", CMD_TEXT, &expect, 0, 0, "the answers they should have"},
     };
     cmd_parse(self, argc, argv, rows, sizeof rows / sizeof *rows, 1);
-    bench.model = cmd_load_model(argv[optind], &options);
+    bench.model = cmd_load_model(self, argv[optind], &options);
     bench_open(&bench, !worker);
 
     int code = EX_OK;

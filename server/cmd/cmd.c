@@ -134,15 +134,15 @@ void cmd_parse(const struct cmd *self, int argc, char **argv, const struct cmd_o
 
 /* ---- models and text ------------------------------------------------------------------------- */
 
-rn_model *cmd_load_model(const char *name, const rn_model_options *options)
+rn_model *cmd_load_model(const struct cmd *self, const char *name, const rn_model_options *options)
 {
     rn_model *model = NULL;
     rn_error err = {0};
     const rn_status status = rn_model_load(&model, name, options, &err);
     if (status == RN_OK) return model;
-    if (status == RN_ERR_IO && access(name, F_OK)) cmd_die(name, EX_NOINPUT, "%s", err.text);
-    cmd_die(name, status == RN_ERR_ARGUMENT || status == RN_ERR_CPU ? EX_USAGE : EX_DATAERR, "%s",
-            err.text);
+    const bool usage = status == RN_ERR_ARGUMENT || status == RN_ERR_CPU;
+    const bool missing = status == RN_ERR_IO && access(name, F_OK);
+    cmd_die(self->name, usage ? EX_USAGE : missing ? EX_NOINPUT : EX_DATAERR, "%s", err.text);
 }
 
 const char *cmd_grouped(uint64_t number, char text[CMD_GROUPED])

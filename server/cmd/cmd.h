@@ -59,7 +59,7 @@ void cmd_parse(const struct cmd *self, int argc, char **argv, const struct cmd_o
 
 /* Loads a file, a directory or a built-in model by its name. Exits with a message on stderr and the
  * code above on failure. The caller releases it. */
-rn_model *cmd_load_model(const char *name, const rn_model_options *options);
+rn_model *cmd_load_model(const struct cmd *self, const char *name, const rn_model_options *options);
 
 /* Prints "resnetd COMMAND: text" on stderr and exits. */
 _Noreturn void cmd_die(const char *command, int code, const char *format, ...)

@@ -65,7 +65,7 @@ int cmd_inspect(const struct cmd *self, int argc, char **argv)
     };
     cmd_parse(self, argc, argv, rows, sizeof rows / sizeof *rows, 1);
 
-    rn_model *model = cmd_load_model(argv[optind], &options);
+    rn_model *model = cmd_load_model(self, argv[optind], &options);
     const rn_model_info *info = rn_model_info_of(model);
     print_facts(info);
     for (size_t i = 0; i < info->notes; i++)

@@ -79,13 +79,13 @@ END_TEST
 
 START_TEST(a_missing_model_has_its_own_exit_code)
 {
-    cmd_load_model("/nonexistent/model.safetensors", &(rn_model_options){0});
+    cmd_load_model(cmd_find("inspect"), "/nonexistent/model.safetensors", &(rn_model_options){0});
 }
 END_TEST
 
 START_TEST(a_file_that_is_no_model_is_a_data_error)
 {
-    cmd_load_model("/dev/null", &(rn_model_options){0});
+    cmd_load_model(cmd_find("inspect"), "/dev/null", &(rn_model_options){0});
 }
 END_TEST
 
