@@ -65,15 +65,15 @@ static void pack_bias(const rn_step *step, float *packed)
 static void pack_step(rn_step *step, float *block)
 {
     const size_t weights = packed_weights(step);
+    float *bias = block + rn_round_up(weights, LINE);
+    pack_bias(step, bias); /* first: packed_bias() asks for the weight, which may go */
+    step->bias = bias;
     step->packed = step->weight;
     if (weights) {
         pack_weights(step, block);
         step->packed = block;
         step->weight = NULL;
     }
-    float *bias = block + rn_round_up(weights, LINE);
-    pack_bias(step, bias);
-    step->bias = bias;
     rn_free(step->scale);
     rn_free(step->shift);
     step->scale = step->shift = NULL;
