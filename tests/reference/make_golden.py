@@ -1,0 +1,101 @@
+#!/usr/bin/python3
+"""Make the golden cases that are committed, with Debian's python3-torch.
+
+    tests/reference/make_golden.py [FOLDER]      default: tests/golden/cases
+
+Weights and images are derived, not stored: a case is names, shapes and PyTorch's answer.
+"""
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+import golden_case  # noqa: E402
+import layer_list  # noqa: E402
+import nets  # noqa: E402
+
+
+def res(ni, no, kernel_size, **more):
+    return ("ResLayer", dict(ni=ni, no=no, kernel_size=kernel_size, **more))
+
+
+def conv(ni, no, kernel_size, **more):
+    return ("Conv2d", dict(in_channels=ni, out_channels=no, kernel_size=kernel_size, **more))
+
+
+# name: input shape, layers, gain of the weights
+LAYERS = {
+    "res-3x3": ([6, 9, 7], [res(6, 6, 3), res(6, 6, 3)], 1),
+    "res-broadcast-input": ([1, 8, 8], [res(1, 7, 3), res(7, 7, 3)], 1),
+    "res-broadcast-output": ([5, 6, 7], [res(5, 1, 3), res(5, 5, 3)], 1),
+    "res-5x5-stride-2": ([6, 3, 3], [res(6, 6, 5, stride=2), res(6, 6, 3)], 1),
+    "res-2x2-to-one": ([4, 2, 2], [res(4, 4, 2), res(4, 4, 3, stride=2)], 1),
+    "res-5x5-row": ([4, 1, 3], [res(4, 4, 5, stride=2)], 1),
+    "res-7x7-stride-4": ([3, 2, 1], [res(3, 3, 7, stride=4)], 1),
+    "res-one-pixel": ([3, 1, 1], [res(3, 3, 5), res(3, 3, 3)], 1),
+    "res-wide": ([33, 5, 5], [res(33, 33, 3), ("ReLU", {}), res(33, 33, 3)], 1),
+    "res-200-deep": ([8, 6, 5], [res(8, 8, 3)] * 200, 0.08),
+    "res-stack-classes": (
+        [1, 15, 13],
+        [conv(1, 12, 3, stride=2, padding=1), ("ReLU", {}), res(12, 12, 3), res(12, 12, 3),
+         conv(12, 20, 3, stride=2, padding=1), ("ReLU", {}), res(20, 20, 3),
+         ("AdaptiveAvgPool2d", dict(output_size=1)), ("Flatten", {}),
+         ("Linear", dict(in_features=20, out_features=7))],
+        1.4,
+    ),
+    "norm-pool-map": (
+        [3, 17, 14],
+        [conv(3, 10, 5, stride=2, padding=2, bias=False), ("BatchNorm2d", dict(num_features=10, eps=1e-3)),
+         ("ReLU", {}), ("MaxPool2d", dict(kernel_size=3, stride=2, padding=1)), res(10, 10, 3),
+         ("BatchNorm2d", dict(num_features=10))],
+        1.4,
+    ),
+    "norm-pool-classes": (
+        [2, 12, 12],
+        [("BatchNorm2d", dict(num_features=2)), conv(2, 9, [3, 1], padding=[1, 0], dilation=[2, 1]),
+         ("MaxPool2d", dict(kernel_size=2, ceil_mode=True)), ("ReLU", {}), conv(9, 12, 3, groups=3),
+         ("BatchNorm2d", dict(num_features=12)), ("ReLU", {}),
+         ("AvgPool2d", dict(kernel_size=3, stride=1, padding=1, count_include_pad=False)),
+         ("Flatten", {}), ("Linear", dict(in_features=144, out_features=11)),
+         ("BatchNorm1d", dict(num_features=11)), ("ReLU", {}),
+         ("Linear", dict(in_features=11, out_features=3, bias=False))],
+        1.4,
+    ),
+    "conv-same": (
+        [4, 9, 8],
+        [conv(4, 6, 4, padding="same"), ("ReLU", {}), conv(6, 6, 3, padding="same", dilation=2),
+         ("AvgPool2d", dict(kernel_size=3, stride=2, padding=1, ceil_mode=True)), ("ReLU", {}),
+         ("AdaptiveAvgPool2d", dict(output_size=[5, 1])), ("Dropout", {}), ("Identity", {})],
+        1.4,
+    ),
+}  # fmt: skip
+
+# name: input shape, arguments of nets.ResNet
+NETS = {
+    "resnet18": ([3, 65, 47], dict(blocks=[2, 2, 2, 2], classes=5)),
+    "resnet34": ([3, 64, 64], dict(blocks=[3, 4, 6, 3], classes=13)),
+    "resnet18-one-class": ([1, 33, 33], dict(blocks=[2, 2, 2, 2], channels=1, classes=1, width=5)),
+    "resnet26": ([3, 71, 39], dict(blocks=[2, 2, 2, 2], bottleneck=True, classes=9)),
+    "resnet50": ([3, 63, 63], dict(blocks=[3, 4, 6, 3], bottleneck=True, classes=17)),
+    "resnet101": ([3, 40, 56], dict(blocks=[3, 4, 23, 3], bottleneck=True, classes=3, width=4)),
+    "resnet152": ([4, 48, 48], dict(blocks=[3, 8, 36, 3], bottleneck=True, channels=4, width=4)),
+    "resnet200": ([3, 32, 32], dict(blocks=[3, 24, 36, 3], bottleneck=True, width=4)),
+    "resnext50": ([3, 57, 64], dict(blocks=[3, 4, 6, 3], bottleneck=True, width=8, inner=2, groups=4)),
+    "resnext101": ([3, 33, 31], dict(blocks=[3, 4, 23, 3], bottleneck=True, width=6, inner=3, groups=9)),
+    "wide_resnet50": ([3, 49, 50], dict(blocks=[3, 4, 6, 3], bottleneck=True, inner=2, classes=1001)),
+    "odd-stages": ([3, 61, 75], dict(blocks=[1, 3, 1, 2, 1], width=6, classes=6)),
+    "small-images": ([1, 29, 28], dict(blocks=[2, 1, 1], width=9, stem=3, channels=1)),
+}
+
+
+def main(folder):
+    os.makedirs(folder, exist_ok=True)
+    for name, (shape, layers, gain) in LAYERS.items():
+        model, entries = layer_list.network(layers)
+        golden_case.make(folder, "layers-" + name, model, shape, layer_list.config(entries, shape), gain)
+    for name, (shape, arguments) in NETS.items():
+        golden_case.make(folder, "net-" + name, nets.ResNet(**arguments), shape)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else os.path.join(HERE, "..", "golden", "cases"))
