@@ -1,0 +1,271 @@
+/* Ingest: each form's tensors, each mistake's place, and any split of a body into pieces. */
+#include "ingest/ingest.h"
+
+#include <string.h>
+
+#include "check_main.h"
+
+static struct ingest *ingest;
+
+static const struct ingest_result *feed(enum ingest_form form, const char *bytes, size_t size,
+                                        size_t piece)
+{
+    const struct ingest_spec spec = {.form = form, .body_size = size, .sample_size = 2};
+    ingest_free(ingest);
+    ingest = ingest_new(&spec);
+    ck_assert_ptr_nonnull(ingest);
+    for (size_t at = 0; at < size; at += piece)
+        if (!ingest_feed(ingest, bytes + at, size - at < piece ? size - at : piece)) return NULL;
+    return ingest_finish(ingest);
+}
+
+static const struct ingest_result *json(const char *text)
+{
+    return feed(INGEST_JSON, text, strlen(text), 4096);
+}
+
+static void tear_down(void)
+{
+    ingest_free(ingest);
+    ingest = NULL;
+}
+
+static void expect_dims(const struct tensor *tensor, size_t rank, const size_t *dim)
+{
+    size_t count = 1;
+    ck_assert_uint_eq(tensor->rank, rank);
+    for (size_t i = 0; i < rank; i++) {
+        ck_assert_uint_eq(tensor->dim[i], dim[i]);
+        count *= dim[i];
+    }
+    ck_assert_uint_eq(tensor->count, count);
+}
+
+START_TEST(nested_arrays_say_their_shape)
+{
+    const struct ingest_result *result =
+        json(" {\"input\" : [[[1, 2.5,-3],[4e0,5,6]], [[7,8,9],[1e-1,0.1,-0]]] }\n");
+    ck_assert_msg(result != NULL, "%s", ingest_error(ingest)->text);
+    expect_dims(&result->tensor, 3, (size_t[]){2, 2, 3});
+    const float want[] = {1, 2.5f, -3, 4, 5, 6, 7, 8, 9, 0.1f, 0.1f, -0.f};
+    ck_assert_mem_eq(result->tensor.data, want, sizeof want);
+    ck_assert(!result->has_top_k && !result->has_timeout);
+    ck_assert_str_eq(result->model, "");
+}
+END_TEST
+
+START_TEST(flat_arrays_have_a_shape_on_either_side)
+{
+    static const char *const text[] = {"{\"input\":[1,2,3,4,5,6],\"shape\":[1,3,2]}",
+                                       "{\"shape\":[1,3,2],\"input\":[1,2,3,4,5,6]}"};
+    const float want[] = {1, 2, 3, 4, 5, 6};
+    for (size_t i = 0; i < 2; i++) {
+        const struct ingest_result *result = json(text[i]);
+        ck_assert_msg(result != NULL, "%s", ingest_error(ingest)->text);
+        expect_dims(&result->tensor, 3, (size_t[]){1, 3, 2});
+        ck_assert_mem_eq(result->tensor.data, want, sizeof want);
+    }
+}
+END_TEST
+
+START_TEST(parameters_are_read)
+{
+    const struct ingest_result *result =
+        json("{\"id\":\"r\\u00e9\",\"top_k\":3,\"model\":\"m\",\"timeout_ms\":250,\"input\":[1]}");
+    ck_assert_msg(result != NULL, "%s", ingest_error(ingest)->text);
+    ck_assert_str_eq(result->id, "r\xc3\xa9");
+    ck_assert_str_eq(result->model, "m");
+    ck_assert(result->has_top_k && result->has_timeout);
+    ck_assert_uint_eq(result->top_k, 3);
+    ck_assert_uint_eq(result->timeout_ms, 250);
+}
+END_TEST
+
+/* double, then float: 16777217 lies between two floats, and 1 + 2^-24 + a little rounds up. */
+START_TEST(numbers_are_rounded_like_numpy)
+{
+    const struct ingest_result *result =
+        json("{\"input\":[16777217,1.00000005960464481,3.4028235e38,1e-46,1e-400,"
+             "123456789012345678901234567890]}");
+    ck_assert_msg(result != NULL, "%s", ingest_error(ingest)->text);
+    const float want[] = {
+        (float)16777217., (float)1.00000005960464481, 3.4028235e38f, (float)1e-46, 0,
+        1.2345679e29f};
+    ck_assert_mem_eq(result->tensor.data, want, sizeof want);
+}
+END_TEST
+
+/* Forms of mistakes: the message names the place. */
+static const struct {
+    const char *text, *error;
+} mistakes[] = {
+    {"{\"input\":[[1,2,3],[1,2]]}", "input[1]: 2 numbers, 3 needed"},
+    {"{\"input\":[[[1,2],[3,4]],[[1,2]]]}", "input[1]: 1 elements, 2 needed"},
+    {"{\"input\":[[1,2],[1,[2]]]}", "input[1][1]: not a number"},
+    {"{\"input\":[[1,2],3]}", "input[1]: not an array"},
+    {"{\"input\":[[1,null]]}", "input[0][1]: not a number"},
+    {"{\"input\":[[1,\"2\"]]}", "input[0][1]: not a number"},
+    {"{\"input\":[[1,true]]}", "input[0][1]: not a number"},
+    {"{\"input\":[[[]]]}", "input[0][0]: an empty array"},
+    {"{\"input\":[]}", "input: an empty array"},
+    {"{\"input\":7}", "input: not an array"},
+    {"{\"input\":[[[[[[[[[1]]]]]]]]]}", "input[0][0][0][0][0][0][0][0]: more than 8 dimensions"},
+    {"{\"input\":[[1,1e39]]}", "input[0][1]: 1e+39 is beyond float32"},
+    {"{\"input\":[1,2,3],\"shape\":[1,2,2]}", "input: 3 numbers, shape [1,2,2] needs 4"},
+    {"{\"input\":[1],\"shape\":[0]}", "shape[0]: not a whole number from 1 to 2147483647"},
+    {"{\"input\":[1],\"shape\":[2,-5]}", "shape[1]: not a whole number from 1 to 2147483647"},
+    {"{\"input\":[1],\"shape\":[1.5]}", "shape[0]: not a whole number from 1 to 2147483647"},
+    {"{\"input\":[1],\"shape\":[16,1152921504606846978]}",
+     "shape[1]: not a whole number from 1 to 2147483647"},
+    {"{\"input\":[1],\"shape\":[2147483647,2147483647,2147483647]}",
+     "shape: the product of the dimensions is too large"},
+    {"{\"input\":[1],\"shape\":[]}", "shape: 0 dimensions, 1 to 8 needed"},
+    {"{\"input\":[1],\"shape\":[1,1,1,1,1,1,1,1,1]}", "shape: 9 dimensions, 1 to 8 needed"},
+    {"{\"input\":[1],\"shape\":\"1\"}", "shape: not an array"},
+    {"{\"input\":[1],\"top_k\":-1}", "top_k: not a whole number from 0 to 1000000"},
+    {"{\"input\":[1],\"top_k\":\"5\"}", "top_k: not a whole number from 0 to 1000000"},
+    {"{\"input\":[1],\"timeout_ms\":0}", "timeout_ms: not a whole number from 1 to 86400000"},
+    {"{\"input\":[1],\"model\":7}", "model: not a string"},
+    {"{\"input\":[1],\"id\":\"a\\r\\nb\"}", "id: a control character"},
+    {"{\"input\":[1],\"extra\":7}",
+     "extra: no such key here; known are input, shape, model, top_k, timeout_ms and id"},
+    {"{\"shape\":[1]}", "body: no \"input\""},
+    {"[1,2]", "body: not a JSON object"},
+};
+
+START_TEST(a_mistake_is_named)
+{
+    ck_assert_ptr_null(json(mistakes[_i].text));
+    ck_assert_uint_eq(ingest_error(ingest)->status, 400);
+    ck_assert_str_eq(ingest_error(ingest)->text, mistakes[_i].error);
+}
+END_TEST
+
+/* Texts that are not JSON, or JSON that is not meant. */
+static const char *const broken[] = {
+    "",
+    " ",
+    "{",
+    "{\"input\":[1,2,3]",
+    "{\"input\":[1,2,3]}x",
+    "{\"input\":[1,2,3]} {}",
+    "{\"input\":[1,2,3],}",
+    "{\"input\":[1,,2]}",
+    "{\"input\":[1,2,]}",
+    "{\"input\":[01]}",
+    "{\"input\":[+1]}",
+    "{\"input\":[.5]}",
+    "{\"input\":[1.]}",
+    "{\"input\":[0x10]}",
+    "{\"input\":[1e]}",
+    "{\"input\":[--1]}",
+    "{\"input\":[NaN]}",
+    "{\"input\":[Infinity]}",
+    "{\"input\":[-Infinity]}",
+    "{\"input\":[nan]}",
+    "{\"input\":[1e999]}",
+    "{\"input\":[1],\"input\":[1]}",
+    "{\"input\":[1],\"id\":\"\xff\"}",
+    "{\"input\":[1],\"id\":\"\xc0\xaf\"}",
+    "{\"input\":[1],\"id\":\"\xed\xa0\x80\"}",
+    "{\"input\":[1],\"id\":\"\\ud800\"}",
+    "{\"input\":[1],\"id\":\"\\udc00\\ud800\"}",
+    "{\"input\":[1],\"id\":\"\\u0000\"}",
+    "{\"input\":[1],\"id\":\"a\nb\"}",
+    "{'input':[1]}",
+    "{\"input\":[1]/**/}",
+    "\xef\xbb\xbf{\"input\":[1]}",
+};
+
+START_TEST(broken_json_is_refused)
+{
+    ck_assert_msg(json(broken[_i]) == NULL, "%s", broken[_i]);
+    ck_assert_uint_eq(ingest_error(ingest)->status, 400);
+    ck_assert_uint_gt(strlen(ingest_error(ingest)->text), 0);
+}
+END_TEST
+
+START_TEST(a_nul_byte_is_refused)
+{
+    static const char inside[] = "{\"input\":[1]\0}", behind[] = "{\"input\":[1]}\0";
+    ck_assert_ptr_null(feed(INGEST_JSON, inside, sizeof inside - 1, 100));
+    ck_assert_ptr_null(feed(INGEST_JSON, behind, sizeof behind - 1, 100));
+    ck_assert_uint_eq(ingest_error(ingest)->status, 400);
+}
+END_TEST
+
+START_TEST(depth_is_limited)
+{
+    char text[20000] = "";
+    memset(text, '[', sizeof text - 1);
+    ck_assert_ptr_null(json(text));
+    ck_assert_ptr_nonnull(strstr(ingest_error(ingest)->text, "nested deeper than 32"));
+    memset(text, 0, sizeof text);
+    for (size_t i = 0; i < 3000; i++) memcpy(text + 5 * i, "{\"a\":", 5);
+    ck_assert_ptr_null(json(text));
+    ck_assert_ptr_nonnull(strstr(ingest_error(ingest)->text, "nested deeper than 32"));
+}
+END_TEST
+
+START_TEST(any_split_gives_the_same)
+{
+    static const char text[] =
+        "{\"shape\":[2,2],\"input\":[1.25,-2e1,3.75,4],\"id\":\"\xc3\xa9\\u00e9\",\"top_k\":2}";
+    const float want[] = {1.25f, -20, 3.75f, 4};
+    for (size_t piece = 1; piece < sizeof text; piece++) {
+        const struct ingest_result *result = feed(INGEST_JSON, text, sizeof text - 1, piece);
+        ck_assert_msg(result != NULL, "pieces of %zu: %s", piece, ingest_error(ingest)->text);
+        expect_dims(&result->tensor, 2, (size_t[]){2, 2});
+        ck_assert_mem_eq(result->tensor.data, want, sizeof want);
+        ck_assert_str_eq(result->id, "\xc3\xa9\xc3\xa9");
+    }
+}
+END_TEST
+
+START_TEST(raw_floats_are_whole_samples)
+{
+    const float sent[] = {1, -2.5f, 3e-8f, 4e20f, 0, -0.f};
+    for (size_t piece = 1; piece <= sizeof sent; piece++) {
+        const struct ingest_result *result =
+            feed(INGEST_RAW, (const char *)sent, sizeof sent, piece);
+        ck_assert_msg(result != NULL, "%s", ingest_error(ingest)->text);
+        expect_dims(&result->tensor, 2, (size_t[]){3, 2});
+        ck_assert_mem_eq(result->tensor.data, sent, sizeof sent);
+    }
+}
+END_TEST
+
+START_TEST(raw_mistakes_are_named)
+{
+    const float odd[] = {1, 2, 3}, infinite[] = {1, 2, 3, 1 / 0.f};
+    ck_assert_ptr_null(feed(INGEST_RAW, (const char *)odd, 12, 5));
+    ck_assert_str_eq(ingest_error(ingest)->text,
+                     "body: 12 bytes, want whole samples of 8 bytes (2 float32 each)");
+    ck_assert_ptr_null(feed(INGEST_RAW, (const char *)odd, 9, 5));
+    ck_assert_str_eq(ingest_error(ingest)->text,
+                     "body: 9 bytes, want whole samples of 8 bytes (2 float32 each)");
+    ck_assert_ptr_null(feed(INGEST_RAW, "", 0, 5));
+    ck_assert_ptr_null(feed(INGEST_RAW, (const char *)infinite, 16, 5));
+    ck_assert_str_eq(ingest_error(ingest)->text, "body: float 3 (byte 12) is not a finite number");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("ingest");
+    TCase *tests = tcase_create("ingest");
+    suite_add_tcase(suite, tests);
+    tcase_add_checked_fixture(tests, NULL, tear_down);
+    tcase_add_test(tests, nested_arrays_say_their_shape);
+    tcase_add_test(tests, flat_arrays_have_a_shape_on_either_side);
+    tcase_add_test(tests, parameters_are_read);
+    tcase_add_test(tests, numbers_are_rounded_like_numpy);
+    tcase_add_loop_test(tests, a_mistake_is_named, 0, sizeof mistakes / sizeof *mistakes);
+    tcase_add_loop_test(tests, broken_json_is_refused, 0, sizeof broken / sizeof *broken);
+    tcase_add_test(tests, a_nul_byte_is_refused);
+    tcase_add_test(tests, depth_is_limited);
+    tcase_add_test(tests, any_split_gives_the_same);
+    tcase_add_test(tests, raw_floats_are_whole_samples);
+    tcase_add_test(tests, raw_mistakes_are_named);
+    return run_suite(suite);
+}
