@@ -61,9 +61,11 @@ static rn_status steps_that_fit(const span *s, size_t *steps, rn_error *err)
         !rn_size_mul(s->dilation, s->kernel - 1, &reach) || !rn_size_add(reach, 1, &reach) ||
         padded > RN_MAX_VALUE || reach > RN_MAX_VALUE || s->stride > RN_MAX_VALUE)
         return rn_fail(err, RN_ERR_FORMAT, "a window beyond any image");
-    if (reach > padded)
+    if (reach > padded && (!s->ceil_mode || reach - padded >= s->stride))
         return rn_fail(err, RN_ERR_FORMAT, "the kernel (%zu) is larger than the padded %s (%zu)",
                        reach, s->axis, padded);
+    *steps = 1; /* with ceil_mode rounded up from less than one */
+    if (reach > padded) return RN_OK;
     *steps = (padded - reach) / s->stride + 1;
     const bool remainder = (padded - reach) % s->stride != 0;
     /* With ceil_mode a last window is added, but only if it starts inside the input or its left

@@ -87,6 +87,19 @@ START_TEST(pool_ceil_mode_drops_a_window_that_starts_in_the_padding)
 }
 END_TEST
 
+START_TEST(pool_ceil_mode_lets_the_kernel_reach_over_the_edge)
+{
+    rn_node node = {.op = RN_OP_MAX_POOL,
+                    .src = {add_input(2, 4, 2)},
+                    .window = {3, 3, 3, 3, 0, 0, 0, 0, 2, 2, true, false}};
+    ck_assert_int_lt(rn_graph_add(&graph, &node, &err), 0); /* 3 columns too few, stride 3 */
+    node.src[0] = add_input(2, 4, 3);
+    expect_out(rn_graph_add(&graph, &node, &err), 2, 1, 1);
+    node.window.ceil_mode = false;
+    ck_assert_int_lt(rn_graph_add(&graph, &node, &err), 0);
+}
+END_TEST
+
 START_TEST(addition_broadcasts)
 {
     const int a = add_input(3, 4, 4), b = add_input(1, 4, 1), c = add_input(2, 4, 4);
@@ -138,6 +151,7 @@ int main(void)
     tcase_add_loop_test(tests, conv_sizes, 0, 6);
     tcase_add_test(tests, dilated_conv);
     tcase_add_test(tests, pool_ceil_mode_drops_a_window_that_starts_in_the_padding);
+    tcase_add_test(tests, pool_ceil_mode_lets_the_kernel_reach_over_the_edge);
     tcase_add_test(tests, addition_broadcasts);
     tcase_add_test(tests, linear_wants_features);
     tcase_add_test(tests, refusals);
