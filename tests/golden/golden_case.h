@@ -11,6 +11,7 @@ typedef struct {
     rn_json *json;
     void *weights; /* of a model whose weights are derived: a safetensors file */
     rn_model *model;
+    bool refused; /* PyTorch refuses this network, and so did the engine: there is no model */
     size_t batch;
     float *images;   /* batch * input size */
     float *expected; /* batch * output size */

@@ -54,6 +54,13 @@ def write(path, shape, expected, tensors=None, config=None, gain=GAIN, model=Non
         file.write(text[:-1] + ',\n"expected":[' + numbers + "]}\n")
 
 
+def write_refused(path, shape, tensors, config, reason):
+    """A network that PyTorch refuses: the engine has to do so too."""
+    case = {"input": list(shape), "gain": GAIN, "config": config, "refused": reason, "tensors": tensors}
+    with open(path, "w") as file:
+        json.dump(case, file, separators=(",", ":"))
+
+
 def make(folder, name, model, shape, config=None, gain=GAIN):
     """The whole case, its weights derived where it is read."""
     tensors = set_weights(model, gain)
