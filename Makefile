@@ -110,6 +110,9 @@ fuzz: ## fuzz each target for FUZZ_SECONDS=30, from tests/fuzz/corpus
 	@tests/fuzz.sh $(FUZZ_SECONDS)
 bench: all $(benches) ## time the built-in models, layer by layer, and the daemon under load
 	@tests/bench.sh
+bench-http: all $(benches) ## what the daemon adds to the engine: latency and throughput by clients
+	@deploy/deps.sh reference
+	@BUILD=$(BUILD) tests/bench_http.sh
 test-reference: all ## make full-size networks with PyTorch and compare the answers
 	@deploy/deps.sh reference
 	@BUILD=$(BUILD) tests/reference/run.sh
@@ -140,7 +143,7 @@ clean: ## remove everything that was built
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
-.PHONY: all run test tests unit golden http asan tsan suites fuzz bench test-reference lint format \
+.PHONY: all run test tests unit golden http asan tsan suites fuzz bench bench-http test-reference lint format \
   layers docker deps deps-run deps-test install clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
