@@ -19,7 +19,7 @@ core_may() {
     arch) echo base graph formats arch ;;
     kernels) echo base graph kernels run/team.h ;;
     plan) echo base graph kernels plan ;;
-    run) echo base graph kernels plan run ;;
+    run) echo base graph kernels plan model.h run ;; # a session is one of a model
     core) echo base graph formats arch kernels plan run core ;;
     esac
 }
