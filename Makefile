@@ -98,7 +98,7 @@ golden: $(call programs,golden) ## compare whole networks with PyTorch's answers
 http: all $(call programs,http) ## run the tests that talk to a real daemon
 	@BUILD=$(BUILD) tests/run.sh $(call programs,http)
 
-sanitized = $(MAKE) --no-print-directory BUILD=build-$@ CFLAGS='-O1 -g -fno-omit-frame-pointer' FORTIFY=
+sanitized = +$(MAKE) --no-print-directory BUILD=build-$@ CFLAGS='-O1 -g -fno-omit-frame-pointer' FORTIFY=
 asan: ## run the suites under AddressSanitizer and UndefinedBehaviorSanitizer, in build-asan
 	@$(sanitized) SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' suites
 tsan: ## run the suites under ThreadSanitizer, in build-tsan
