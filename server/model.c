@@ -44,8 +44,7 @@ bool model_name_is_valid(const char *name)
     return true;
 }
 
-/* "224" or "224x320" */
-static rn_status read_input_size(const char *text, rn_model_options *options, rn_error *error)
+rn_status model_input_size(const char *text, rn_model_options *options, rn_error *error)
 {
     char *end;
     if (!text) return RN_OK;
@@ -71,7 +70,7 @@ static rn_status load(struct model *model, const struct model_source *source,
         return rn_model_load_memory(&model->engine, builtin->weights, builtin->weights_size,
                                     &load_options, error);
     }
-    if (read_input_size(options->input_size, &load_options, error)) return error->status;
+    if (model_input_size(options->input_size, &load_options, error)) return error->status;
     return rn_model_load(&model->engine, source->path, &load_options, error);
 }
 

@@ -45,6 +45,9 @@ struct model_source {
 /* [A-Za-z0-9][A-Za-z0-9._-]{0,63} */
 bool model_name_is_valid(const char *name);
 
+/* "224" or "224x320" (H x W) into the options; NULL leaves them as they are. */
+rn_status model_input_size(const char *text, rn_model_options *options, rn_error *error);
+
 /* Loads, tests and starts. On failure *error says why, RN_ERR_IO: the file isn't there. */
 rn_status model_open(struct model **out, const struct model_source *source,
                      const struct options *options, struct metrics *metrics, rn_error *error);

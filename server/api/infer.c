@@ -11,7 +11,7 @@
 #include "batcher.h"
 #include "clock.h"
 #include "encode/answer.h"
-#include "ingest/ingest.h"
+#include "ingest/samples.h"
 #include "metrics.h"
 #include "options.h"
 #include "registry.h"
@@ -172,21 +172,13 @@ static void body(struct request *request, const void *bytes, size_t size)
 }
 
 /* The tensor's samples for this model; 0: answered. */
-static size_t check_shape(struct request *request, const struct model *model,
-                          const struct tensor *tensor, bool raw)
+static size_t check_shape(struct request *request, const struct infer *infer)
 {
-    const size_t *dim = tensor->dim, *want = model->info->input;
-    if (raw && model->info->input_size == dim[1]) return dim[0];
-    if (!raw && tensor->rank == 4 && !memcmp(dim + 1, want, 3 * sizeof *want)) return dim[0];
-    if (!raw && tensor->rank == 3 && !memcmp(dim, want, 3 * sizeof *want)) return 1;
-    char shape[160] = "[";
-    for (size_t i = 0; i < tensor->rank; i++)
-        snprintf(shape + strlen(shape), sizeof shape - strlen(shape), i ? ",%zu" : "%zu", dim[i]);
-    request_fail(request, 400,
-                 "input: shape %s], model %s needs [N,%zu,%zu,%zu] or [%zu,%zu,%zu]%s", shape,
-                 model->name, want[0], want[1], want[2], want[0], want[1], want[2],
-                 tensor->rank == 1 ? "; flat numbers need a \"shape\"" : "");
-    return 0;
+    char error[240];
+    const size_t samples = tensor_samples(&infer->result->tensor, infer->model->info,
+                                          infer->content == CONTENT_RAW, error);
+    if (!samples) request_fail(request, 400, "input: %s", error);
+    return samples;
 }
 
 /* What the JSON says counts where the query says nothing. */
@@ -208,8 +200,7 @@ static void job_done(struct job *job)
 static bool prepare_job(struct request *request, struct infer *infer)
 {
     const struct model *model = infer->model;
-    const size_t samples =
-        check_shape(request, model, &infer->result->tensor, infer->content == CONTENT_RAW);
+    const size_t samples = check_shape(request, infer);
     if (!samples) return false;
     infer->output = calloc(samples, model->info->output_size * sizeof *infer->output);
     if (!infer->output) {

@@ -5,13 +5,14 @@
  * the time. */
 #include "cmd/bench.h"
 
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "buffer.h"
 #include "clock.h"
+#include "cpus.h"
 
 #define MAX_PASSES 1000000
 #define MIN_PASSES 3
@@ -42,13 +43,11 @@ static void fill_images(float *image, size_t count)
     }
 }
 
-static void bench_open(struct bench *bench, bool profile)
+static void bench_open(const struct cmd *self, struct bench *bench, bool profile)
 {
-    rn_error err;
     const rn_session_options options = {.threads = bench->threads, .profile = profile};
     bench->info = rn_model_info_of(bench->model);
-    if (rn_session_new(&bench->session, bench->model, &options, &err) != RN_OK)
-        cmd_die("bench", EX_OSERR, "%s", err.text);
+    bench->session = cmd_open_session(self, bench->model, &options);
     bench->images = cmd_alloc(bench->batch * bench->info->input_size, sizeof *bench->images);
     bench->outputs = cmd_alloc(bench->batch * bench->info->output_size, sizeof *bench->outputs);
     fill_images(bench->images, bench->batch * bench->info->input_size);
@@ -166,31 +165,34 @@ static void print_text(const struct bench *bench, const struct result *result, b
 static void print_json(const struct bench *bench, const struct result *result)
 {
     const double typical = median(result), total = layer_total(bench, result);
+    struct buffer text = {0};
     rn_layer_info layer;
-    printf("{\"arch\":\"%s\",\"isa\":\"%s\",\"batch\":%zu,\"threads\":%zu,\"passes\":%zu,"
-           "\"median_ms\":%.6g,\"minimum_ms\":%.6g,\"images_per_second\":%.6g,\"gflops\":%.6g,"
-           "\"layers\":[",
-           bench->info->arch, bench->info->isa, bench->batch, bench->threads, result->passes,
-           typical * 1e3, result->seconds[0] * 1e3, (double)bench->batch / typical,
-           gflops(bench, bench->info->macs, typical));
-    for (size_t i = 0; rn_model_layer(bench->model, i, &layer); i++)
-        printf("%s{\"name\":\"%s\",\"op\":\"%s\",\"fused\":\"%s\",\"impl\":\"%s\",\"ms\":%.6g,"
-               "\"share\":%.6g}",
-               i ? "," : "", layer.name, layer.op, layer.fused, layer.impl,
-               result->layer[i] / (double)result->passes * 1e3, result->layer[i] / total);
-    printf("]}\n");
-}
-
-static size_t usable_cpus(void)
-{
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) ? 1 : (size_t)CPU_COUNT(&set);
+    buffer_format(&text,
+                  "{\"arch\":\"%s\",\"isa\":\"%s\",\"batch\":%zu,\"threads\":%zu,\"passes\":%zu,"
+                  "\"median_ms\":%.6g,\"minimum_ms\":%.6g,\"images_per_second\":%.6g,"
+                  "\"gflops\":%.6g,\"layers\":[",
+                  bench->info->arch, bench->info->isa, bench->batch, bench->threads, result->passes,
+                  typical * 1e3, result->seconds[0] * 1e3, (double)bench->batch / typical,
+                  gflops(bench, bench->info->macs, typical));
+    for (size_t i = 0; rn_model_layer(bench->model, i, &layer); i++) {
+        buffer_text(&text, i ? ",{\"name\":" : "{\"name\":");
+        buffer_json_string(&text, layer.name);
+        buffer_format(&text,
+                      ",\"op\":\"%s\",\"fused\":\"%s\",\"impl\":\"%s\",\"ms\":%.6g,"
+                      "\"share\":%.6g}",
+                      layer.op, layer.fused, layer.impl,
+                      result->layer[i] / (double)result->passes * 1e3, result->layer[i] / total);
+    }
+    buffer_text(&text, "]}");
+    if (text.failed) cmd_die("bench", EX_OSERR, "no memory for the report");
+    puts(text.bytes);
+    buffer_free(&text);
 }
 
 int cmd_bench(const struct cmd *self, int argc, char **argv)
 {
-    struct bench bench = {.batch = 1, .threads = usable_cpus()};
-    rn_model_options options = {0};
+    struct bench bench = {.batch = 1, .threads = cpus_usable()};
+    struct cmd_model_options options = {0};
     const char *input = NULL, *expect = NULL;
     double seconds = 3;
     bool json = false, layers = false, worker = false;
@@ -198,7 +200,7 @@ int cmd_bench(const struct cmd *self, int argc, char **argv)
         {"batch", "N", CMD_SIZE, &bench.batch, 1, 4096, "images of one pass, default 1"},
         {"threads", "T", CMD_SIZE, &bench.threads, 1, 256, "default: one per usable CPU"},
         {"seconds", "S", CMD_SECONDS, &seconds, 0, 3600, "time to spend, default 3"},
-        {"isa", "NAME", CMD_TEXT, &options.isa, 0, 0, "highest instruction set to use"},
+        CMD_MODEL_ROWS(options),
         {"layers", "", CMD_FLAG, &layers, 0, 0, "show every layer, not only the slowest"},
         {"json", "", CMD_FLAG, &json, 0, 0, "print one JSON object"},
         {"worker", "", CMD_FLAG, &worker, 0, 0, "time as many passes as each line of stdin says"},
@@ -207,7 +209,7 @@ int cmd_bench(const struct cmd *self, int argc, char **argv)
     };
     cmd_parse(self, argc, argv, rows, sizeof rows / sizeof *rows, 1);
     bench.model = cmd_load_model(self, argv[optind], &options);
-    bench_open(&bench, !worker);
+    bench_open(self, &bench, !worker);
 
     int code = EX_OK;
     if (worker) {

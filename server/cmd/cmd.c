@@ -10,6 +10,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "builtin.h"
+#include "model.h"
+
 const struct cmd cmd_list[] = {
 #define COMMAND(name, function, operands, help) {name, function, operands, help},
 #include "cmd/commands.def"
@@ -134,15 +137,39 @@ void cmd_parse(const struct cmd *self, int argc, char **argv, const struct cmd_o
 
 /* ---- models and text ------------------------------------------------------------------------- */
 
-rn_model *cmd_load_model(const struct cmd *self, const char *name, const rn_model_options *options)
+static rn_status load(rn_model **model, const char *name, const rn_model_options *options,
+                      rn_error *err)
+{
+    struct builtin builtin;
+    if (!access(name, F_OK) || !builtin_find(name, &builtin))
+        return rn_model_load(model, name, options, err);
+    rn_model_options with_config = *options;
+    with_config.config = builtin.config;
+    with_config.config_size = builtin.config_size;
+    return rn_model_load_memory(model, builtin.weights, builtin.weights_size, &with_config, err);
+}
+
+rn_model *cmd_load_model(const struct cmd *self, const char *name,
+                         const struct cmd_model_options *options)
 {
     rn_model *model = NULL;
     rn_error err = {0};
-    const rn_status status = rn_model_load(&model, name, options, &err);
+    rn_model_options with_size = {.isa = options->isa};
+    rn_status status = model_input_size(options->input_size, &with_size, &err);
+    if (status == RN_OK) status = load(&model, name, &with_size, &err);
     if (status == RN_OK) return model;
     const bool usage = status == RN_ERR_ARGUMENT || status == RN_ERR_CPU;
     const bool missing = status == RN_ERR_IO && access(name, F_OK);
     cmd_die(self->name, usage ? EX_USAGE : missing ? EX_NOINPUT : EX_DATAERR, "%s", err.text);
+}
+
+rn_session *cmd_open_session(const struct cmd *self, rn_model *model,
+                             const rn_session_options *options)
+{
+    rn_error err;
+    rn_session *session;
+    if (rn_session_new(&session, model, options, &err) == RN_OK) return session;
+    cmd_die(self->name, EX_OSERR, "%s", err.text);
 }
 
 const char *cmd_grouped(uint64_t number, char text[CMD_GROUPED])

@@ -57,9 +57,25 @@ void cmd_parse(const struct cmd *self, int argc, char **argv, const struct cmd_o
 /* ---- what commands share -----------------------------------------------------------------------
  */
 
-/* Loads a file, a directory or a built-in model by its name. Exits with a message on stderr and the
- * code above on failure. The caller releases it. */
-rn_model *cmd_load_model(const struct cmd *self, const char *name, const rn_model_options *options);
+/* What the options of a model-reading command are: give these rows a struct of this. */
+struct cmd_model_options {
+    const char *isa, *input_size;
+};
+#define CMD_MODEL_ROWS(options)                                                        \
+    {"isa", "NAME", CMD_TEXT, &(options).isa, 0, 0, "highest instruction set to use"}, \
+    {                                                                                  \
+        "input-size", "HxW", CMD_TEXT, &(options).input_size, 0, 0,                    \
+            "for networks that don't say theirs"                                       \
+    }
+
+/* Loads a file, a directory, or a built-in model by its name. Exits with a message on stderr and
+ * the code above on failure. The caller releases it. */
+rn_model *cmd_load_model(const struct cmd *self, const char *name,
+                         const struct cmd_model_options *options);
+
+/* "--batch" and such are the session's. Exits on failure. */
+rn_session *cmd_open_session(const struct cmd *self, rn_model *model,
+                             const rn_session_options *options);
 
 /* Prints "resnetd COMMAND: text" on stderr and exits. */
 _Noreturn void cmd_die(const char *command, int code, const char *format, ...)

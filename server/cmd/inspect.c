@@ -57,11 +57,9 @@ static void print_layers(const rn_model *model)
 
 int cmd_inspect(const struct cmd *self, int argc, char **argv)
 {
-    rn_model_options options = {0};
+    struct cmd_model_options options = {0};
     const struct cmd_option rows[] = {
-        {"isa", "NAME", CMD_TEXT, &options.isa, 0, 0, "highest instruction set to use"},
-        {"height", "H", CMD_SIZE, &options.input_height, 1, 1 << 16, "input size, when unusual"},
-        {"width", "W", CMD_SIZE, &options.input_width, 1, 1 << 16, "input size, when unusual"},
+        CMD_MODEL_ROWS(options),
     };
     cmd_parse(self, argc, argv, rows, sizeof rows / sizeof *rows, 1);
 

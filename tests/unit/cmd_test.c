@@ -79,13 +79,30 @@ END_TEST
 
 START_TEST(a_missing_model_has_its_own_exit_code)
 {
-    cmd_load_model(cmd_find("inspect"), "/nonexistent/model.safetensors", &(rn_model_options){0});
+    cmd_load_model(cmd_find("inspect"), "/nonexistent/model.safetensors",
+                   &(struct cmd_model_options){0});
 }
 END_TEST
 
 START_TEST(a_file_that_is_no_model_is_a_data_error)
 {
-    cmd_load_model(cmd_find("inspect"), "/dev/null", &(rn_model_options){0});
+    cmd_load_model(cmd_find("inspect"), "/dev/null", &(struct cmd_model_options){0});
+}
+END_TEST
+
+START_TEST(a_bad_input_size_is_a_usage_error)
+{
+    cmd_load_model(cmd_find("inspect"), "fashion-reslayer",
+                   &(struct cmd_model_options){.input_size = "28x"});
+}
+END_TEST
+
+START_TEST(a_builtin_model_is_found_by_its_name)
+{
+    rn_model *model =
+        cmd_load_model(cmd_find("inspect"), "fashion-reslayer", &(struct cmd_model_options){0});
+    ck_assert_uint_eq(rn_model_info_of(model)->output_size, 10);
+    rn_model_release(model);
 }
 END_TEST
 
@@ -128,6 +145,8 @@ int main(void)
     tcase_add_exit_test(tcase, help_is_no_error, EX_OK);
     tcase_add_exit_test(tcase, a_missing_model_has_its_own_exit_code, EX_NOINPUT);
     tcase_add_exit_test(tcase, a_file_that_is_no_model_is_a_data_error, EX_DATAERR);
+    tcase_add_exit_test(tcase, a_bad_input_size_is_a_usage_error, EX_USAGE);
+    tcase_add_test(tcase, a_builtin_model_is_found_by_its_name);
     tcase_add_test(tcase, commands_are_found_by_name);
     tcase_add_test(tcase, numbers_are_grouped);
     tcase_add_test(tcase, shapes_of_features_are_one_number);

@@ -1,0 +1,133 @@
+/* `resnetd infer MODEL FILE...`: the answers that the daemon would give, without a daemon. Each
+ * file is a request's body: JSON, raw float32, or an .npy array; each answer is one line of JSON.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "cpus.h"
+#include "encode/answer.h"
+#include "ingest/npy.h"
+#include "ingest/samples.h"
+#include "model.h"
+
+struct infer {
+    const struct cmd *self;
+    const char *model_name;
+    rn_model *model;
+    rn_session *session;
+    size_t top_k;
+};
+
+/* JSON stands between braces; float32 data that begins and ends with those bytes is very unlikely.
+ */
+static bool looks_like_json(const char *bytes, size_t size)
+{
+    const size_t begin = strspn(bytes, " \t\r\n");
+    while (size && strchr(" \t\r\n", bytes[size - 1])) size--;
+    return size > begin && bytes[begin] == '{' && bytes[size - 1] == '}';
+}
+
+/* What the daemon makes of such a body; *result lives as long as what is returned. */
+static struct ingest *ingest_file(const struct infer *infer, const char *path, const char *bytes,
+                                  size_t size, const struct ingest_result **result)
+{
+    const enum ingest_form form = looks_like_json(bytes, size) ? INGEST_JSON : INGEST_RAW;
+    const size_t sample_size = rn_model_info_of(infer->model)->input_size;
+    const struct ingest_spec spec = {.form = form, .body_size = size, .sample_size = sample_size};
+    struct ingest *ingest = ingest_new(&spec);
+    if (!ingest) cmd_die(infer->self->name, EX_OSERR, "%s: no memory", path);
+    *result = ingest_feed(ingest, bytes, size) ? ingest_finish(ingest) : NULL;
+    if (!*result)
+        cmd_die(infer->self->name, EX_DATAERR, "%s: %s", path, ingest_error(ingest)->text);
+    return ingest;
+}
+
+/* The array's floats as a tensor, whose data the caller frees. */
+static struct tensor npy_tensor(const struct infer *infer, const char *path, const void *bytes,
+                                size_t size)
+{
+    struct npy npy;
+    const char *wrong = npy_read(&npy, bytes, size);
+    if (wrong) cmd_die(infer->self->name, EX_DATAERR, "%s: %s", path, wrong);
+    struct tensor tensor = {.count = npy.count, .rank = npy.rank};
+    memcpy(tensor.dim, npy.shape, sizeof tensor.dim);
+    tensor.data = cmd_alloc(npy.count, sizeof *tensor.data);
+    npy_floats(&npy, tensor.data);
+    for (size_t i = 0; i < tensor.count; i++)
+        if (!isfinite(tensor.data[i]))
+            cmd_die(infer->self->name, EX_DATAERR, "%s: element %zu is not a finite number", path,
+                    i);
+    return tensor;
+}
+
+static void answer(const struct infer *infer, const char *path, const struct tensor *tensor,
+                   const struct ingest_result *parameters)
+{
+    const rn_model_info *info = rn_model_info_of(infer->model);
+    const bool flat = parameters && tensor->rank == 2;
+    char error[240];
+    rn_error err;
+    const size_t samples = tensor_samples(tensor, info, flat, error);
+    if (!samples) cmd_die(infer->self->name, EX_DATAERR, "%s: %s", path, error);
+
+    float *output = cmd_alloc(samples * info->output_size, sizeof *output);
+    if (rn_session_run(infer->session, tensor->data, samples, output, &err) != RN_OK)
+        cmd_die(infer->self->name, EX_SOFTWARE, "%s: %s", path, err.text);
+    const bool own_top_k = !infer->top_k && parameters && parameters->has_top_k;
+    const struct answer text_of = {.model = infer->model_name,
+                                   .version = MODEL_VERSION,
+                                   .id = parameters ? parameters->id : "",
+                                   .engine = infer->model,
+                                   .output = output,
+                                   .samples = samples,
+                                   .top_k = own_top_k ? parameters->top_k : infer->top_k};
+    struct buffer text = {0};
+    answer_json(&text, &text_of);
+    if (text.failed) cmd_die(infer->self->name, EX_OSERR, "%s: no memory", path);
+    fwrite(text.bytes, 1, text.size, stdout);
+    buffer_free(&text);
+    free(output);
+}
+
+static void infer_file(const struct infer *infer, const char *path)
+{
+    size_t size;
+    char *bytes = cmd_read_file(infer->self->name, path, &size);
+    if (npy_probe(bytes, size)) {
+        struct tensor tensor = npy_tensor(infer, path, bytes, size);
+        answer(infer, path, &tensor, NULL);
+        free(tensor.data);
+    } else {
+        const struct ingest_result *result;
+        struct ingest *ingest = ingest_file(infer, path, bytes, size, &result);
+        answer(infer, path, &result->tensor, result);
+        ingest_free(ingest);
+    }
+    free(bytes);
+}
+
+int cmd_infer(const struct cmd *self, int argc, char **argv)
+{
+    struct infer infer = {.self = self};
+    struct cmd_model_options options = {0};
+    rn_session_options session = {.threads = cpus_usable()};
+    const struct cmd_option rows[] = {
+        {"top-k", "K", CMD_SIZE, &infer.top_k, 0, INGEST_MAX_TOP_K, "add the K best classes"},
+        {"threads", "T", CMD_SIZE, &session.threads, 1, 256, "default: one per usable CPU"},
+        CMD_MODEL_ROWS(options),
+    };
+    cmd_parse(self, argc, argv, rows, sizeof rows / sizeof *rows, 2);
+
+    infer.model_name = argv[optind];
+    infer.model = cmd_load_model(self, infer.model_name, &options);
+    infer.session = cmd_open_session(self, infer.model, &session);
+    for (int i = optind + 1; i < argc; i++) infer_file(&infer, argv[i]);
+    rn_session_free(infer.session);
+    rn_model_release(infer.model);
+    return EX_OK;
+}
