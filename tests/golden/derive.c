@@ -21,6 +21,12 @@ void derive_uniform(const char *name, size_t count, double low, double high, flo
     }
 }
 
+void derive_integers(const char *name, size_t count, int limit, float *out)
+{
+    derive_uniform(name, count, -limit, limit + 1, out);
+    for (size_t i = 0; i < count; i++) out[i] = floorf(out[i]);
+}
+
 void derive_tensor(const char *name, const size_t *shape, size_t rank, double gain, float *out)
 {
     const char *dot = strrchr(name, '.'), *leaf = dot ? dot + 1 : name;

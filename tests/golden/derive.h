@@ -8,6 +8,9 @@
 /* count numbers in [low, high) */
 void derive_uniform(const char *name, size_t count, double low, double high, float *out);
 
+/* count whole numbers from -limit to limit */
+void derive_integers(const char *name, size_t count, int limit, float *out);
+
 /* A tensor's numbers, in a range that its leaf ("weight", "running_var", ...) and rank say. */
 void derive_tensor(const char *name, const size_t *shape, size_t rank, double gain, float *out);
 

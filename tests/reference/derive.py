@@ -22,6 +22,11 @@ def uniform(name, count, low, high):
     return (low + (high - low) * unit).astype(np.float32)
 
 
+def integers(name, count, limit):
+    """Whole numbers from -limit to limit, as float32."""
+    return np.floor(uniform(name, count, -limit, limit + 1))
+
+
 def bounds(name, shape, gain):
     """The range of a tensor's numbers: its leaf and rank say what it is."""
     leaf = name.rsplit(".", 1)[-1]

@@ -1,0 +1,179 @@
+#!/usr/bin/python3
+"""Make the vectors that single operators are held to, with Debian's python3-torch.
+
+    tests/reference/make_vectors.py [FILE]      default: tests/kernels/vectors.json
+
+Inputs and weights are derived small integers, so that every sum is exact in float32 and an
+operator's answer has to be equal; batch norm and averages, which divide, come with a tolerance.
+"""
+import json
+import math
+import os
+import sys
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+import derive  # noqa: E402
+
+
+def integers(name, shape):
+    return torch.from_numpy(derive.integers(name, math.prod(shape), 4).reshape(shape))
+
+
+def pair(value):
+    return list(value) if isinstance(value, (list, tuple)) else [value, value]
+
+
+def pads(pad):
+    """One, (height, width), or (top, left, bottom, right)."""
+    return list(pad) if isinstance(pad, (list, tuple)) and len(pad) == 4 else pair(pad) * 2
+
+
+def epilogue(y, case):
+    """act: ReLU or none; add: before it, after it, or none."""
+    addend = integers("addend", list(y.shape)) if case.get("add") else 0
+    if case.get("add") == "before":
+        y = y + addend
+    if case.get("relu"):
+        y = F.relu(y)
+    return y + addend if case.get("add") == "after" else y
+
+
+def padded(x, pad, value=0.0):
+    top, left, bottom, right = pad
+    return F.pad(x, (left, right, top, bottom), value=value)
+
+
+def conv(case, x):
+    weight = integers("weight", [case["channels"], x.shape[1] // case["groups"], *case["kernel"]])
+    y = F.conv2d(padded(x, case["pad"]), weight, integers("bias", [case["channels"]]), case["stride"],
+                 dilation=case["dilation"], groups=case["groups"])  # fmt: skip
+    return epilogue(y, case)
+
+
+def max_pool(case, x):
+    top, left = case["pad"][:2]
+    return F.max_pool2d(x, case["kernel"], case["stride"], (top, left), case["dilation"], case["ceil_mode"])
+
+
+def avg_pool(case, x):
+    top, left = case["pad"][:2]
+    return F.avg_pool2d(x, case["kernel"], case["stride"], (top, left), case["ceil_mode"],
+                        case["count_include_pad"])  # fmt: skip
+
+
+def linear(case, x):
+    weight = integers("weight", [case["channels"], x.shape[1]])
+    return epilogue(F.linear(x, weight, integers("bias", [case["channels"]])), case)
+
+
+def batch_norm(case, x):
+    c = [x.shape[1]]
+    var = integers("var", c).abs() + 1
+    y = F.batch_norm(x, integers("mean", c), var, integers("weight", c), integers("bias", c), eps=case["eps"])
+    return epilogue(y, case)
+
+
+def add(case, x):
+    return epilogue(x + integers("second", [x.shape[0], *case["second"]]), case)
+
+
+OPERATORS = {
+    "Conv2d": conv, "MaxPool2d": max_pool, "AvgPool2d": avg_pool, "Linear": linear, "Add": add,
+    "BatchNorm2d": batch_norm, "ReLU": lambda case, x: F.relu(x),
+    "AdaptiveAvgPool2d": lambda case, x: F.adaptive_avg_pool2d(x, 1),
+    "Flatten": lambda case, x: x.flatten(1),
+}  # fmt: skip
+
+
+def window(kernel, stride=1, pad=0, dilation=1, **more):
+    return dict(kernel=pair(kernel), stride=pair(stride), pad=pads(pad), dilation=pair(dilation), **more)
+
+
+def conv_case(shape, channels, kernel, stride=1, pad=0, dilation=1, groups=1, **more):
+    return dict(op="Conv2d", input=shape, channels=channels, groups=groups,
+                **window(kernel, stride, pad, dilation), **more)  # fmt: skip
+
+
+def pool_case(op, shape, kernel, stride, pad=0, dilation=1, ceil_mode=False, count_include_pad=False):
+    return dict(op=op, input=shape, ceil_mode=ceil_mode, count_include_pad=count_include_pad,
+                **window(kernel, stride, pad, dilation))  # fmt: skip
+
+
+CASES = [
+    conv_case([1, 1, 1], 1, 1),
+    conv_case([3, 5, 4], 2, 3),
+    conv_case([3, 5, 4], 17, 3, pad=1, n=3),
+    conv_case([17, 4, 5], 5, 1),
+    conv_case([5, 9, 8], 4, 3, stride=2, pad=1),
+    conv_case([4, 9, 8], 4, [3, 2], stride=[2, 3], pad=[1, 0]),
+    conv_case([3, 15, 13], 4, 7, stride=2, pad=3),
+    conv_case([2, 3, 3], 3, 5, stride=2, pad=3),
+    conv_case([2, 7, 7], 3, 3, stride=4),
+    conv_case([2, 9, 9], 3, 3, pad=2, dilation=2),
+    conv_case([2, 9, 11], 3, [2, 3], dilation=[3, 2]),
+    conv_case([2, 4, 4], 3, 4, pad=(1, 1, 2, 2)),
+    conv_case([2, 3, 4], 3, [1, 3], pad=(0, 2, 0, 0)),
+    conv_case([2, 2, 2], 3, 2, pad=3),
+    conv_case([6, 5, 5], 9, 3, pad=1, groups=3),
+    conv_case([8, 5, 5], 8, 3, stride=2, pad=1, groups=8),
+    conv_case([4, 4, 4], 12, 1, groups=4),
+    conv_case([40, 3, 3], 36, 3, pad=1, groups=2, n=1),
+    conv_case([3, 6, 5], 7, 3, pad=1, relu=True),
+    conv_case([3, 6, 5], 7, 3, pad=1, relu=True, add="before"),
+    conv_case([3, 6, 5], 7, 3, pad=1, relu=True, add="after"),
+    conv_case([3, 6, 5], 7, 1, add="before"),
+    pool_case("MaxPool2d", [3, 7, 6], 2, 2),
+    pool_case("MaxPool2d", [3, 7, 6], 2, 2, ceil_mode=True),
+    pool_case("MaxPool2d", [2, 8, 9], 3, 2, pad=1),
+    pool_case("MaxPool2d", [2, 9, 9], [2, 3], [3, 1], pad=[1, 0]),
+    pool_case("MaxPool2d", [2, 9, 8], 3, 2, dilation=2),
+    pool_case("MaxPool2d", [2, 4, 4], 3, 3, dilation=2, ceil_mode=True),
+    pool_case("MaxPool2d", [2, 1, 1], 2, 2, pad=1, ceil_mode=True),
+    pool_case("AvgPool2d", [3, 7, 6], 2, 2),
+    pool_case("AvgPool2d", [3, 7, 6], 2, 2, ceil_mode=True),
+    pool_case("AvgPool2d", [3, 7, 6], 2, 2, ceil_mode=True, count_include_pad=True),
+    pool_case("AvgPool2d", [2, 8, 9], 3, 2, pad=1),
+    pool_case("AvgPool2d", [2, 8, 9], 3, 2, pad=1, count_include_pad=True),
+    pool_case("AvgPool2d", [2, 8, 9], 3, 2, pad=1, ceil_mode=True, count_include_pad=True),
+    pool_case("AvgPool2d", [2, 5, 4], [4, 3], [3, 1], pad=[2, 1], count_include_pad=True),
+    pool_case("AvgPool2d", [2, 1, 3], 2, 2, ceil_mode=True, count_include_pad=False),
+    dict(op="AdaptiveAvgPool2d", input=[5, 7, 3]),
+    dict(op="AdaptiveAvgPool2d", input=[17, 1, 1]),
+    dict(op="Linear", input=[7], channels=5),
+    dict(op="Linear", input=[33], channels=18, n=5),
+    dict(op="Linear", input=[33], channels=3, relu=True, n=1),
+    dict(op="BatchNorm2d", input=[5, 3, 4], eps=1e-5),
+    dict(op="BatchNorm2d", input=[5, 3, 4], eps=1e-2, relu=True),
+    dict(op="BatchNorm2d", input=[18], eps=1e-5),
+    dict(op="ReLU", input=[5, 3, 4]),
+    dict(op="ReLU", input=[19]),
+    dict(op="Flatten", input=[5, 3, 4]),
+    dict(op="Add", input=[5, 3, 4], second=[5, 3, 4]),
+    dict(op="Add", input=[5, 3, 4], second=[5, 3, 4], relu=True),
+    dict(op="Add", input=[5, 3, 4], second=[1, 3, 4]),
+    dict(op="Add", input=[1, 3, 4], second=[5, 3, 4]),
+    dict(op="Add", input=[5, 1, 4], second=[5, 3, 1]),
+    dict(op="Add", input=[5, 3, 4], second=[1, 1, 1], relu=True),
+]
+
+
+def main(path):
+    lines = []
+    for case in CASES:
+        case = {"n": 2, **case}
+        y = OPERATORS[case["op"]](case, integers("input", [case["n"], *case["input"]])).numpy()
+        assert np.isfinite(y).all()
+        case["output"] = list(y.shape[1:])
+        numbers = ",".join("%.9g" % v for v in y.ravel())
+        lines.append(json.dumps(case, separators=(",", ":"))[:-1] + ',"expected":[' + numbers + "]}")
+    with open(path, "w") as file:
+        file.write("[\n" + ",\n".join(lines) + "\n]\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else os.path.join(HERE, "..", "kernels", "vectors.json"))
