@@ -1,0 +1,320 @@
+/* Every status code of the protocol, with the message that names the place; the daemon goes on. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "http/client.h"
+#include "http/daemon.h"
+
+#include "check_main.h"
+
+static struct daemon server;
+
+/* As few samples as possible, bodies of 20,000 bytes. */
+static void start(void)
+{
+    DAEMON_START(&server, "--max-body-bytes", "20000", "--queue-samples", "4");
+}
+
+static void stop(void)
+{
+    ck_assert_int_eq(daemon_stop(&server, SIGTERM), 0);
+}
+
+/* The answer is an error of this status, in JSON, with this text; consumes it. */
+static void expect_error(struct response response, int status, const char *text)
+{
+    char type[64] = "", want[600];
+    ck_assert_msg(response.status == status, "status %d, want %d: %s", response.status, status,
+                  response.body ? response.body : "no answer");
+    ck_assert(response_header(&response, "Content-Type", type, sizeof type));
+    ck_assert_str_eq(type, "application/json");
+    ck_assert(response_header(&response, "X-Request-Id", type, sizeof type));
+    snprintf(want, sizeof want, "{\"error\":\"%s\"}\n", text);
+    ck_assert_str_eq(response.body, want);
+    response_free(&response);
+}
+
+static void expect_alive(void)
+{
+    struct response response = client_get(server.port, "/v2/health/ready");
+    ck_assert_int_eq(response.status, 200);
+    response_free(&response);
+}
+
+static const struct {
+    const char *target, *body;
+    int status;
+    const char *error;
+} json_cases[] = {
+    {"/infer", "{\"input\":[1,2,3]}", 400,
+     "input: shape [3], model fashion-resnet needs [N,1,28,28] or [1,28,28]; flat numbers need a "
+     "\\\"shape\\\""},
+    {"/infer", "{\"input\":[[[1,2],[3,4]]]}", 400,
+     "input: shape [1,2,2], model fashion-resnet needs [N,1,28,28] or [1,28,28]"},
+    {"/infer", "{\"input\":[1,2,3],\"shape\":[1,1,28,28]}", 400,
+     "input: 3 numbers, shape [1,1,28,28] needs 784"},
+    {"/infer", "{\"input\":[[1,2,3],[1,2]]}", 400, "input[1]: 2 numbers, 3 needed"},
+    {"/infer", "{\"input\":[1e39]}", 400, "input[0]: 1e+39 is beyond float32"},
+    {"/infer", "{\"inputs\":[]}", 400,
+     "inputs: no such key here; known are input, shape, model, top_k, timeout_ms and id"},
+    {"/infer", "{\"input\":[1],\"model\":\"../x\"}", 404,
+     "no model '../x'; GET /v2/models lists them"},
+    {"/infer?model=nope", "{\"input\":[1]}", 404, "no model 'nope'; GET /v2/models lists them"},
+    {"/infer?top_k=x", "{\"input\":[1]}", 400,
+     "top_k in the query: 'x' is not a whole number from 0 to 1000000"},
+    {"/infer?top_k=-1", "{\"input\":[1]}", 400,
+     "top_k in the query: '-1' is not a whole number from 0 to 1000000"},
+    {"/infer?timeout_ms=0", "{\"input\":[1]}", 400,
+     "timeout_ms in the query: '0' is not a whole number from 1 to 86400000"},
+    {"/infer?topk=1", "{\"input\":[1]}", 400,
+     "no parameter 'topk'; known are model, top_k and timeout_ms"},
+    {"/infer", "", 400, "the body is empty"},
+    {"/infer/x", "{}", 404, "no such path: /infer/x"},
+    {"/v2/models/nope/ready", "{}", 405, "POST is not a method of this path, GET, HEAD is"},
+};
+
+START_TEST(json_mistakes)
+{
+    for (size_t i = 0; i < sizeof json_cases / sizeof *json_cases; i++)
+        expect_error(client_post_json(server.port, json_cases[i].target, json_cases[i].body),
+                     json_cases[i].status, json_cases[i].error);
+    expect_alive();
+}
+END_TEST
+
+START_TEST(model_without_version)
+{
+    expect_error(client_get(server.port, "/v2/models/nope"), 404, "no model nope");
+    expect_error(client_get(server.port, "/v2/models/fashion-resnet/versions/2"), 404,
+                 "model fashion-resnet has no version 2, only 1");
+}
+END_TEST
+
+START_TEST(methods_and_paths)
+{
+    char allow[64] = "";
+    struct response response = client_get(server.port, "/infer");
+    ck_assert(response_header(&response, "Allow", allow, sizeof allow));
+    ck_assert_str_eq(allow, "POST");
+    expect_error(response, 405, "GET is not a method of this path, POST is");
+    response = client_ask(server.port, "DELETE", "/v2/models", "", "", 0);
+    ck_assert(response_header(&response, "Allow", allow, sizeof allow));
+    ck_assert_str_eq(allow, "GET, HEAD");
+    expect_error(response, 405, "DELETE is not a method of this path, GET, HEAD is");
+    expect_error(client_get(server.port, "/nope?x=\"<"), 404, "no such path: /nope");
+    expect_error(client_get(server.port, "/a%22b"), 404, "no such path: /a\\\"b");
+    expect_error(client_get(server.port, "/v2//models"), 400,
+                 "the request's target: empty segment");
+    expect_error(client_get(server.port, "/v2/%2e%2e/metrics"), 400,
+                 "the request's target: dot segment");
+    expect_error(client_get(server.port, "/metrics%00"), 400,
+                 "the request's target: control character");
+}
+END_TEST
+
+START_TEST(content_types)
+{
+    static const char body[] = "{\"input\":[1]}";
+    expect_error(client_ask(server.port, "POST", "/infer", "Content-Type: text/html\r\n", body,
+                            sizeof body - 1),
+                 415,
+                 "Content-Type text/html is not understood; send application/json or "
+                 "application/octet-stream");
+    expect_error(client_ask(server.port, "POST", "/infer",
+                            "Content-Type: application/json\r\nContent-Encoding: br\r\n", body,
+                            sizeof body - 1),
+                 415, "Content-Encoding br is not understood, send it plain");
+    expect_error(client_ask(server.port, "POST", "/infer", "", "\x89PNG", 4), 415,
+                 "the body is not JSON and no Content-Type says what it is; float32 tensors are "
+                 "application/octet-stream");
+    expect_error(client_ask(server.port, "POST", "/infer",
+                            "Content-Type: application/octet-stream\r\n", "1234567", 7),
+                 400, "body: 7 bytes, want whole samples of 3136 bytes (784 float32 each)");
+}
+END_TEST
+
+START_TEST(too_large)
+{
+    static char body[20001];
+    static const char over[] = "the body is longer than --max-body-bytes allows: 20000";
+    expect_error(client_ask(server.port, "POST", "/infer", "", body, sizeof body), 413,
+                 "a body of 20001 bytes, --max-body-bytes allows 20000");
+    expect_error(client_ask(server.port, "POST", "/infer", "Expect: 100-continue\r\n", body, 0),
+                 400, "the body is empty");
+    /* Without a length, it is the bytes that arrive that count. */
+    const int fd = client_open(server.port);
+    char chunk[1000 + 8] = "3e8\r\n";
+    static const char head[] = "POST /infer HTTP/1.1\r\nHost: test\r\nContent-Type: "
+                               "application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+    memcpy(chunk + 1005, "\r\n", 2);
+    client_send(fd, head, sizeof head - 1);
+    for (int i = 0; i < 40 && client_send(fd, chunk, 1007); i++) continue;
+    struct response response = client_receive(fd);
+    /* The answer races with the reset that the unread bytes cause; when it is there, it is this. */
+    if (response.status)
+        expect_error(response, 413, over);
+    else
+        response_free(&response);
+    close(fd);
+    /* 5 samples are within the bytes, but can never be in the queue. */
+    expect_error(client_ask(server.port, "POST", "/infer",
+                            "Content-Type: application/octet-stream\r\n", body, 5 * 3136),
+                 413,
+                 "input: 5 samples are more than --queue-samples (4) or --queue-bytes (1073741824) "
+                 "ever allow");
+    expect_alive();
+}
+END_TEST
+
+START_TEST(no_length)
+{
+    static const char request[] = "POST /infer HTTP/1.1\r\nHost: test\r\n\r\n";
+    const int fd = client_open(server.port);
+    client_send(fd, request, sizeof request - 1);
+    expect_error(client_receive(fd), 411, "a Content-Length is needed");
+    close(fd);
+}
+END_TEST
+
+START_TEST(an_answer_that_is_not_finite)
+{
+    static float image[784];
+    for (size_t i = 0; i < 784; i++) image[i] = i % 2 ? 3e38f : -3e38f;
+    struct response response =
+        client_ask(server.port, "POST", "/infer", "Content-Type: application/octet-stream\r\n",
+                   image, sizeof image);
+    ck_assert_int_eq(response.status, 500);
+    ck_assert_ptr_nonnull(strstr(response.body, "is not a finite number"));
+    response_free(&response);
+    expect_alive();
+}
+END_TEST
+
+static const float zero_image[784];
+
+static struct response post_image(unsigned port, const char *target)
+{
+    return client_ask(port, "POST", target, "Content-Type: application/octet-stream\r\n",
+                      zero_image, sizeof zero_image);
+}
+
+static void *post_in_thread(void *port)
+{
+    struct response response = post_image(*(unsigned *)port, "/infer");
+    const int status = response.status;
+    response_free(&response);
+    return (void *)(intptr_t)status;
+}
+
+/* A batch that waits a second for company keeps its place in a queue of one. */
+START_TEST(queue_full)
+{
+    struct daemon small;
+    pthread_t thread;
+    void *status;
+    char seconds[16] = "";
+    DAEMON_START(&small, "--queue-samples", "1", "--max-delay", "1000000");
+    pthread_create(&thread, NULL, post_in_thread, &small.port);
+    usleep(300000);
+    struct response response = post_image(small.port, "/infer");
+    ck_assert(response_header(&response, "Retry-After", seconds, sizeof seconds));
+    ck_assert_str_eq(seconds, "1");
+    expect_error(response, 429, "the queue of model fashion-resnet is full");
+    pthread_join(thread, &status);
+    ck_assert_int_eq((intptr_t)status, 200);
+    ck_assert_int_eq(daemon_stop(&small, SIGTERM), 0);
+}
+END_TEST
+
+START_TEST(deadlines)
+{
+    struct daemon slow;
+    DAEMON_START(&slow, "--max-delay", "3000000", "--timeout", "100");
+    expect_error(post_image(slow.port, "/infer?timeout_ms=50"), 504,
+                 "the deadline of 50 ms passed");
+    expect_error(post_image(slow.port, "/infer"), 504, "the deadline of 100 ms passed");
+    ck_assert_int_eq(daemon_stop(&slow, SIGTERM), 0);
+}
+END_TEST
+
+START_TEST(slow_senders)
+{
+    struct daemon impatient;
+    char seen[64];
+    static const char head[] =
+        "POST /infer HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\n{";
+    DAEMON_START(&impatient, "--body-timeout", "1", "--idle-timeout", "2");
+    /* A byte now and then: never idle, but not whole in time either. */
+    int fd = client_open(impatient.port);
+    client_send(fd, head, sizeof head - 1);
+    for (int i = 0; i < 6 && client_send(fd, " ", 1); i++) usleep(300000);
+    expect_error(client_receive(fd), 408,
+                 "the request took longer than --body-timeout allows: 1 s");
+    close(fd);
+    /* Nothing at all: closed without an answer. */
+    fd = client_open(impatient.port);
+    client_send(fd, head, sizeof head - 1);
+    ck_assert_int_le(read(fd, seen, sizeof seen), 0);
+    close(fd);
+    ck_assert_int_eq(daemon_stop(&impatient, SIGTERM), 0);
+}
+END_TEST
+
+START_TEST(leaving_is_not_ready_but_serves)
+{
+    struct daemon leaving;
+    DAEMON_START(&leaving, "--grace", "1000");
+    kill(leaving.pid, SIGTERM);
+    usleep(200000);
+    struct response response = client_get(leaving.port, "/v2/health/ready");
+    char seconds[16] = "";
+    ck_assert_int_eq(response.status, 503);
+    ck_assert(response_header(&response, "Retry-After", seconds, sizeof seconds));
+    ck_assert_str_eq(response.body, "{\"ready\":false,\"error\":\"the server is stopping\"}\n");
+    response_free(&response);
+    response = client_get(leaving.port, "/v2/health/live");
+    ck_assert_int_eq(response.status, 200);
+    response_free(&response);
+    response = post_image(leaving.port, "/infer"); /* still served */
+    ck_assert_int_eq(response.status, 200);
+    response_free(&response);
+    ck_assert_int_eq(daemon_stop(&leaving, 0), 0);
+}
+END_TEST
+
+START_TEST(a_second_signal_ends_at_once)
+{
+    struct daemon leaving;
+    DAEMON_START(&leaving, "--grace", "60000");
+    kill(leaving.pid, SIGTERM);
+    usleep(200000);
+    ck_assert_int_eq(daemon_stop(&leaving, SIGTERM), -1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("errors");
+    TCase *tests = tcase_create("one daemon"), *own = tcase_create("daemons of their own");
+    suite_add_tcase(suite, tests);
+    suite_add_tcase(suite, own);
+    tcase_add_unchecked_fixture(tests, start, stop);
+    tcase_set_timeout(tests, 120);
+    tcase_set_timeout(own, 120);
+    tcase_add_test(tests, json_mistakes);
+    tcase_add_test(tests, model_without_version);
+    tcase_add_test(tests, methods_and_paths);
+    tcase_add_test(tests, content_types);
+    tcase_add_test(tests, too_large);
+    tcase_add_test(tests, no_length);
+    tcase_add_test(tests, an_answer_that_is_not_finite);
+    tcase_add_test(own, queue_full);
+    tcase_add_test(own, deadlines);
+    tcase_add_test(own, slow_senders);
+    tcase_add_test(own, leaving_is_not_ready_but_serves);
+    tcase_add_test(own, a_second_signal_ends_at_once);
+    return run_suite(suite);
+}
