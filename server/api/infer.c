@@ -150,7 +150,8 @@ static bool start_ingest(struct request *request, struct infer *infer, char firs
     const struct ingest_spec spec = {
         .form = infer->content == CONTENT_JSON ? INGEST_JSON : INGEST_RAW,
         .body_size = request->content_length == SIZE_MAX ? 0 : request->content_length,
-        .sample_size = infer->model->info->input_size};
+        .sample_size = infer->model->info->input_size,
+        .max_floats = request->server->options->queue_bytes / sizeof(float)};
     infer->ingest = ingest_new(&spec);
     if (!infer->ingest) request_fail(request, 500, "no memory for the body");
     return infer->ingest != NULL;

@@ -1,264 +1,82 @@
-/* The plain JSON forms of POST /infer, read as a whole: the only jansson of the server.
- *
- * The grammar is jansson's, made strict: no duplicate keys, no bytes behind the value, depth
- * counted before anything recurses. Numbers are read as IEEE doubles and rounded to float32. */
-#include "form.h"
+/* jansson behind the names of envelope.h. Numbers are read as doubles. */
+#include "ingest/envelope.h"
 
-#include <float.h>
 #include <jansson.h>
-#include <math.h>
+#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "buffer.h"
-
-struct envelope {
-    struct buffer text;
-    json_t *root;
-    size_t capacity; /* floats */
-};
-
-/* A place in nested arrays: "input[0][2]". */
-struct place {
-    const char *key;
-    size_t depth, index[INGEST_MAX_RANK + 1];
-};
-
-static void place_text(const struct place *place, char text[], size_t size)
+/* A struct value is a json_t under another name. */
+static const json_t *json_of(const struct value *value)
 {
-    size_t used = (size_t)snprintf(text, size, "%s", place->key);
-    for (size_t i = 0; i < place->depth && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "[%zu]", place->index[i]);
+    return (const json_t *)value;
 }
 
-static bool envelope_begin(struct ingest *ingest)
+struct value *envelope_read(const char *text, size_t size, char *error, size_t error_size)
 {
-    struct envelope *envelope = calloc(1, sizeof *envelope);
-    ingest->state = envelope;
-    return envelope && buffer_reserve(&envelope->text, ingest->spec.body_size);
+    json_error_t failure;
+    json_t *root = json_loadb(
+        text, size, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &failure);
+    if (!root) snprintf(error, error_size, "%.180s", failure.text);
+    return (struct value *)root;
 }
 
-static bool envelope_feed(struct ingest *ingest, const void *bytes, size_t size)
+void envelope_free(struct value *root)
 {
-    struct envelope *envelope = ingest->state;
-    buffer_append(&envelope->text, bytes, size);
-    return !envelope->text.failed || ingest_fail_memory(ingest);
+    json_decref((json_t *)root);
 }
 
-/* jansson recurses once a level: count the levels before it does. */
-static bool check_depth(struct ingest *ingest, const struct buffer *text)
+enum value_type value_type(const struct value *value)
 {
-    size_t depth = 0;
-    bool quoted = false;
-    for (size_t i = 0; i < text->size; i++) {
-        const char c = text->bytes[i];
-        if (quoted && c == '\\')
-            i++;
-        else if (c == '"')
-            quoted = !quoted;
-        else if (!quoted && (c == '[' || c == '{') && ++depth > INGEST_MAX_DEPTH)
-            return ingest_fail(ingest, "body, byte %zu: nested deeper than %d", i,
-                               INGEST_MAX_DEPTH);
-        else if (!quoted && (c == ']' || c == '}') && depth)
-            depth--;
+    if (!value) return VALUE_NULL;
+    switch (json_typeof(json_of(value))) {
+    case JSON_OBJECT: return VALUE_OBJECT;
+    case JSON_ARRAY: return VALUE_ARRAY;
+    case JSON_STRING: return VALUE_STRING;
+    case JSON_INTEGER:
+    case JSON_REAL: return VALUE_NUMBER;
+    case JSON_TRUE:
+    case JSON_FALSE: return VALUE_BOOL;
+    case JSON_NULL: return VALUE_NULL;
     }
-    return true;
+    return VALUE_NULL;
 }
 
-static bool parse(struct ingest *ingest, struct envelope *envelope)
+const struct value *value_member(const struct value *object, const char *key)
 {
-    json_error_t error;
-    if (!check_depth(ingest, &envelope->text)) return false;
-    if (memchr(envelope->text.bytes ? envelope->text.bytes : "", 0, envelope->text.size))
-        return ingest_fail(ingest, "body: a NUL byte");
-    envelope->root =
-        json_loadb(envelope->text.bytes ? envelope->text.bytes : "", envelope->text.size,
-                   JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &error);
-    if (!envelope->root)
-        return ingest_fail(ingest, "body, byte %d: %.180s", error.position, error.text);
-    if (!json_is_object(envelope->root)) return ingest_fail(ingest, "body: not a JSON object");
-    return true;
+    return (const struct value *)json_object_get(json_of(object), key);
 }
 
-static bool add_number(struct ingest *ingest, double number, const struct place *place)
+const struct value *value_element(const struct value *array, size_t index)
 {
-    struct tensor *tensor = &ingest->result.tensor;
-    const float value = (float)number;
-    if (isfinite(value)) {
-        tensor->data[tensor->count++] = value;
-        return true;
-    }
-    char where[160];
-    place_text(place, where, sizeof where);
-    return ingest_fail(ingest, "%s: %g is beyond float32", where, number);
+    return (const struct value *)json_array_get(json_of(array), index);
 }
 
-/* The nesting of the first elements is the shape that the others are held to. */
-static bool measure(struct ingest *ingest, const json_t *value, struct place *place)
+size_t value_size(const struct value *value)
 {
-    struct tensor *tensor = &ingest->result.tensor;
-    char where[160];
-    size_t count = 1;
-    while (json_is_array(value)) {
-        place_text(place, where, sizeof where);
-        if (tensor->rank == INGEST_MAX_RANK)
-            return ingest_fail(ingest, "%s: more than %d dimensions", where, INGEST_MAX_RANK);
-        const size_t size = json_array_size(value);
-        if (!size) return ingest_fail(ingest, "%s: an empty array", where);
-        tensor->dim[tensor->rank++] = size;
-        if (__builtin_mul_overflow(count, size, &count)) return ingest_fail_memory(ingest);
-        place->index[place->depth++] = 0;
-        value = json_array_get(value, 0);
-    }
-    place->depth = 0;
-    /* Each number and its comma take two bytes: more of them than that can't be there. */
-    const struct envelope *envelope = ingest->state;
-    if (count > envelope->text.size / 2)
-        return ingest_fail(ingest, "%s: the arrays are not all of one shape", place->key);
-    return ingest_reserve(ingest, &((struct envelope *)ingest->state)->capacity, count);
+    return json_is_object(json_of(value)) ? json_object_size(json_of(value))
+                                          : json_array_size(json_of(value));
 }
 
-static bool walk(struct ingest *ingest, const json_t *value, struct place *place)
+const char *value_next_key(const struct value *value, const char *key)
 {
-    const struct tensor *tensor = &ingest->result.tensor;
-    const size_t depth = place->depth;
-    char where[160];
-    if (depth == tensor->rank && json_is_number(value))
-        return add_number(ingest, json_number_value(value), place);
-    place_text(place, where, sizeof where);
-    if (depth == tensor->rank || !json_is_array(value))
-        return ingest_fail(ingest, "%s: %s", where,
-                           depth == tensor->rank ? "not a number" : "not an array");
-    const size_t size = json_array_size(value), want = tensor->dim[depth];
-    if (size != want)
-        return ingest_fail(ingest, "%s: %zu %s, %zu needed", where, size,
-                           depth + 1 == tensor->rank ? "numbers" : "elements", want);
-    place->depth++;
-    for (size_t i = 0; i < size; i++) {
-        place->index[depth] = i;
-        if (!walk(ingest, json_array_get(value, i), place)) return false;
-    }
-    place->depth--;
-    return true;
+    json_t *object = (json_t *)(uintptr_t)value; // iterators are not const, but change nothing
+    void *place = key ? json_object_iter_next(object, json_object_key_to_iter(key))
+                      : json_object_iter(object);
+    return place ? json_object_iter_key(place) : NULL;
 }
 
-static bool read_input(struct ingest *ingest, const json_t *value)
+double value_number(const struct value *number)
 {
-    struct place place = {.key = "input"};
-    if (!json_is_array(value)) return ingest_fail(ingest, "input: not an array");
-    return measure(ingest, value, &place) && walk(ingest, value, &place);
+    return json_number_value(json_of(number));
 }
 
-/* A whole number from `least` to `most`. */
-static bool read_whole(struct ingest *ingest, const json_t *value, const char *place, double least,
-                       double most, uint64_t *out)
+const char *value_string(const struct value *string, size_t *size)
 {
-    const double number = json_number_value(value);
-    if (!json_is_number(value) || number != floor(number) || number < least || number > most)
-        return ingest_fail(ingest, "%s: not a whole number from %.0f to %.0f", place, least, most);
-    *out = (uint64_t)number;
-    return true;
+    *size = json_string_length(json_of(string));
+    return json_string_value(json_of(string));
 }
 
-/* "shape" replaces what the nesting of a flat array says. */
-static bool read_shape(struct ingest *ingest, const json_t *value)
+bool value_is_true(const struct value *value)
 {
-    struct tensor *tensor = &ingest->result.tensor;
-    size_t product = 1;
-    if (!value) return true;
-    if (!json_is_array(value)) return ingest_fail(ingest, "shape: not an array");
-    tensor->rank = json_array_size(value);
-    if (tensor->rank < 1 || tensor->rank > INGEST_MAX_RANK) {
-        const size_t rank = tensor->rank;
-        tensor->rank = 0;
-        return ingest_fail(ingest, "shape: %zu dimensions, 1 to %d needed", rank, INGEST_MAX_RANK);
-    }
-    for (size_t i = 0; i < tensor->rank; i++) {
-        char place[32];
-        uint64_t dim;
-        snprintf(place, sizeof place, "shape[%zu]", i);
-        if (!read_whole(ingest, json_array_get(value, i), place, 1, 2147483647.0, &dim))
-            return false;
-        tensor->dim[i] = (size_t)dim;
-        if (__builtin_mul_overflow(product, tensor->dim[i], &product))
-            return ingest_fail(ingest, "shape: the product of the dimensions is too large");
-    }
-    char text[120];
-    ingest_shape_text(tensor, text, sizeof text);
-    if (product == tensor->count) return true;
-    return ingest_fail(ingest, "input: %zu numbers, shape %s needs %zu", tensor->count, text,
-                       product);
+    return json_is_true(json_of(value));
 }
-
-static bool read_string(struct ingest *ingest, const json_t *root, const char *key, char text[],
-                        size_t size)
-{
-    const json_t *value = json_object_get(root, key);
-    if (!value) return true;
-    if (!json_is_string(value)) return ingest_fail(ingest, "%s: not a string", key);
-    if (json_string_length(value) >= size)
-        return ingest_fail(ingest, "%s: longer than %zu bytes", key, size - 1);
-    for (const char *c = json_string_value(value); *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            return ingest_fail(ingest, "%s: a control character", key);
-    memcpy(text, json_string_value(value), json_string_length(value) + 1);
-    return true;
-}
-
-static bool read_parameters(struct ingest *ingest, const json_t *root)
-{
-    struct ingest_result *result = &ingest->result;
-    const json_t *top_k = json_object_get(root, "top_k");
-    const json_t *timeout = json_object_get(root, "timeout_ms");
-    uint64_t value = 0;
-    if (top_k && !read_whole(ingest, top_k, "top_k", 0, INGEST_MAX_TOP_K, &value)) return false;
-    result->has_top_k = top_k != NULL;
-    result->top_k = (size_t)value;
-    if (timeout &&
-        !read_whole(ingest, timeout, "timeout_ms", 1, INGEST_MAX_TIMEOUT_MS, &result->timeout_ms))
-        return false;
-    result->has_timeout = timeout != NULL;
-    return read_string(ingest, root, "model", result->model, sizeof result->model) &&
-           read_string(ingest, root, "id", result->id, sizeof result->id);
-}
-
-static bool check_keys(struct ingest *ingest, json_t *root)
-{
-    static const char *const known[] = {"input", "shape", "model", "top_k", "timeout_ms", "id"};
-    const char *key;
-    json_t *value;
-    json_object_foreach(root, key, value)
-    {
-        size_t i = 0;
-        while (i < sizeof known / sizeof *known && strcmp(known[i], key)) i++;
-        if (i == sizeof known / sizeof *known)
-            return ingest_fail(ingest,
-                               "%.60s: no such key here; known are input, shape, model, top_k, "
-                               "timeout_ms and id",
-                               key);
-    }
-    return true;
-}
-
-static bool envelope_finish(struct ingest *ingest)
-{
-    struct envelope *envelope = ingest->state;
-    if (!parse(ingest, envelope) || !check_keys(ingest, envelope->root)) return false;
-    const json_t *input = json_object_get(envelope->root, "input");
-    if (!input) return ingest_fail(ingest, "body: no \"input\"");
-    return read_parameters(ingest, envelope->root) && read_input(ingest, input) &&
-           read_shape(ingest, json_object_get(envelope->root, "shape"));
-}
-
-static void envelope_release(struct ingest *ingest)
-{
-    struct envelope *envelope = ingest->state;
-    if (!envelope) return;
-    buffer_free(&envelope->text);
-    json_decref(envelope->root);
-    free(envelope);
-}
-
-const struct ingest_form_ops ingest_envelope = {envelope_begin, envelope_feed, envelope_finish,
-                                                envelope_release};

@@ -19,7 +19,7 @@ struct ingest_form_ops {
     void (*release)(struct ingest *ingest);
 };
 
-extern const struct ingest_form_ops ingest_envelope, ingest_binary;
+extern const struct ingest_form_ops ingest_infer_json, ingest_binary;
 
 /* Both fill the error and return false. */
 bool ingest_fail(struct ingest *ingest, const char *format, ...)

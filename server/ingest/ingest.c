@@ -9,7 +9,7 @@
 #include "form.h"
 
 static const struct ingest_form_ops *const form[] = {
-    [INGEST_JSON] = &ingest_envelope,
+    [INGEST_JSON] = &ingest_infer_json,
     [INGEST_RAW] = &ingest_binary,
 };
 

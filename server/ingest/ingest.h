@@ -16,7 +16,6 @@ enum ingest_form {
 
 enum {
     INGEST_MAX_RANK = 8,
-    INGEST_MAX_DEPTH = 32, /* of the JSON */
     INGEST_NAME_SIZE = 65,
     INGEST_ID_SIZE = 129,
 };
@@ -24,11 +23,12 @@ enum {
 struct ingest_spec {
     enum ingest_form form;
     size_t body_size;   /* bytes to come, as far as known: room is made for them; 0: not known */
-    size_t sample_size; /* floats of one sample (INGEST_RAW) */
+    size_t sample_size; /* floats of one sample */
+    size_t max_floats;  /* the first one beyond ends the body with 413 */
 };
 
 struct ingest_error {
-    unsigned status; /* an HTTP status: 400, or 500 when memory is short */
+    unsigned status; /* an HTTP status: 400, 413, or 500 when memory is short */
     char text[240];
 };
 

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define SHORT_ROW 8 /* rows of fewer numbers don't pay for a run */
 
@@ -109,6 +110,18 @@ const char *json_element_more(struct json_tensor *json, const char *at, const ch
     return json_fail_at(json, JSON_WRONG, json->number_start, "beyond float32");
 }
 
+static struct json_array *new_array(struct json_tensor *json)
+{
+    if (json->array_count == json->array_room) {
+        const size_t room = json->array_room ? 2 * json->array_room : 1;
+        struct json_array *arrays = realloc(json->arrays, room * sizeof *arrays);
+        if (!arrays) return NULL;
+        json->arrays = arrays;
+        json->array_room = room;
+    }
+    return &json->arrays[json->array_count++];
+}
+
 /* A bracket closes an array of the number array. */
 static const char *close_array(struct json_tensor *json, const char *at)
 {
@@ -121,11 +134,12 @@ static const char *close_array(struct json_tensor *json, const char *at)
                          json->open + 1 == json->rank ? "numbers" : "elements", *dim);
     if (json->open > 0) return at + 1;
 
-    struct json_array *array = &json->arrays[json->array_count];
+    struct json_array *array = new_array(json);
+    if (!array) return json_fail_memory(json);
     *array = (struct json_array){json->first, json->floats.count - json->first, json->rank, {0}};
     for (size_t i = 0; i < json->rank; i++) array->dim[i] = json->dim[i];
     char index[24];
-    const int length = snprintf(index, sizeof index, "%zu", json->array_count++);
+    const int length = snprintf(index, sizeof index, "%zu", json->array_count - 1);
     json->step = STEP_AFTER;
     return json_copy(json, at, index, (size_t)length) ? at + 1 : NULL;
 }

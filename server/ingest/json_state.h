@@ -64,7 +64,7 @@ struct json_tensor {
         bool is_key;
         size_t start; /* in the envelope, behind the quote */
         struct utf8 utf8;
-        unsigned digits; /* of \uXXXX that were read */
+        unsigned digits; /* read behind \u */
         uint32_t unit;   /* their value */
         uint32_t high;   /* the first half of a pair, or 0 */
     } string;
@@ -74,7 +74,7 @@ struct json_tensor {
     size_t rank, dim[JSON_MAX_RANK], index[JSON_MAX_DEPTH];
     size_t first; /* float */
     struct json_array *arrays;
-    size_t array_count;
+    size_t array_count, array_room;
     struct floats floats;
 };
 

@@ -211,10 +211,7 @@ struct json_tensor *json_tensor_new(const struct json_spec *spec)
     struct json_tensor *json = calloc(1, sizeof *json);
     if (!json) return NULL;
     json->spec = *spec;
-    json->arrays = calloc(spec->max_arrays ? spec->max_arrays : 1, sizeof *json->arrays);
-    if (json->arrays) return json;
-    json_tensor_free(json);
-    return NULL;
+    return json;
 }
 
 bool json_tensor_feed(struct json_tensor *json, const void *bytes, size_t size)

@@ -10,7 +10,8 @@ static struct ingest *ingest;
 static const struct ingest_result *feed(enum ingest_form form, const char *bytes, size_t size,
                                         size_t piece)
 {
-    const struct ingest_spec spec = {.form = form, .body_size = size, .sample_size = 2};
+    const struct ingest_spec spec = {
+        .form = form, .body_size = size, .sample_size = 2, .max_floats = 1000};
     ingest_free(ingest);
     ingest = ingest_new(&spec);
     ck_assert_ptr_nonnull(ingest);
@@ -95,7 +96,7 @@ START_TEST(numbers_are_rounded_like_numpy)
 }
 END_TEST
 
-/* Forms of mistakes: the message names the place. */
+/* Forms of mistakes: the message names the place, where it can behind the byte. */
 static const struct {
     const char *text, *error;
 } mistakes[] = {
@@ -109,8 +110,8 @@ static const struct {
     {"{\"input\":[[[]]]}", "input[0][0]: an empty array"},
     {"{\"input\":[]}", "input: an empty array"},
     {"{\"input\":7}", "input: not an array"},
-    {"{\"input\":[[[[[[[[[1]]]]]]]]]}", "input[0][0][0][0][0][0][0][0]: more than 8 dimensions"},
-    {"{\"input\":[[1,1e39]]}", "input[0][1]: 1e+39 is beyond float32"},
+    {"{\"input\":[[[[[[[[[1]]]]]]]]]}", "input[0][0][0][0][0][0][0][0][0]: more than 8 dimensions"},
+    {"{\"input\":[[1,1e39]]}", "input[0][1]: beyond float32"},
     {"{\"input\":[1,2,3],\"shape\":[1,2,2]}", "input: 3 numbers, shape [1,2,2] needs 4"},
     {"{\"input\":[1],\"shape\":[0]}", "shape[0]: not a whole number from 1 to 2147483647"},
     {"{\"input\":[1],\"shape\":[2,-5]}", "shape[1]: not a whole number from 1 to 2147483647"},
@@ -137,7 +138,10 @@ START_TEST(a_mistake_is_named)
 {
     ck_assert_ptr_null(json(mistakes[_i].text));
     ck_assert_uint_eq(ingest_error(ingest)->status, 400);
-    ck_assert_str_eq(ingest_error(ingest)->text, mistakes[_i].error);
+    const char *text = ingest_error(ingest)->text;
+    const size_t length = strlen(text), want = strlen(mistakes[_i].error);
+    ck_assert_msg(length >= want && strcmp(text + length - want, mistakes[_i].error) == 0,
+                  "\"%s\" does not end with \"%s\"", text, mistakes[_i].error);
 }
 END_TEST
 
@@ -182,6 +186,16 @@ START_TEST(broken_json_is_refused)
     ck_assert_msg(json(broken[_i]) == NULL, "%s", broken[_i]);
     ck_assert_uint_eq(ingest_error(ingest)->status, 400);
     ck_assert_uint_gt(strlen(ingest_error(ingest)->text), 0);
+}
+END_TEST
+
+START_TEST(a_surplus_number_ends_the_body)
+{
+    char text[5000] = "{\"input\":[";
+    for (size_t i = 0; i < 1001; i++) memcpy(text + 10 + 2 * i, "7,", 2);
+    ck_assert_ptr_null(json(text));
+    ck_assert_uint_eq(ingest_error(ingest)->status, 413);
+    ck_assert_str_eq(ingest_error(ingest)->text, "byte 2010: input[1000]: more than 1000 numbers");
 }
 END_TEST
 
@@ -262,6 +276,7 @@ int main(void)
     tcase_add_test(tests, numbers_are_rounded_like_numpy);
     tcase_add_loop_test(tests, a_mistake_is_named, 0, sizeof mistakes / sizeof *mistakes);
     tcase_add_loop_test(tests, broken_json_is_refused, 0, sizeof broken / sizeof *broken);
+    tcase_add_test(tests, a_surplus_number_ends_the_body);
     tcase_add_test(tests, a_nul_byte_is_refused);
     tcase_add_test(tests, depth_is_limited);
     tcase_add_test(tests, any_split_gives_the_same);

@@ -1,0 +1,139 @@
+/* The parts of the JSON forms: the streaming reader in front, checked values of the envelope. */
+#include "ingest/json_form.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_TEXT   ((size_t)1 << 20) /* of the envelope */
+#define MAX_ARRAYS 65536
+#define MAX_DIM    2147483647.0
+
+bool json_form_begin(struct ingest *ingest, const char *const *places)
+{
+    struct json_form *form = calloc(1, sizeof *form);
+    ingest->state = form;
+    if (!form) return false;
+    const struct json_spec spec = {.places = places,
+                                   .max_numbers = ingest->spec.max_floats,
+                                   .max_arrays = MAX_ARRAYS,
+                                   .max_text = MAX_TEXT,
+                                   .room = ingest->spec.sample_size};
+    form->json = json_tensor_new(&spec);
+    return form->json != NULL;
+}
+
+static bool fail_json(struct ingest *ingest)
+{
+    const struct json_form *form = ingest->state;
+    const struct json_error *error = json_tensor_error(form->json);
+    if (error->problem == JSON_NO_MEMORY) return ingest_fail_memory(ingest);
+    ingest_fail(ingest, "%s", error->text);
+    if (error->problem == JSON_TOO_LONG) ingest->error.status = 413;
+    return false;
+}
+
+bool json_form_feed(struct ingest *ingest, const void *bytes, size_t size)
+{
+    struct json_form *form = ingest->state;
+    return json_tensor_feed(form->json, bytes, size) || fail_json(ingest);
+}
+
+bool json_form_end(struct ingest *ingest)
+{
+    struct json_form *form = ingest->state;
+    char error[200];
+    if (!json_tensor_finish(form->json, &form->parsed)) return fail_json(ingest);
+    form->root = envelope_read(form->parsed.text, form->parsed.text_size, error, sizeof error);
+    if (!form->root) return ingest_fail(ingest, "body: %s", error);
+    return value_type(form->root) == VALUE_OBJECT || ingest_fail(ingest, "body: not a JSON object");
+}
+
+void json_form_release(struct ingest *ingest)
+{
+    struct json_form *form = ingest->state;
+    if (!form) return;
+    envelope_free(form->root);
+    json_tensor_free(form->json);
+    free(form);
+}
+
+bool json_form_whole(struct ingest *ingest, const struct value *value, const char *place,
+                     double least, double most, uint64_t *out)
+{
+    const double number = value_number(value);
+    if (value_type(value) != VALUE_NUMBER || number != floor(number) || number < least ||
+        number > most)
+        return ingest_fail(ingest, "%s: not a whole number from %.0f to %.0f", place, least, most);
+    *out = (uint64_t)number;
+    return true;
+}
+
+bool json_form_string(struct ingest *ingest, const struct value *value, const char *place,
+                      char text[], size_t size)
+{
+    size_t length;
+    const char *string = value_string(value, &length);
+    if (!value) return true;
+    if (!string) return ingest_fail(ingest, "%s: not a string", place);
+    if (length >= size) return ingest_fail(ingest, "%s: longer than %zu bytes", place, size - 1);
+    for (const char *c = string; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            return ingest_fail(ingest, "%s: a control character", place);
+    memcpy(text, string, length + 1);
+    return true;
+}
+
+bool json_form_shape(struct ingest *ingest, const struct value *value, const char *place,
+                     struct tensor *tensor)
+{
+    const size_t rank = value_size(value);
+    size_t product = 1;
+    if (value_type(value) != VALUE_ARRAY) return ingest_fail(ingest, "%s: not an array", place);
+    if (rank < 1 || rank > INGEST_MAX_RANK)
+        return ingest_fail(ingest, "%s: %zu dimensions, 1 to %d needed", place, rank,
+                           INGEST_MAX_RANK);
+    for (size_t i = 0; i < rank; i++) {
+        char element[80];
+        uint64_t dim;
+        snprintf(element, sizeof element, "%s[%zu]", place, i);
+        if (!json_form_whole(ingest, value_element(value, i), element, 1, MAX_DIM, &dim))
+            return false;
+        tensor->dim[i] = (size_t)dim;
+        if (__builtin_mul_overflow(product, tensor->dim[i], &product))
+            return ingest_fail(ingest, "%s: the product of the dimensions is too large", place);
+    }
+    tensor->rank = rank;
+    return true;
+}
+
+bool json_form_array(struct ingest *ingest, const struct value *value, const char *place,
+                     struct json_array *array)
+{
+    const struct json_form *form = ingest->state;
+    if (value_type(value) != VALUE_NUMBER)
+        return ingest_fail(ingest, value ? "%s: not an array of numbers" : "%s: is missing", place);
+    const size_t index = (size_t)value_number(value);
+    if (index >= form->parsed.array_count) return ingest_fail(ingest, "%s: not an array", place);
+    *array = form->parsed.arrays[index];
+    return true;
+}
+
+void json_form_take(struct ingest *ingest)
+{
+    struct json_form *form = ingest->state;
+    ingest->result.tensor.count = form->parsed.float_count;
+    ingest->result.tensor.data = json_tensor_take(form->json);
+}
+
+bool json_form_check_count(struct ingest *ingest, const char *place, const struct tensor *tensor)
+{
+    char text[120];
+    size_t product = 1; // the shape was checked: no overflow
+    for (size_t i = 0; i < tensor->rank; i++) product *= tensor->dim[i];
+    if (product == tensor->count) return true;
+    ingest_shape_text(tensor, text, sizeof text);
+    return ingest_fail(ingest, "%s: %zu numbers, shape %s needs %zu", place, tensor->count, text,
+                       product);
+}

@@ -1,0 +1,42 @@
+/* What the JSON forms of a body share: inside server/ingest/ only.
+ *
+ * All of them fill the ingest's error and return false when they don't find what they want; `place`
+ * names it in the message. */
+#ifndef SERVER_INGEST_JSON_FORM_H
+#define SERVER_INGEST_JSON_FORM_H
+
+#include "ingest/envelope.h"
+#include "ingest/form.h"
+#include "ingest/json_tensor.h"
+
+/* ingest->state of a JSON form */
+struct json_form {
+    struct json_tensor *json;
+    struct json_result parsed;
+    struct value *root;
+};
+
+bool json_form_begin(struct ingest *ingest, const char *const *places);
+bool json_form_feed(struct ingest *ingest, const void *bytes, size_t size);
+/* Ends the text: `root` is then an object. */
+bool json_form_end(struct ingest *ingest);
+void json_form_release(struct ingest *ingest);
+
+/* A whole number from `least` to `most`. */
+bool json_form_whole(struct ingest *ingest, const struct value *value, const char *place,
+                     double least, double most, uint64_t *out);
+/* A string without control characters; text is left alone where there is no value. */
+bool json_form_string(struct ingest *ingest, const struct value *value, const char *place,
+                      char text[], size_t size);
+/* The dimensions in an array of numbers. */
+bool json_form_shape(struct ingest *ingest, const struct value *value, const char *place,
+                     struct tensor *tensor);
+/* The number array that stood where `value` is; the tensor's data is not set. */
+bool json_form_array(struct ingest *ingest, const struct value *value, const char *place,
+                     struct json_array *array);
+/* Moves the floats of all number arrays to the result's tensor. */
+void json_form_take(struct ingest *ingest);
+/* Fails unless the tensor has as many floats as its shape says. */
+bool json_form_check_count(struct ingest *ingest, const char *place, const struct tensor *tensor);
+
+#endif
