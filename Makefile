@@ -21,7 +21,7 @@ FORTIFY  ?= -D_FORTIFY_SOURCE=2
 ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARN) $(WERROR) -fno-common -fstack-protector-strong -fPIE \
   -pthread -Iinclude $(CFLAGS) $(FORTIFY) $(SANITIZE)
 ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now,--as-needed $(SANITIZE) $(LDFLAGS)
-CORE_LIBS   := -lopenblas -ljansson -lnettle -lm
+CORE_LIBS   := -lopenblas -ljansson -lnettle -lprotobuf-c -lm
 SERVER_LIBS := -lmicrohttpd
 TEST_LIBS    = $(shell pkg-config --libs check) -lz
 
@@ -44,7 +44,7 @@ all: $(BUILD)/libresnet.a $(daemon) ## build build/resnetd and build/libresnet.a
 
 $(BUILD)/core/%:   INCLUDE = -Icore
 $(BUILD)/server/%: INCLUDE = -Iserver
-$(BUILD)/tests/%:  INCLUDE = -Icore -Iserver -Itests
+$(BUILD)/tests/%:  INCLUDE = -Icore -Iserver -Itests -I$(BUILD)/gen
 $(BUILD)/core/kernels/%: OPT = $(if $(SANITIZE),,-O3)
 $(BUILD)/core/kernels/x86/%_avx2.o:   ISA = -mavx2 -mfma -mf16c
 $(BUILD)/core/kernels/x86/%_avx512.o: ISA = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
@@ -60,7 +60,18 @@ $(BUILD)/%.S.o: %.S Makefile
 	$(call say,AS,$<)
 	$(Q)$(CC) -MMD -MP -c $< -o $@
 
-$(BUILD)/libresnet.a: $(call object,$(core_src))
+# libprotobuf-c's code for the messages of an ONNX file
+$(BUILD)/gen/onnx.pb-c.c $(BUILD)/gen/onnx.pb-c.h &: core/formats/onnx.proto
+	@mkdir -p $(@D)
+	$(call say,GEN,$<)
+	$(Q)protoc-c --c_out=$(BUILD)/gen --proto_path=core/formats $<
+$(BUILD)/gen/onnx.pb-c.o: $(BUILD)/gen/onnx.pb-c.c
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -Wno-cast-qual -I$(BUILD)/gen -c $< -o $@
+$(call object,$(wildcard core/formats/onnx*.c)): INCLUDE = -Icore -I$(BUILD)/gen
+$(call object,$(wildcard core/formats/onnx*.c tests/*/onnx*.c)): $(BUILD)/gen/onnx.pb-c.h
+
+$(BUILD)/libresnet.a: $(call object,$(core_src)) $(BUILD)/gen/onnx.pb-c.o
 $(BUILD)/server.a: $(call object,$(server_src))
 $(BUILD)/tests/helpers.a: $(call object,$(helper_src))
 $(BUILD)/%.a:

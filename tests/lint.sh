@@ -16,7 +16,7 @@ compile_with() { # a whole build with warnings as errors, in a folder of its own
 
 # Include paths and instruction sets are those of the Makefile, by folder.
 tidy_one() {
-    local flags=(-std=c17 -D_GNU_SOURCE -Iinclude -Icore)
+    local flags=(-std=c17 -D_GNU_SOURCE -Iinclude -Icore -Ibuild/gen)
     case $1 in
     server/*) flags=(-std=c17 -D_GNU_SOURCE -Iinclude -Iserver) ;;
     tests/*) flags+=(-Iserver -Itests) ;;
@@ -36,6 +36,7 @@ check_clang() { compile_with clang; }
 check_format() { c_files | xargs clang-format --dry-run -Werror; }
 # shellcheck disable=SC2016 # the inner shell expands it
 check_tidy() {
+    make --no-print-directory -s build/gen/onnx.pb-c.h >/dev/null
     c_files '*.c' | grep -v '^core/kernels/arm64/\|^tests/fuzz/' |
         xargs -n 1 -P "$JOBS" bash -c 'tidy_one "$1"' tidy
 }

@@ -10,6 +10,7 @@ static const rn_format formats[] = {
     {"safetensors", rn_safetensors_probe, rn_safetensors_load, NULL},
     {"torch zip", rn_torch_zip_probe, rn_torch_zip_load, NULL},
     {"torch legacy", rn_torch_legacy_probe, rn_torch_legacy_load, NULL},
+    {"onnx", rn_onnx_probe, rn_onnx_load, rn_onnx_build},
 };
 
 #define DEFAULT_HEADER ((size_t)16 << 20)

@@ -50,4 +50,11 @@ bool rn_torch_legacy_probe(const uint8_t *bytes, size_t size);
 rn_status rn_torch_legacy_load(rn_tensors *set, const uint8_t *bytes, size_t size,
                                const rn_format_options *options, rn_error *err);
 
+/* onnx_file.c and onnx_graph.c */
+bool rn_onnx_probe(const uint8_t *bytes, size_t size);
+rn_status rn_onnx_load(rn_tensors *set, const uint8_t *bytes, size_t size,
+                       const rn_format_options *options, rn_error *err);
+rn_status rn_onnx_build(rn_graph *graph, rn_tensors *set, const rn_format_options *options,
+                        rn_error *err);
+
 #endif

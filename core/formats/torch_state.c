@@ -66,25 +66,28 @@ rn_torch_storage *rn_torch_storages_find(const rn_torch_storages *storages, cons
 
 /* ---- one tensor ------------------------------------------------------------------------------ */
 
-/* The bytes that a storage's pickle entry promises must be the ones that are there. */
-static rn_status find_storage(const rn_torch_storage **out, const rn_pickle *pickle,
-                              const rn_torch_storages *storages, uint32_t id, rn_error *err)
+/* The storage, if its bytes are as many as the pickle promises; or NULL. */
+static const rn_torch_storage *find_storage(const rn_pickle *pickle,
+                                            const rn_torch_storages *storages, uint32_t id,
+                                            rn_error *err)
 {
     const rn_pickle_value *value = &pickle->value[id];
+    const rn_dtype dtype = (rn_dtype)value->dtype;
     size_t key_size, wanted;
     const char *key = rn_pickle_text(pickle, value->ref, &key_size);
     const int shown = (int)rn_min(key_size, 40);
-    if (value->view) return rn_fail(err, RN_ERR_FORMAT, "storage %.*s is a view", shown, key);
     const rn_torch_storage *found = rn_torch_storages_find(storages, key, key_size);
-    if (!found || !found->data)
-        return rn_fail(err, RN_ERR_FORMAT, "storage %.*s isn't in the file", shown, key);
-    if (!rn_size_mul((size_t)value->integer, rn_dtype_bytes((rn_dtype)value->dtype), &wanted) ||
-        wanted != found->bytes)
-        return rn_fail(err, RN_ERR_FORMAT, "storage %.*s: %lld elements of %s, but %zu bytes",
-                       shown, key, (long long)value->integer, rn_dtype_name((rn_dtype)value->dtype),
-                       found->bytes);
-    *out = found;
-    return RN_OK;
+    if (value->view)
+        rn_fail(err, RN_ERR_FORMAT, "storage %.*s is a view", shown, key);
+    else if (!found || !found->data)
+        rn_fail(err, RN_ERR_FORMAT, "storage %.*s isn't in the file", shown, key);
+    else if (!rn_size_mul((size_t)value->integer, rn_dtype_bytes(dtype), &wanted) ||
+             wanted != found->bytes)
+        rn_fail(err, RN_ERR_FORMAT, "storage %.*s: %lld elements of %s, but %zu bytes", shown, key,
+                (long long)value->integer, rn_dtype_name(dtype), found->bytes);
+    else
+        return found;
+    return NULL;
 }
 
 static rn_status read_tensor(rn_tensor *tensor, size_t *bytes, const rn_pickle *pickle,
@@ -92,9 +95,8 @@ static rn_status read_tensor(rn_tensor *tensor, size_t *bytes, const rn_pickle *
 {
     rn_pickle_tensor source;
     rn_pickle_tensor_of(pickle, id, &source);
-    const rn_torch_storage *storage = NULL;
-    const rn_status status = find_storage(&storage, pickle, storages, source.storage, err);
-    if (status != RN_OK) return status;
+    const rn_torch_storage *storage = find_storage(pickle, storages, source.storage, err);
+    if (!storage) return RN_ERR_FORMAT;
     *tensor =
         (rn_tensor){.dtype = (rn_dtype)pickle->value[source.storage].dtype, .rank = source.rank};
     memcpy(tensor->shape, source.shape, sizeof tensor->shape);

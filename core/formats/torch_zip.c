@@ -3,6 +3,7 @@
  * in place. */
 #include "formats/format.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -29,10 +30,8 @@ typedef struct {
 static const rn_zip_entry *find(const rn_zip *zip, folder_name folder, const char *rest)
 {
     char name[MAX_NAME + 32];
-    if (folder.size + strlen(rest) > sizeof name) return NULL;
-    memcpy(name, folder.text, folder.size);
-    memcpy(name + folder.size, rest, strlen(rest));
-    return rn_zip_find(zip, name, folder.size + strlen(rest));
+    const int size = snprintf(name, sizeof name, "%.*s%s", (int)folder.size, folder.text, rest);
+    return rn_zip_find(zip, name, (size_t)size);
 }
 
 /* The entry NAME/data.pkl, and so NAME. */

@@ -1,0 +1,157 @@
+/* The ONNX reader's own header: what onnx_file.c, onnx_graph.c, onnx_node.c and onnx_ops.c share.
+ *
+ * onnx_file.c   bytes -> the parsed document; every tensor's size is checked
+ * onnx_graph.c  walks the document's nodes in order and keeps what each name stands for
+ * onnx_node.c   what an import function asks about its node: inputs, attributes, windows
+ * onnx_ops.c    one row per ONNX operator: its import function
+ *
+ * ONNX keeps the batch in every shape, the graph leaves it out: N x C x H x W is a value of rank 3
+ * there and N x F one of rank 1. Nothing else is served. One thread. */
+#ifndef RN_FORMATS_ONNX_H
+#define RN_FORMATS_ONNX_H
+
+#include "base/error.h"
+#include "formats/format.h"
+
+typedef struct Onnx__Model Onnx__Model;
+typedef struct Onnx__Node Onnx__Node;
+typedef struct Onnx__Tensor Onnx__Tensor;
+typedef struct Onnx__Attribute Onnx__Attribute;
+
+/* The public format's numbers for element types; those that are not here are never read. */
+typedef enum {
+    RN_ONNX_FLOAT = 1,
+    RN_ONNX_UINT8 = 2,
+    RN_ONNX_INT8 = 3,
+    RN_ONNX_INT32 = 6,
+    RN_ONNX_INT64 = 7,
+    RN_ONNX_BOOL = 9,
+    RN_ONNX_FLOAT16 = 10,
+    RN_ONNX_DOUBLE = 11,
+    RN_ONNX_BFLOAT16 = 16,
+} rn_onnx_type;
+
+/* rn_tensors.document of an ONNX file. */
+typedef struct {
+    Onnx__Model *model;
+    size_t memory; /* bytes that parsing may still take */
+    size_t floats; /* weights that nodes may still use, however they share them */
+    void **owned;  /* freed with the document */
+    size_t owned_count, owned_capacity;
+} rn_onnx_document;
+
+/* Memory that lives as long as the document. */
+void *rn_onnx_alloc(rn_onnx_document *doc, size_t count, size_t size, rn_error *err);
+
+/* A tensor whose value is known now. */
+typedef struct {
+    const Onnx__Tensor *proto; /* NULL: computed here */
+    const char *name;          /* of the tensor in the set, when proto is there */
+    const float *floats;       /* NULL: ask rn_onnx_floats() */
+    const int64_t *ints;       /* computed integers */
+    size_t rank, dims[RN_MAX_RANK];
+    size_t elements;
+} rn_onnx_constant;
+
+/* Fills *constant from the document's tensor of that name and checks that its data has the shape's
+ * size. */
+rn_status rn_onnx_read_tensor(rn_onnx_constant *constant, const Onnx__Tensor *proto,
+                              const char *name, rn_error *err);
+
+/* Element i of a tensor of integers; only after rn_onnx_is_integer(). */
+int64_t rn_onnx_integer(const rn_onnx_constant *constant, size_t i);
+bool rn_onnx_is_integer(const rn_onnx_constant *constant);
+
+/* What a name stands for. */
+typedef enum { RN_ONNX_UNSET, RN_ONNX_VALUE, RN_ONNX_CONSTANT } rn_onnx_kind;
+typedef struct {
+    const char *name;
+    rn_onnx_kind kind;
+    int value;                  /* VALUE: of the graph */
+    rn_onnx_constant *constant; /* CONSTANT */
+} rn_onnx_name;
+
+typedef struct {
+    rn_graph *graph;
+    rn_tensors *set;
+    rn_onnx_document *doc;
+    const rn_format_options *options;
+    int64_t opset;
+    int64_t batch;      /* that the model's input asks for; 0: any */
+    rn_onnx_name *name; /* sorted */
+    size_t names;
+} rn_onnx_importer;
+
+/* ---- for import functions -------------------------------------------------------------------- */
+
+/* One node while it is imported. The first failure is kept in `status` and makes every later call
+ * a no-op that answers 0, NULL or -1, so that import functions need not check each. */
+typedef struct {
+    rn_onnx_importer *im;
+    const Onnx__Node *proto;
+    uint64_t asked; /* bit i: attribute i is known to the import function */
+    rn_status status;
+    bool named; /* *err says which node it is about */
+    rn_error *err;
+} rn_onnx_node;
+
+typedef void rn_onnx_import(rn_onnx_node *node);
+
+typedef struct {
+    const char *type;
+    size_t least, most; /* inputs */
+    rn_onnx_import *import;
+} rn_onnx_op;
+
+/* NULL: the operator isn't served. */
+const rn_onnx_op *rn_onnx_find_op(const char *domain, const char *type);
+
+void rn_onnx_fail(rn_onnx_node *node, const char *format, ...) RN_PRINTF(2, 3);
+
+/* Inputs. An optional one that is left out isn't there. */
+bool rn_onnx_has(const rn_onnx_node *node, size_t input);
+bool rn_onnx_is_constant(const rn_onnx_node *node, size_t input);
+int rn_onnx_value(rn_onnx_node *node, size_t input); /* the graph's value */
+rn_dims rn_onnx_dims(const rn_onnx_node *node, int value);
+rn_onnx_constant *rn_onnx_constant_of(rn_onnx_node *node, size_t input);
+const float *rn_onnx_floats(rn_onnx_node *node, rn_onnx_constant *constant);
+/* Exactly `size` floats; NULL when the input isn't there. */
+const float *rn_onnx_vector(rn_onnx_node *node, size_t input, size_t size);
+/* At most `most` integers; returns how many. */
+size_t rn_onnx_integers(rn_onnx_node *node, size_t input, int64_t *out, size_t most);
+
+/* Attributes. An attribute that no call names makes the node unknown. */
+const Onnx__Attribute *rn_onnx_attribute(rn_onnx_node *node, const char *name, int32_t type);
+int64_t rn_onnx_int(rn_onnx_node *node, const char *name, int64_t fallback);
+double rn_onnx_float(rn_onnx_node *node, const char *name, double fallback);
+bool rn_onnx_text_is(rn_onnx_node *node, const char *name, const char *text, bool fallback);
+size_t rn_onnx_list(rn_onnx_node *node, const char *name, int64_t *out, size_t most);
+void rn_onnx_ignore(rn_onnx_node *node, const char *name); /* known, and without effect here */
+enum {
+    RN_ONNX_A_FLOAT = 1,
+    RN_ONNX_A_INT,
+    RN_ONNX_A_STRING,
+    RN_ONNX_A_TENSOR,
+    RN_ONNX_A_FLOATS = 6,
+    RN_ONNX_A_INTS
+};
+
+/* kernel_shape, strides, pads, dilations, auto_pad and ceil_mode. kh and kw: those of the weights,
+ * or 0. */
+void rn_onnx_window(rn_onnx_node *node, rn_dims in, size_t kh, size_t kw, rn_window *window);
+
+/* Results. Memory for a weight of `count` floats; counts against what the file may unfold to. */
+float *rn_onnx_new_floats(rn_onnx_node *node, size_t count);
+/* Adds the graph node, under this node's name; output 0 stands for it. */
+void rn_onnx_emit(rn_onnx_node *node, const rn_node *graph_node);
+/* The same in the middle of an import: returns the value, output 0 is left alone. */
+int rn_onnx_add(rn_onnx_node *node, const rn_node *graph_node);
+void rn_onnx_emit_value(rn_onnx_node *node, int value);
+void rn_onnx_emit_constant(rn_onnx_node *node, const rn_onnx_constant *constant);
+/* Output 0 is the input itself. */
+void rn_onnx_emit_alias(rn_onnx_node *node, size_t input);
+
+/* For onnx_node.c: what the importer knows under a name, or NULL. */
+rn_onnx_name *rn_onnx_lookup(const rn_onnx_importer *im, const char *name);
+
+#endif

@@ -1,0 +1,366 @@
+/* ONNX operators: one import function each and one row in the table at the end. A function asks for
+ * inputs and attributes and emits graph nodes; whatever fails first ends it (see onnx.h). */
+#include <onnx.pb-c.h>
+
+#include "formats/onnx.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/size.h"
+
+/* ---- windows --------------------------------------------------------------------------------- */
+
+static void import_conv(rn_onnx_node *n)
+{
+    const int x = rn_onnx_value(n, 0);
+    rn_onnx_constant *weight = rn_onnx_constant_of(n, 1);
+    const int64_t groups = rn_onnx_int(n, "group", 1);
+    if (!weight || weight->rank != 4 || !weight->elements) {
+        rn_onnx_fail(n, "its weight is no OC x IC x KH x KW");
+        return;
+    }
+    const rn_dims in = rn_onnx_dims(n, x);
+    size_t channels;
+    if (groups < 1 || !rn_size_mul((size_t)groups, weight->dims[1], &channels) || channels != in.c)
+        rn_onnx_fail(n, "%lld groups of %zu channels, the input has %zu", (long long)groups,
+                     weight->dims[1], in.c);
+    rn_node node = {.op = RN_OP_CONV,
+                    .src = {x},
+                    .groups = (size_t)groups,
+                    .channels = weight->dims[0],
+                    .weight = rn_onnx_floats(n, weight),
+                    .bias = rn_onnx_vector(n, 2, weight->dims[0])};
+    rn_onnx_window(n, in, weight->dims[2], weight->dims[3], &node.window);
+    rn_onnx_emit(n, &node);
+}
+
+static void import_max_pool(rn_onnx_node *n)
+{
+    rn_node node = {.op = RN_OP_MAX_POOL, .src = {rn_onnx_value(n, 0)}};
+    rn_onnx_ignore(n, "storage_order"); /* of the indices, a second output */
+    rn_onnx_window(n, rn_onnx_dims(n, node.src[0]), 0, 0, &node.window);
+    rn_onnx_emit(n, &node);
+}
+
+static void import_average_pool(rn_onnx_node *n)
+{
+    rn_node node = {.op = RN_OP_AVG_POOL, .src = {rn_onnx_value(n, 0)}};
+    rn_onnx_window(n, rn_onnx_dims(n, node.src[0]), 0, 0, &node.window);
+    node.window.count_include_pad = rn_onnx_int(n, "count_include_pad", 0) != 0;
+    rn_onnx_emit(n, &node);
+}
+
+static void import_global_average_pool(rn_onnx_node *n)
+{
+    rn_onnx_emit(n, &(rn_node){.op = RN_OP_GLOBAL_AVG_POOL, .src = {rn_onnx_value(n, 0)}});
+}
+
+/* The mean over H and W, which may stay as axes of size 1. */
+static void import_reduce_mean(rn_onnx_node *n)
+{
+    int64_t axes[4];
+    const int x = rn_onnx_value(n, 0);
+    const size_t count = rn_onnx_list(n, "axes", axes, 4);
+    const bool keep = rn_onnx_int(n, "keepdims", 1) != 0;
+    bool mean[4] = {false};
+    for (size_t i = 0; i < count; i++)
+        if (axes[i] >= -4 && axes[i] < 4) mean[(axes[i] + 4) % 4] = true;
+    if (rn_onnx_dims(n, x).rank != 3 || count != 2 || !mean[2] || !mean[3])
+        rn_onnx_fail(n, "only the mean over H and W can be served");
+    const int pooled = rn_onnx_add(n, &(rn_node){.op = RN_OP_GLOBAL_AVG_POOL, .src = {x}});
+    if (keep)
+        rn_onnx_emit_value(n, pooled);
+    else
+        rn_onnx_emit(n, &(rn_node){.op = RN_OP_FLATTEN, .src = {pooled}});
+}
+
+/* ---- channel by channel ---------------------------------------------------------------------- */
+
+static void import_batch_normalization(rn_onnx_node *n)
+{
+    const int x = rn_onnx_value(n, 0);
+    const size_t c = rn_onnx_dims(n, x).c;
+    rn_onnx_ignore(n, "momentum");
+    if (rn_onnx_int(n, "training_mode", 0) != 0) rn_onnx_fail(n, "it is in training mode");
+    if (rn_onnx_int(n, "spatial", 1) != 1) rn_onnx_fail(n, "spatial is 0");
+    rn_onnx_emit(n, &(rn_node){.op = RN_OP_BATCH_NORM,
+                               .src = {x},
+                               .eps = rn_onnx_float(n, "epsilon", (double)1e-5f),
+                               .weight = rn_onnx_vector(n, 1, c),
+                               .bias = rn_onnx_vector(n, 2, c),
+                               .mean = rn_onnx_vector(n, 3, c),
+                               .var = rn_onnx_vector(n, 4, c)});
+}
+
+static void import_relu(rn_onnx_node *n)
+{
+    rn_onnx_emit(n, &(rn_node){.op = RN_OP_RELU, .src = {rn_onnx_value(n, 0)}});
+}
+
+/* Whether the constant, combined with N x C x H x W or N x F as NumPy does, has one number per
+ * channel, or one for all. */
+static bool is_per_channel(const rn_onnx_constant *constant, rn_dims dims)
+{
+    if (constant->elements == 1) return constant->rank <= dims.rank + 1;
+    const size_t behind = dims.rank == 3 ? 2 : 0; /* axes after the channels */
+    if (constant->rank < behind + 1 || constant->rank > behind + 2) return false;
+    return constant->elements == dims.c && constant->dims[constant->rank - 1 - behind] == dims.c;
+}
+
+/* y = factor * x + term for each channel, as the batch norm that it is; `constant` gives one of the
+ * two: (c) or one number. */
+static void emit_affine(rn_onnx_node *n, int x, rn_onnx_constant *constant, bool is_factor)
+{
+    const rn_dims dims = rn_onnx_dims(n, x);
+    if (!constant || !is_per_channel(constant, dims)) {
+        rn_onnx_fail(n, "its constant has not one number per channel");
+        return;
+    }
+    const float *given = rn_onnx_floats(n, constant);
+    float *value = rn_onnx_new_floats(n, dims.c), *mean = rn_onnx_new_floats(n, dims.c);
+    float *var = rn_onnx_new_floats(n, dims.c);
+    if (!given || !value || !mean || !var) return;
+    for (size_t i = 0; i < dims.c; i++) {
+        value[i] = given[constant->elements == 1 ? 0 : i];
+        var[i] = 1;
+    }
+    rn_node node = {.op = RN_OP_BATCH_NORM, .src = {x}, .mean = mean, .var = var};
+    if (is_factor)
+        node.weight = value;
+    else
+        node.bias = value;
+    rn_onnx_emit(n, &node);
+}
+
+static void import_add(rn_onnx_node *n)
+{
+    const size_t constant = rn_onnx_is_constant(n, 0) ? 0 : 1;
+    if (rn_onnx_is_constant(n, constant)) {
+        emit_affine(n, rn_onnx_value(n, 1 - constant), rn_onnx_constant_of(n, constant), false);
+        return;
+    }
+    const int a = rn_onnx_value(n, 0), b = rn_onnx_value(n, 1);
+    rn_onnx_emit(n, &(rn_node){.op = RN_OP_ADD, .src = {a, b}});
+}
+
+static void import_sum(rn_onnx_node *n)
+{
+    int sum = rn_onnx_value(n, 0);
+    for (size_t i = 1; i < n->proto->n_input; i++) {
+        const int next = rn_onnx_value(n, i);
+        sum = rn_onnx_add(n, &(rn_node){.op = RN_OP_ADD, .src = {sum, next}});
+    }
+    rn_onnx_emit_value(n, sum);
+}
+
+/* ---- shapes ---------------------------------------------------------------------------------- */
+
+/* One row of numbers per image. */
+static void emit_flat(rn_onnx_node *n, int x)
+{
+    if (rn_onnx_dims(n, x).rank == 1)
+        rn_onnx_emit_value(n, x);
+    else
+        rn_onnx_emit(n, &(rn_node){.op = RN_OP_FLATTEN, .src = {x}});
+}
+
+static void import_flatten(rn_onnx_node *n)
+{
+    const int x = rn_onnx_value(n, 0);
+    const int64_t axis = rn_onnx_int(n, "axis", 1);
+    const int64_t rank = (int64_t)rn_onnx_dims(n, x).rank + 1;
+    if (axis != 1 && axis + rank != 1) rn_onnx_fail(n, "axis %lld, want 1", (long long)axis);
+    emit_flat(n, x);
+}
+
+/* The batch stays in front: 0 copies it, -1 is what remains, a number is the input's own. */
+static bool is_batch(const rn_onnx_node *n, int64_t size)
+{
+    return size == 0 || size == -1 || (n->im->batch && size == n->im->batch);
+}
+
+static void import_reshape(rn_onnx_node *n)
+{
+    int64_t want[4];
+    const int x = rn_onnx_value(n, 0);
+    const rn_dims d = rn_onnx_dims(n, x);
+    const size_t axes = rn_onnx_integers(n, 1, want, 4);
+    if (rn_onnx_int(n, "allowzero", 0) != 0) rn_onnx_fail(n, "allowzero isn't served");
+    const int64_t all = (int64_t)rn_dims_size(d), batch = axes ? want[0] : 1;
+    const bool rest = batch != -1; /* a later axis may be -1 */
+    if (axes == 2 && is_batch(n, batch) &&
+        (want[1] == all || (rest && want[1] == -1) || (want[1] == 0 && (int64_t)d.c == all))) {
+        emit_flat(n, x);
+        return;
+    }
+    const int64_t same[3] = {(int64_t)d.c, (int64_t)d.h, (int64_t)d.w};
+    size_t open = 0, equal = 0;
+    for (size_t i = 1; i < axes && axes == 4; i++) {
+        equal += want[i] == 0 || want[i] == same[i - 1];
+        open += want[i] == -1;
+    }
+    if (d.rank != 3 || axes != 4 || !is_batch(n, batch) || equal + open != 3 || open > rest)
+        rn_onnx_fail(n, "only a flat row per image or the same shape can be served");
+    rn_onnx_emit_value(n, x);
+}
+
+static void import_identity(rn_onnx_node *n)
+{
+    rn_onnx_emit_alias(n, 0);
+}
+
+/* Nothing is dropped when nothing is learned. */
+static void import_dropout(rn_onnx_node *n)
+{
+    rn_onnx_ignore(n, "ratio");
+    rn_onnx_ignore(n, "seed");
+    if (rn_onnx_has(n, 2)) {
+        const rn_onnx_constant *training = rn_onnx_constant_of(n, 2);
+        if (training && (!rn_onnx_is_integer(training) || training->elements != 1 ||
+                         rn_onnx_integer(training, 0) != 0))
+            rn_onnx_fail(n, "it is in training mode");
+    }
+    rn_onnx_emit_alias(n, 0);
+}
+
+static void import_constant(rn_onnx_node *n)
+{
+    rn_onnx_constant constant = {0};
+    const Onnx__Attribute *value = rn_onnx_attribute(n, "value", RN_ONNX_A_TENSOR);
+    const Onnx__Attribute *integer = rn_onnx_attribute(n, "value_int", RN_ONNX_A_INT);
+    const Onnx__Attribute *integers = rn_onnx_attribute(n, "value_ints", RN_ONNX_A_INTS);
+    const Onnx__Attribute *number = rn_onnx_attribute(n, "value_float", RN_ONNX_A_FLOAT);
+    const Onnx__Attribute *numbers = rn_onnx_attribute(n, "value_floats", RN_ONNX_A_FLOATS);
+    if (n->proto->n_attribute != 1) rn_onnx_fail(n, "want one attribute, its value");
+    if (value && value->t) {
+        if (rn_onnx_read_tensor(&constant, value->t, n->proto->output[0], n->err) != RN_OK)
+            n->status = RN_ERR_FORMAT;
+    } else if (integer || integers) {
+        constant.ints = integer ? &integer->i : integers->ints;
+        constant.elements = integer ? 1 : integers->n_ints;
+    } else if (number || numbers) {
+        constant.floats = number ? &number->f : numbers->floats;
+        constant.elements = number ? 1 : numbers->n_floats;
+    } else
+        rn_onnx_fail(n, "its value can't be served");
+    if (integers || numbers) {
+        constant.rank = 1;
+        constant.dims[0] = constant.elements;
+    }
+    rn_onnx_emit_constant(n, &constant);
+}
+
+/* ---- matrices -------------------------------------------------------------------------------- */
+
+/* rows x columns -> columns x rows, times alpha */
+static const float *transpose(rn_onnx_node *n, rn_onnx_constant *matrix, double alpha)
+{
+    const size_t rows = matrix->dims[0], columns = matrix->dims[1];
+    const float *from = rn_onnx_floats(n, matrix);
+    float *to = rn_onnx_new_floats(n, matrix->elements);
+    if (!from || !to) return NULL;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < columns; c++)
+            to[c * rows + r] = (float)(alpha * (double)from[r * columns + c]);
+    return to;
+}
+
+static const float *scale(rn_onnx_node *n, const float *from, size_t count, double factor)
+{
+    float *to = from ? rn_onnx_new_floats(n, count) : NULL;
+    for (size_t i = 0; to && i < count; i++) to[i] = (float)(factor * (double)from[i]);
+    return to;
+}
+
+/* beta * C as one number per output: C is (oc), (1, oc), (1) or a scalar */
+static const float *gemm_bias(rn_onnx_node *n, size_t channels, double beta)
+{
+    if (!rn_onnx_has(n, 2)) return NULL;
+    rn_onnx_constant *constant = rn_onnx_constant_of(n, 2);
+    const rn_dims dims = {.rank = 1, .c = channels, .h = 1, .w = 1};
+    if (!constant || !is_per_channel(constant, dims)) {
+        rn_onnx_fail(n, "its bias has not one number per output");
+        return NULL;
+    }
+    const float *given = rn_onnx_floats(n, constant);
+    if (!given || (constant->elements == channels && beta == 1)) return given;
+    if (constant->elements == channels) return scale(n, given, channels, beta);
+    float *bias = rn_onnx_new_floats(n, channels);
+    for (size_t i = 0; bias && i < channels; i++) bias[i] = (float)(beta * (double)given[0]);
+    return bias;
+}
+
+/* Input 1 as the weight of a linear layer, (oc, ic): `turned` says that it is in this order. */
+static void emit_linear(rn_onnx_node *n, bool turned, double alpha, const float *bias)
+{
+    const int x = rn_onnx_value(n, 0);
+    const rn_dims in = rn_onnx_dims(n, x);
+    rn_onnx_constant *matrix = rn_onnx_constant_of(n, 1);
+    if (!matrix || matrix->rank != 2 || !matrix->elements) {
+        rn_onnx_fail(n, "its weight is no matrix");
+        return;
+    }
+    if (in.rank != 1 || in.c != matrix->dims[turned])
+        rn_onnx_fail(n, "%zux%zu weights for an input of %zu features%s", matrix->dims[0],
+                     matrix->dims[1], in.c, in.rank == 1 ? "" : " that isn't flat");
+    const float *weight = NULL;
+    if (!turned)
+        weight = transpose(n, matrix, alpha);
+    else
+        weight = rn_onnx_floats(n, matrix);
+    if (turned && alpha != 1) weight = scale(n, weight, matrix->elements, alpha);
+    rn_onnx_emit(n, &(rn_node){.op = RN_OP_LINEAR,
+                               .src = {x},
+                               .channels = matrix->dims[!turned],
+                               .weight = weight,
+                               .bias = bias});
+}
+
+static void import_gemm(rn_onnx_node *n)
+{
+    const bool turned = rn_onnx_int(n, "transB", 0) != 0;
+    const double alpha = rn_onnx_float(n, "alpha", 1), beta = rn_onnx_float(n, "beta", 1);
+    if (rn_onnx_int(n, "transA", 0) != 0) rn_onnx_fail(n, "transA isn't served");
+    const rn_onnx_constant *matrix = rn_onnx_constant_of(n, 1);
+    const float *bias =
+        matrix && matrix->rank == 2 ? gemm_bias(n, matrix->dims[!turned], beta) : NULL;
+    emit_linear(n, turned, alpha, bias);
+}
+
+static void import_mat_mul(rn_onnx_node *n)
+{
+    emit_linear(n, false, 1, NULL);
+}
+
+/* ---- the table ------------------------------------------------------------------------------- */
+
+#define MANY SIZE_MAX
+
+static const rn_onnx_op ops[] = {
+    {"Add", 2, 2, import_add},
+    {"AveragePool", 1, 1, import_average_pool},
+    {"BatchNormalization", 5, 5, import_batch_normalization},
+    {"Constant", 0, 0, import_constant},
+    {"Conv", 2, 3, import_conv},
+    {"Dropout", 1, 3, import_dropout},
+    {"Flatten", 1, 1, import_flatten},
+    {"Gemm", 2, 3, import_gemm},
+    {"GlobalAveragePool", 1, 1, import_global_average_pool},
+    {"Identity", 1, 1, import_identity},
+    {"MatMul", 2, 2, import_mat_mul},
+    {"MaxPool", 1, 1, import_max_pool},
+    {"ReduceMean", 1, 1, import_reduce_mean},
+    {"Relu", 1, 1, import_relu},
+    {"Reshape", 2, 2, import_reshape},
+    {"Sum", 1, MANY, import_sum},
+};
+
+const rn_onnx_op *rn_onnx_find_op(const char *domain, const char *type)
+{
+    if (*domain && strcmp(domain, "ai.onnx") != 0) return NULL;
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++)
+        if (strcmp(ops[i].type, type) == 0) return &ops[i];
+    return NULL;
+}

@@ -1,0 +1,404 @@
+/* ONNX: which graph a model becomes, what its operators compute, and every refusal with the node's
+ * name and operator. Whole networks are compared with PyTorch by the golden cases. */
+#include "check_main.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "formats/format.h"
+#include "onnx_builder.h"
+
+static rn_error fault;
+static rn_tensors set;
+static rn_graph graph;
+static uint8_t *bytes;
+
+static rn_status load_bytes(const uint8_t *from, size_t size)
+{
+    rn_file file = {.bytes = from, .size = size};
+    fault = (rn_error){0};
+    set = (rn_tensors){0};
+    rn_graph_init(&graph);
+    return rn_format_load(&set, &graph, &file, &(rn_format_options){0}, &fault);
+}
+
+static rn_status load(int64_t opset, const char *text)
+{
+    size_t size;
+    bytes = onnx_build(opset, text, &size);
+    return load_bytes(bytes, size);
+}
+
+static void unload(void)
+{
+    rn_graph_release(&graph);
+    rn_tensors_release(&set);
+    free(bytes);
+    bytes = NULL;
+}
+
+/* ---- the graph ------------------------------------------------------------------------------- */
+
+/* Graphs as one line of text: operators with what decides about them, in order. */
+static void describe(char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < graph.count; i++) {
+        const rn_node *n = &graph.node[i];
+        const rn_window *w = &n->window;
+        char dims[64];
+        used +=
+            (size_t)snprintf(text + used, size - used, "%s%s(", i ? " " : "", rn_op_name(n->op));
+        for (size_t k = 0; k < rn_op_inputs(n->op); k++)
+            used += (size_t)snprintf(text + used, size - used, "%s%d", k ? "," : "", n->src[k]);
+        used += (size_t)snprintf(text + used, size - used, ")");
+        if (w->kh)
+            used += (size_t)snprintf(text + used, size - used, "%zux%zu/%zu,%zu+%zu,%zu,%zu,%zu",
+                                     w->kh, w->kw, w->stride_h, w->stride_w, w->pad_top,
+                                     w->pad_left, w->pad_bottom, w->pad_right);
+        used += (size_t)snprintf(text + used, size - used, "=%s",
+                                 rn_dims_text(n->out, dims, sizeof dims));
+    }
+    snprintf(text + used, size - used, " -> %d", graph.output);
+}
+
+#define FC   "floats w 5,3;"
+#define POOL "input x N,3,7,8;output y;"
+static const struct {
+    int64_t opset;
+    const char *model, *graph;
+} good[] = {
+    /* windows */
+    {9, POOL "floats w 4,3,3,3;floats b 4;Conv x w b > y pads=1,1,1,1 strides=2,2",
+     "Input()=3x7x8 Conv2d(0)3x3/2,2+1,1,1,1=4x4x4 -> 1"},
+    {9, POOL "floats w 6,1,3,2;Conv x w > y group=3 kernel_shape=3,2 pads=0,1,2,0",
+     "Input()=3x7x8 Conv2d(0)3x2/1,1+0,1,2,0=6x7x8 -> 1"},
+    {9, POOL "floats w 4,3,3,3;Conv x w > y auto_pad=SAME_UPPER strides=2,2",
+     "Input()=3x7x8 Conv2d(0)3x3/2,2+1,0,1,1=4x4x4 -> 1"},
+    {9, POOL "floats w 4,3,3,3;Conv x w > y auto_pad=SAME_LOWER strides=2,2",
+     "Input()=3x7x8 Conv2d(0)3x3/2,2+1,1,1,0=4x4x4 -> 1"},
+    {9, POOL "floats w 4,3,3,3;Conv x w > y auto_pad=SAME_UPPER dilations=2,2",
+     "Input()=3x7x8 Conv2d(0)3x3/1,1+2,2,2,2=4x7x8 -> 1"},
+    {9, POOL "floats w 4,3,1,1;Conv x w > y auto_pad=SAME_LOWER strides=3,3",
+     "Input()=3x7x8 Conv2d(0)1x1/3,3+0,0,0,0=4x3x3 -> 1"},
+    {9, POOL "floats w 4,3,3,3;Conv x w > y auto_pad=VALID",
+     "Input()=3x7x8 Conv2d(0)3x3/1,1+0,0,0,0=4x5x6 -> 1"},
+    {9, POOL "MaxPool x > y kernel_shape=3,2 strides=2,2 pads=1,1,1,1 storage_order=1",
+     "Input()=3x7x8 MaxPool2d(0)3x2/2,2+1,1,1,1=3x4x5 -> 1"},
+    {10, POOL "MaxPool x > y kernel_shape=2,2 strides=2,2 ceil_mode=1",
+     "Input()=3x7x8 MaxPool2d(0)2x2/2,2+0,0,0,0=3x4x4 -> 1"},
+    {10, POOL "AveragePool x > y kernel_shape=2,2 count_include_pad=1",
+     "Input()=3x7x8 AvgPool2d(0)2x2/1,1+0,0,0,0=3x6x7 -> 1"},
+    {9, POOL "GlobalAveragePool x > y", "Input()=3x7x8 AdaptiveAvgPool2d(0)=3x1x1 -> 1"},
+    {9, POOL "ReduceMean x > y axes=2,3", "Input()=3x7x8 AdaptiveAvgPool2d(0)=3x1x1 -> 1"},
+    {11, POOL "ReduceMean x > y axes=-1,-2 keepdims=0",
+     "Input()=3x7x8 AdaptiveAvgPool2d(0)=3x1x1 Flatten(1)=3 -> 2"},
+    /* shapes */
+    {9, POOL "Flatten x > y", "Input()=3x7x8 Flatten(0)=168 -> 1"},
+    {11, POOL "Flatten x > y axis=-3", "Input()=3x7x8 Flatten(0)=168 -> 1"},
+    {9, POOL "ints s 0,-1;Reshape x s > y", "Input()=3x7x8 Flatten(0)=168 -> 1"},
+    {9, POOL "ints s -1,168;Reshape x s > y", "Input()=3x7x8 Flatten(0)=168 -> 1"},
+    {9, "input x 2,3,7,8;output y;ints s 2,168;Reshape x s > y",
+     "Input()=3x7x8 Flatten(0)=168 -> 1"},
+    {9, POOL "Relu x > r;ints s 0,3,-1,8;Reshape r s > y", "Input()=3x7x8 ReLU(0)=3x7x8 -> 1"},
+    {9, "input x N,4;output y;Relu x > r;Flatten r > f;ints s 0,0;Reshape f s > y",
+     "Input()=4 ReLU(0)=4 -> 1"},
+    {9, "input x N,3,H,W;output y;Relu x > y", "Input()=3x224x224 ReLU(0)=3x224x224 -> 1"},
+    /* aliases */
+    {13, POOL "floats w 4,3,1,1;floats b 4;Identity b > c;Identity c > d;Conv x w d > y",
+     "Input()=3x7x8 Conv2d(0)1x1/1,1+0,0,0,0=4x7x8 -> 1"},
+    {12, POOL "floats r .;Relu x > z;Dropout z r > y mask", "Input()=3x7x8 ReLU(0)=3x7x8 -> 1"},
+    {9, "input w 4,3,1,1;" POOL "floats w 4,3,1,1;Conv x w > y",
+     "Input()=3x7x8 Conv2d(0)1x1/1,1+0,0,0,0=4x7x8 -> 1"},
+    {9, POOL "floats w 4,3,1,1;Constant > c value=@w;Conv x c > y",
+     "Input()=3x7x8 Conv2d(0)1x1/1,1+0,0,0,0=4x7x8 -> 1"},
+    /* sums */
+    {9, POOL "Relu x > r;Add r x > y", "Input()=3x7x8 ReLU(0)=3x7x8 Add(1,0)=3x7x8 -> 2"},
+    {9, POOL "Relu x > r;Sum r x r > y",
+     "Input()=3x7x8 ReLU(0)=3x7x8 Add(1,0)=3x7x8 Add(2,1)=3x7x8 -> 3"},
+    {9, POOL "Sum x > z;Relu z > y", "Input()=3x7x8 ReLU(0)=3x7x8 -> 1"},
+    {9, POOL "floats b 3,1,1;Add x b > y", "Input()=3x7x8 BatchNorm2d(0)=3x7x8 -> 1"},
+    {9, POOL "floats b 1,3,1,1;Add b x > y", "Input()=3x7x8 BatchNorm2d(0)=3x7x8 -> 1"},
+    {9, POOL "floats b .;Add x b > y", "Input()=3x7x8 BatchNorm2d(0)=3x7x8 -> 1"},
+    {9,
+     POOL "floats s 3;floats b 3;floats m 3;floats v 3;BatchNormalization x s b m v > y "
+          "epsilon=0.001 momentum=0.9",
+     "Input()=3x7x8 BatchNorm2d(0)=3x7x8 -> 1"},
+    /* matrices */
+    {9, "input x N,3;output y;floats w 3,5;MatMul x w > y", "Input()=3 Linear(0)=5 -> 1"},
+    {9, "input x N,3;output y;" FC "floats b 5;Gemm x w b > y transB=1",
+     "Input()=3 Linear(0)=5 -> 1"},
+};
+
+START_TEST(makes_the_graph)
+{
+    char text[512];
+    ck_assert_msg(load(good[_i].opset, good[_i].model) == RN_OK, "%s: %s", good[_i].model,
+                  fault.text);
+    describe(text, sizeof text);
+    ck_assert_str_eq(text, good[_i].graph);
+    ck_assert_str_eq(set.format, "onnx");
+    unload();
+}
+END_TEST
+
+/* Every type and both ways to store it give the same numbers 1, 2, 3... */
+static const struct {
+    const char *tensor;
+    float first, second;
+} stored[] = {
+    {"tensor w 1 2,2,1,1 float 4", 1, 2},
+    {"tensor w 11 2,2,1,1 double 4", 1, 2},
+    {"tensor w 10 2,2,1,1 int32 4", 0x1p-24f, 0x1p-23f},
+    {"tensor w 16 2,2,1,1 int32 4", 0x1p-133f, 0x1p-132f},
+    {"tensor w 10 2,2,1,1 raw 8", 0x201 * 0x1p-24f, 0x403 / 1024.0f * 0x1p-14f},
+};
+
+START_TEST(reads_every_field)
+{
+    char model[200];
+    snprintf(model, sizeof model, "input x N,2,1,1;output y;%s;Conv x w > y", stored[_i].tensor);
+    ck_assert_msg(load(9, model) == RN_OK, "%s", fault.text);
+    ck_assert(graph.node[1].weight[0] == stored[_i].first);
+    ck_assert_msg(graph.node[1].weight[1] == stored[_i].second, "%a",
+                  (double)graph.node[1].weight[1]);
+    unload();
+}
+END_TEST
+
+/* y = alpha * x * W (or its transpose) + beta * b: the importer's weights are (oc, ic). */
+START_TEST(orients_and_scales_matrices)
+{
+    ck_assert_int_eq(load(9, "input x N,3;output y;floats w 3,2;floats b 1,2;"
+                             "Gemm x w b > y alpha=2.0 beta=-0.5"),
+                     RN_OK);
+    const rn_node *n = &graph.node[1];
+    for (size_t oc = 0; oc < 2; oc++) {
+        for (size_t ic = 0; ic < 3; ic++)
+            ck_assert(n->weight[oc * 3 + ic] == 2 * onnx_float("w", ic * 2 + oc));
+        ck_assert(n->bias[oc] == -0.5f * onnx_float("b", oc));
+    }
+    unload();
+    ck_assert_int_eq(load(9, "input x N,3;output y;floats w 2,3;floats b .;"
+                             "Gemm x w b > y transB=1 alpha=3.0"),
+                     RN_OK);
+    n = &graph.node[1];
+    for (size_t i = 0; i < 6; i++) ck_assert(n->weight[i] == 3 * onnx_float("w", i));
+    ck_assert(n->bias[0] == onnx_float("b", 0) && n->bias[1] == onnx_float("b", 0));
+    unload();
+}
+END_TEST
+
+START_TEST(adds_constants_per_channel)
+{
+    ck_assert_int_eq(load(9, POOL "floats b 3,1,1;Add x b > y"), RN_OK);
+    const rn_node *n = &graph.node[1];
+    for (size_t c = 0; c < 3; c++) {
+        ck_assert(n->bias[c] == onnx_float("b", c));
+        ck_assert(n->mean[c] == 0 && n->var[c] == 1 && n->weight == NULL && n->eps == 0);
+    }
+    unload();
+}
+END_TEST
+
+/* ---- refusals -------------------------------------------------------------------------------- */
+
+#define NET(nodes) POOL nodes
+static const struct {
+    int64_t opset;
+    const char *model, *says;
+} bad[] = {
+    {6, NET("Relu x > y"), "onnx: opset 6, 7 to 17 can be served"},
+    {18, NET("Relu x > y"), "onnx: opset 18, 7 to 17 can be served"},
+    {9, "output y;Relu x > y", "the model has no input"},
+    {9, "input a N,3,4,4;input b N,3,4,4;output y;Add a b > y", "two inputs (a, b)"},
+    {9, "input x N,3,4,4;Relu x > y", "0 outputs"},
+    {9, NET("output z;Relu x > y;Relu x > z"), "2 outputs"},
+    {9, NET("Relu x > z"), "output y: no node makes it"},
+    {9, "input x N,3,4;output y;Relu x > y", "input x: want N x C x H x W"},
+    {9, "input x N,C,4,4;output y;Relu x > y", "input x: want N x C x H x W"},
+    {9, "input x N,70000,70000,70000;output y;Relu x > y", "70000x70000x70000 is too large"},
+    {9, NET("Relu z > y"), "node y (Relu): input 0 (z): no earlier node makes it"},
+    {9, NET("Relu y > y"), "node y (Relu): input 0 (y): no earlier node makes it"},
+    {9, NET("Relu x > y;Relu x > y"), "node y (Relu): output y is there already"},
+    {9, NET("Relu x > x"), "node x (Relu): output x is there already"},
+    {9, NET("Relu > y"), "node y (Relu): 0 inputs"},
+    {9, NET("Relu x x > y"), "node y (Relu): 2 inputs"},
+    {9, NET("Relu - > y"), "node y (Relu): input 0 is missing"},
+    {9, NET("Relu x > y alpha=0.5"), "node y (Relu): attribute alpha isn't known"},
+    {9, NET("LSTM x > y"), "node y (LSTM): this operator can't be served"},
+    {9, NET("com.acme:Relu x > y"), "node y (com.acme.Relu): this operator can't be served"},
+    {9, NET("floats w 4,3,3,3;floats w 4,3,3,3;Conv x w > y"), "tensor w: stands twice"},
+    /* tensors */
+    {9, NET("tensor w 1 4,3,1,1 float 11;Conv x w > y"), "tensor w: 11 numbers for a shape of 12"},
+    {9, NET("tensor w 1 4,3,1,1 raw 47;Conv x w > y"), "tensor w: 47 bytes for a shape of 12"},
+    {9, NET("tensor w 1 4,3,1,1 raw 0;Conv x w > y"), "tensor w: 0 numbers for a shape of 12"},
+    {9, NET("tensor w 1 -4,3,1,1 float 12;Conv x w > y"), "tensor w: dimension 0 is -4"},
+    {9, NET("tensor w 1 4294967296,4294967296,2 float 1;Conv x w > y"), "tensor w: its shape over"},
+    {9, NET("tensor w 1 1,1,1,1,1,1,1,1,1 float 1;Conv x w > y"), "tensor w: 9 dimensions"},
+    {9, NET("tensor w 8 1 raw 1;Conv x w > y"), "tensor w: its type (8) can't be served"},
+    {9, NET("tensor w -1 1 raw 1;Conv x w > y"), "tensor w: its type (-1) can't be served"},
+    {9, NET("tensor w 99 1 raw 1;Conv x w > y"), "tensor w: its type (99) can't be served"},
+    {9, NET("tensor w 1 1 external 0;Conv x w > y"), "tensor w: its data is in another file"},
+    {9, NET("tensor w 3 4,3,1,1 raw 12;Conv x w > y"), "node y (Conv): constant w is no tensor of"},
+    {9, NET("ints w 1,2,3;Add x w > y"), "node y (Add): its constant has not one number per"},
+    /* windows */
+    {9, NET("Conv x x > y"), "node y (Conv): input 1 is no constant"},
+    {9, NET("floats w 4,3,3,3;Conv w w > y"), "node y (Conv): input 0 is a constant"},
+    {9, NET("floats w 4,3,3;Conv x w > y"), "node y (Conv): its weight is no OC x IC x KH x KW"},
+    {9, NET("floats w 4,2,3,3;Conv x w > y"), "node y (Conv): 1 groups of 2 channels, the input"},
+    {9, NET("floats w 4,1,3,3;Conv x w > y group=0"), "node y (Conv): 0 groups"},
+    {9, NET("floats w 4,1,3,3;Conv x w > y group=-3"), "node y (Conv): -3 groups"},
+    {9, NET("floats w 4,1,3,3;Conv x w > y group=3"), "y: Conv2d: 3 input and 4 output channels"},
+    {9, NET("floats w 4,1,3,3;Conv x w > y group=4611686018427387905"), "groups of 1 channels"},
+    {9, NET("floats w 4,3,3,3;floats b 3;Conv x w b > y"), "input 2 has 3 elements, want 4"},
+    {9, NET("floats w 4,3,9,3;Conv x w > y"),
+     "y: Conv2d: the kernel (9) is larger than the padded"},
+    {9, NET("floats w 4,3,3,3;Conv x w > y kernel_shape=3,2"), "kernel_shape is 3x2, the weights"},
+    {9, NET("floats w 4,3,3,3;Conv x w > y kernel_shape=3,"),
+     "kernel_shape has 1 elements, want 2"},
+    {9, NET("floats w 4,3,3,3;Conv x w > y strides=0,1"), "strides has the element 0"},
+    {9, NET("floats w 4,3,3,3;Conv x w > y strides=1,1,1"), "strides has 3 elements, want 2"},
+    {9, NET("floats w 4,3,3,3;Conv x w > y pads=1,1,1,1,1,1"), "pads has 6 elements, at most 4"},
+    {9, NET("floats w 4,3,3,3;Conv x w > y pads=-1,0,0,0"), "pads has the element -1"},
+    {9, NET("floats w 4,3,3,3;Conv x w > y pads=9223372036854775807,0,0,0"),
+     "pads has the element"},
+    {9, NET("floats w 4,3,3,3;Conv x w > y dilations=1,-1"), "dilations has the element -1"},
+    {9, NET("floats w 4,3,3,3;Conv x w > y auto_pad=SOME"), "its auto_pad isn't known"},
+    {9, NET("floats w 4,3,3,3;Conv x w > y auto_pad=VALID pads=1,1,1,1"), "both pads and auto_pad"},
+    {9, NET("floats w 4,3,3,3;Conv x w > y strides=2"), "attribute strides has type 2, want 7"},
+    {9, NET("MaxPool x > y"), "node y (MaxPool): kernel_shape is missing"},
+    {9, NET("MaxPool x > y z kernel_shape=2,2;Add y z > y"), "input 1 (z): no earlier node"},
+    {9, "input x N,3;output y;MaxPool x > y kernel_shape=1,1", "its input is no N x C x H x W"},
+    {9, "input x N,3;output y;GlobalAveragePool x > y",
+     "y: AdaptiveAvgPool2d: the input is 3 feat"},
+    {9, NET("ReduceMean x > y"), "node y (ReduceMean): only the mean over H and W"},
+    {9, NET("ReduceMean x > y axes=1,2"), "node y (ReduceMean): only the mean over H and W"},
+    {9, NET("ReduceMean x > y axes=2,2"), "node y (ReduceMean): only the mean over H and W"},
+    /* the rest */
+    {9, NET("floats s 3;floats b 3;floats m 3;floats v 2;BatchNormalization x s b m v > y"),
+     "node y (BatchNormalization): input 4 has 2 elements, want 3"},
+    {14, NET("floats s 3;BatchNormalization x s s s s > y training_mode=1"), "in training mode"},
+    {7, NET("floats s 3;BatchNormalization x s s s s > y spatial=0"), "spatial is 0"},
+    {9, NET("GlobalAveragePool x > p;Flatten p > f;Add x f > y"), "y: Add: shapes 3x7x8 and 3"},
+    {9, NET("floats b 8;Add x b > y"), "node y (Add): its constant has not one number per channel"},
+    {9, NET("floats b 3,7,8;Add x b > y"), "node y (Add): its constant has not one number"},
+    {9, NET("floats b 3;Add b b > y"), "node y (Add): input 1 is a constant"},
+    {9, NET("Flatten x > y axis=2"), "node y (Flatten): axis 2, want 1"},
+    {9, NET("Flatten x > y axis=0"), "node y (Flatten): axis 0, want 1"},
+    {9, NET("Reshape x x > y"), "node y (Reshape): input 1 is no constant"},
+    {9, NET("ints s 0,-1,1;Reshape x s > y"), "node y (Reshape): only a flat row"},
+    {9, NET("ints s 0,167;Reshape x s > y"), "node y (Reshape): only a flat row"},
+    {9, NET("ints s 1,-1;Reshape x s > y"), "node y (Reshape): only a flat row"},
+    {9, NET("ints s -1,-1;Reshape x s > y"), "node y (Reshape): only a flat row"},
+    {9, NET("ints s 0,-1,-1,8;Reshape x s > y"), "node y (Reshape): only a flat row"},
+    {9, NET("ints s -1,3,-1,8;Reshape x s > y"), "node y (Reshape): only a flat row"},
+    {9, NET("ints s 0,1,2,3,4;Reshape x s > y"), "input 1 is no list of at most 4 integers"},
+    {9, NET("floats s 2;Reshape x s > y"), "input 1 is no list of at most 4 integers"},
+    {14, NET("ints s 0,-1;Reshape x s > y allowzero=1"), "node y (Reshape): allowzero"},
+    {12, NET("floats r .;tensor t 9 . raw 1;Dropout x r t > y"),
+     "node y (Dropout): it is in train"},
+    {9, NET("Constant > c;Relu x > y"), "node c (Constant): want one attribute, its value"},
+    {9, NET("Constant > c value_string=a;Relu x > y"), "node c (Constant): its value can't be"},
+    {9, NET("floats w 3,5;MatMul x w > y"),
+     "3x5 weights for an input of 3 features that isn't flat"},
+    {9, "input x N,3;output y;floats w 4,5;MatMul x w > y",
+     "4x5 weights for an input of 3 features"},
+    {9, "input x N,3;output y;floats w 3;MatMul x w > y",
+     "node y (MatMul): its weight is no matrix"},
+    {9, "input x N,3;output y;floats w 3,0;MatMul x w > y",
+     "node y (MatMul): its weight is no mat"},
+    {9, "input x N,3;output y;" FC "Gemm x w > y transA=1 transB=1", "transA isn't served"},
+    {9, "input x N,3;output y;" FC "floats b 3;Gemm x w b > y transB=1",
+     "its bias has not one num"},
+};
+
+START_TEST(refuses_by_name)
+{
+    ck_assert_int_eq(load(bad[_i].opset, bad[_i].model), RN_ERR_FORMAT);
+    ck_assert_msg(strstr(fault.text, bad[_i].says), "'%s' not in '%s'", bad[_i].says, fault.text);
+    unload();
+}
+END_TEST
+
+/* Many nodes on one weight: each would get its own packed copy. */
+START_TEST(refuses_a_small_file_that_unfolds)
+{
+    enum { NODES = 2000 };
+    const size_t size = NODES * 32 + 200;
+    char *text = malloc(size);
+    int used = snprintf(text, size, "input x0 N,64,2,2;output y;floats w 64,64,1,1");
+    for (int i = 0; i < NODES; i++)
+        used += snprintf(text + used, size - (size_t)used, ";Conv x%d w > x%d", i, i + 1);
+    ck_assert_int_eq(load(9, text), RN_ERR_FORMAT);
+    ck_assert_msg(strstr(fault.text, "(Conv): the file's weights unfold to many times its size"),
+                  "%s", fault.text);
+    unload();
+    free(text);
+}
+END_TEST
+
+/* A constant for every channel of an input that only claims to have so many. */
+START_TEST(refuses_channels_that_are_only_claimed)
+{
+    ck_assert_int_eq(load(9, "input x N,2000000000,1,1;output y;floats b .;Add x b > y"),
+                     RN_ERR_FORMAT);
+    ck_assert_msg(strstr(fault.text, "node y (Add): the file's weights unfold"), "%s", fault.text);
+    unload();
+}
+END_TEST
+
+/* ---- cut and changed files ------------------------------------------------------------------- */
+
+#define VICTIM                                                                                  \
+    "input x N,3,7,8;output y;floats w 4,3,3,3;floats s 4;tensor m 1 4 float 4;Constant > v "   \
+    "value=@m;Conv x w > c pads=1,1,1,1 strides=2,2;BatchNormalization c s s v v > n;Relu n > " \
+    "r;GlobalAveragePool r > p;ints i 0,-1;Reshape p i > f;floats g 5,4;Gemm f g > y transB=1"
+
+START_TEST(survives_any_change)
+{
+    size_t size;
+    uint8_t *model = onnx_build(9, VICTIM, &size);
+    ck_assert_msg(load_bytes(model, size) == RN_OK, "%s", fault.text);
+    unload();
+    for (size_t i = 0; i < size; i++) {
+        uint8_t *cut = malloc(i ? i : 1);
+        memcpy(cut, model, i);
+        ck_assert_int_eq(load_bytes(cut, i), RN_ERR_FORMAT);
+        unload();
+        free(cut);
+        const uint8_t original = model[i];
+        const uint8_t change[] = {0, 1, 0x7f, 0x80, 0xff, original ^ 1, original ^ 8, original + 1};
+        for (size_t c = 0; c < sizeof change; c++) {
+            model[i] = change[c];
+            const rn_status status = load_bytes(model, size);
+            ck_assert(status == RN_OK || (status == RN_ERR_FORMAT && fault.text[0]));
+            unload();
+        }
+        model[i] = original;
+    }
+    free(model);
+}
+END_TEST
+
+#define COUNT(array) (int)(sizeof(array) / sizeof(array)[0])
+
+int main(void)
+{
+    Suite *suite = suite_create("onnx");
+    TCase *tests = tcase_create("onnx");
+    tcase_set_timeout(tests, 60);
+    tcase_add_loop_test(tests, makes_the_graph, 0, COUNT(good));
+    tcase_add_loop_test(tests, reads_every_field, 0, COUNT(stored));
+    tcase_add_test(tests, orients_and_scales_matrices);
+    tcase_add_test(tests, adds_constants_per_channel);
+    tcase_add_loop_test(tests, refuses_by_name, 0, COUNT(bad));
+    tcase_add_test(tests, refuses_a_small_file_that_unfolds);
+    tcase_add_test(tests, refuses_channels_that_are_only_claimed);
+    tcase_add_test(tests, survives_any_change);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
