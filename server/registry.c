@@ -73,20 +73,28 @@ static rn_status add(struct registry *registry, const struct model_source *sourc
     return RN_OK;
 }
 
-static rn_status add_all(struct registry *registry, const struct options *options,
-                         struct metrics *metrics, rn_error *error)
+/* The paths to serve; none: the built-in models. `fallback` is room for a list of one. */
+static struct option_list wanted(const struct options *options, const char **fallback)
 {
-    for (size_t i = 0; i < options->model.count; i++) {
+    *fallback = options->default_model;
+    const bool use = !options->model.count && *fallback && !access(*fallback, F_OK);
+    return use ? (struct option_list){fallback, 1} : options->model;
+}
+
+static rn_status add_all(struct registry *registry, const struct option_list *paths,
+                         const struct options *options, struct metrics *metrics, rn_error *error)
+{
+    for (size_t i = 0; i < paths->count; i++) {
         struct model_source source;
         struct builtin builtin;
         char name[MODEL_NAME_SIZE];
-        if (!read_source(options->model.item[i], name, &source, error)) return error->status;
+        if (!read_source(paths->item[i], name, &source, error)) return error->status;
         if (access(source.path, F_OK) && builtin_find(source.path, &builtin))
             source.builtin = &builtin;
         if (add(registry, &source, options, metrics, error)) return error->status;
     }
     struct builtin builtin;
-    for (size_t i = 0; !options->model.count && builtin_at(i, &builtin); i++) {
+    for (size_t i = 0; !paths->count && builtin_at(i, &builtin); i++) {
         const struct model_source source = {.name = builtin.name, .builtin = &builtin};
         if (add(registry, &source, options, metrics, error)) return error->status;
     }
@@ -106,13 +114,16 @@ static int exit_code_of(rn_status status)
 struct registry *registry_open(const struct options *options, struct metrics *metrics,
                                rn_error *error, int *exit_code)
 {
-    const size_t models = options->model.count ? options->model.count : builtin_count;
+    const char *fallback;
+    const struct option_list paths = wanted(options, &fallback);
+    const size_t models = paths.count ? paths.count : builtin_count;
     struct registry *registry = calloc(1, sizeof *registry);
     if (registry) registry->model = calloc(models, sizeof(struct model *));
     if (registry) pthread_rwlock_init(&registry->lock, NULL);
     error->status = RN_ERR_MEMORY;
     snprintf(error->text, sizeof error->text, "no memory for the models");
-    if (registry && registry->model && !add_all(registry, options, metrics, error)) return registry;
+    if (registry && registry->model && !add_all(registry, &paths, options, metrics, error))
+        return registry;
     *exit_code = exit_code_of(error->status);
     registry_close(registry);
     return NULL;

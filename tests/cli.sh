@@ -1,0 +1,107 @@
+#!/bin/bash
+# The command line as a user meets it: subcommands, exit codes, start-up errors, the ready line.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+. tests/result.sh
+. tests/fashion.sh
+RESNETD=${RESNETD:-$PWD/${BUILD:-build}/resnetd}
+unset PORT RESNETD_PORT
+models=deploy/models
+work=$(mktemp -d)
+server=
+cleanup() {
+    [ -z "$server" ] || kill "$server" 2>/dev/null
+    rm -rf "$work"
+}
+trap cleanup EXIT
+
+# code WANTED PATTERN COMMAND...: exit code, and a line of stderr
+code() {
+    local wanted=$1 pattern=$2 got
+    shift 2
+    "$@" >"$work/out" 2>"$work/err" </dev/null
+    got=$?
+    [ "$got" = "$wanted" ] && grep -qE -- "$pattern" "$work/err" && return
+    echo "exit code $got, want $wanted; stderr, want /$pattern/:" && cat "$work/err"
+    return 1
+}
+# says PATTERN COMMAND...: success, and a line of stdout
+says() {
+    local pattern=$1
+    shift
+    "$@" >"$work/out" 2>&1 </dev/null && grep -qE -- "$pattern" "$work/out" && return
+    echo "want /$pattern/:" && cat "$work/out"
+    return 1
+}
+
+result '--version' says '^resnetd [0-9]+\.[0-9]+\.[0-9]+$' "$RESNETD" --version
+result '--help' says '^  --max-batch SAMPLES' "$RESNETD" --help
+result 'help of a subcommand' says '^usage: resnetd infer .*MODEL FILE' "$RESNETD" infer --help
+result '--print-config' says '^max-batch = 7$' env RESNETD_MAX_BATCH=7 "$RESNETD" --print-config
+result '--check' says 'fashion-reslayer' "$RESNETD" --check
+
+result 'unknown option' code 64 'max-bitch' "$RESNETD" serve --max-bitch 1
+result 'bad value' code 64 'port' "$RESNETD" --port 65536
+result 'unknown command' code 64 'srve' "$RESNETD" srve
+result 'command without operands' code 64 'usage' "$RESNETD" infer
+head -c 100 "$models/fashion-reslayer/model.safetensors" >"$work/cut.safetensors"
+result 'a broken model' code 65 'cut: .*header' "$RESNETD" serve --port 0 --model "$work/cut.safetensors"
+result 'inspect of a broken model' code 65 'header' "$RESNETD" inspect "$work/cut.safetensors"
+result 'a missing model' code 66 'No such file' "$RESNETD" --model missing=/nonexistent
+result 'a missing input' code 66 'No such file' "$RESNETD" infer fashion-reslayer /nonexistent
+echo '{"input": [[1, 2], [3]]}' >"$work/ragged.json"
+result 'a ragged input' code 65 'ragged.json: ' "$RESNETD" infer fashion-reslayer "$work/ragged.json"
+
+result 'inspect: parameters' says '^parameters +354,490$' "$RESNETD" inspect fashion-reslayer
+result 'inspect: a fused residual layer' says 'Conv2d\+ReLU\+Add +3x3 pad 1 ' \
+    "$RESNETD" inspect "$models/fashion-reslayer"
+result 'bench' says 'images/s, .* GFLOP/s' "$RESNETD" bench fashion-reslayer --seconds 0.1 --batch 2
+result 'bench --json' says '^\{.*"median_ms":[0-9.]+,.*"share":[0-9.e-]+\}\]\}$' \
+    "$RESNETD" bench fashion-reslayer --seconds 0.1 --json
+worker() { printf '2\n3\n' | "$RESNETD" bench fashion-reslayer --worker --batch 4; }
+worker_answers() { worker | awk 'NR == 1 { ok = $0 == "ready -" } NR > 1 { ok = ok && NF == NR && $1 > 0 } END { exit !(ok && NR == 3) }'; }
+result 'bench --worker' worker_answers
+
+# ---- a daemon, and the same file through both ------------------------------------------------------
+fashion_image 0 >"$work/image.json"
+"$RESNETD" serve --port 0 >"$work/ready" 2>"$work/log" &
+server=$!
+for _ in $(seq 100); do
+    grep -q 'is ready on' "$work/ready" && break
+    sleep 0.1
+done
+url=$(grep -oP 'is ready on \K\S+' "$work/ready")
+port=${url##*:}
+
+same_answer() {
+    curl -fsS --data-binary @"$work/image.json" "$url/infer?model=fashion-reslayer&top_k=3" >"$work/served"
+    "$RESNETD" infer fashion-reslayer "$work/image.json" --top-k 3 >"$work/direct"
+    cmp "$work/served" "$work/direct" && grep -q '"label":"Ankle boot"' "$work/direct"
+}
+result 'infer answers as the daemon does' same_answer
+pasted() { grep -oP '^try: \K.*' "$work/ready" | bash | grep -qF '"top":[[{"class":9,'; }
+result 'the curl line that is printed works as it is' pasted
+result 'a second daemon on that port' code 69 'port|in use' "$RESNETD" serve --port "$port"
+result 'healthcheck, --port' "$RESNETD" healthcheck --port "$port"
+result 'healthcheck, RESNETD_PORT before PORT' env RESNETD_PORT="$port" PORT=1 "$RESNETD" healthcheck
+result 'healthcheck, PORT' env PORT="$port" "$RESNETD" healthcheck
+result 'healthcheck, nobody there' code 1 'refused' "$RESNETD" healthcheck --port 1
+result 'healthcheck, not found' code 1 '404' "$RESNETD" healthcheck --port "$port" --path /nothing
+metrics_clean() { curl -fsS "$url/metrics" | PATH=$PWD/.cache/tools:$PATH promtool check metrics; }
+result '/metrics is clean under promtool' metrics_clean
+stops() {
+    local status
+    kill -TERM "$server"
+    wait "$server"
+    status=$?
+    server=
+    [ $status = 0 ]
+}
+result 'SIGTERM ends it with exit code 0' stops
+
+result 'a default model that is there' says 'fashion-reslayer' \
+    "$RESNETD" --check --default-model "$models/fashion-reslayer"
+result 'a default model that is not there' says 'fashion-reslayer' \
+    "$RESNETD" --check --default-model /nonexistent
+result 'a default model that is broken' code 65 'header' "$RESNETD" --check --default-model "$work/cut.safetensors"
+finish
