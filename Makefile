@@ -124,6 +124,8 @@ bench: all $(benches) ## time the built-in models, layer by layer, and the daemo
 bench-http: all $(benches) ## what the daemon adds to the engine: latency and throughput by clients
 	@deploy/deps.sh reference
 	@BUILD=$(BUILD) tests/bench_http.sh
+bench-peers: all ## resnetd beside ONNX Runtime and oneDNN, in turn in one run (PEERS="--nets resnet34")
+	@BUILD=$(BUILD) tests/bench_peers.sh $(PEERS)
 test-reference: all ## make full-size networks with PyTorch and compare the answers
 	@deploy/deps.sh reference
 	@BUILD=$(BUILD) tests/reference/run.sh
@@ -154,7 +156,7 @@ clean: ## remove everything that was built
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
-.PHONY: all run test tests unit golden http asan tsan suites fuzz bench bench-http test-reference lint format \
+.PHONY: all run test tests unit golden http asan tsan suites fuzz bench bench-http bench-peers test-reference lint format \
   layers docker deps deps-run deps-test install clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
