@@ -39,7 +39,7 @@ typedef struct {
     const char *name;       /* of the layer in the weights; copied by rn_graph_add() */
     int src[RN_MAX_INPUTS]; /* values; unused ones are ignored */
     rn_dims out;            /* set by the shape rule (INPUT: by the caller) */
-    rn_window window;       /* CONV, MAX_POOL, AVG_POOL */
+    rn_window window;       /* CONV, MAX_POOL, AVG_POOL; ZERO_PAD: the padding alone */
     size_t groups;          /* CONV; 0 means 1 */
     size_t channels;        /* CONV, LINEAR: output channels or features */
     const float

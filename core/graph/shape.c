@@ -153,3 +153,26 @@ rn_status rn_shape_broadcast(rn_node *node, const rn_dims *in, rn_error *err)
                        rn_dims_text(in[0], a, sizeof a), rn_dims_text(in[1], b, sizeof b));
     return set_out(node, out, err);
 }
+
+/* Channels behind channels. */
+rn_status rn_shape_concat(rn_node *node, const rn_dims *in, rn_error *err)
+{
+    char a[TEXT], b[TEXT];
+    if (in[0].rank != in[1].rank || in[0].h != in[1].h || in[0].w != in[1].w)
+        return rn_fail(err, RN_ERR_FORMAT, "channels of %s and %s can't be joined",
+                       rn_dims_text(in[0], a, sizeof a), rn_dims_text(in[1], b, sizeof b));
+    rn_dims out = in[0];
+    out.c += in[1].c;
+    return set_out(node, out, err);
+}
+
+rn_status rn_shape_zero_pad(rn_node *node, const rn_dims *in, rn_error *err)
+{
+    if (want_map(in, err) != RN_OK) return RN_ERR_FORMAT;
+    const rn_window *w = &node->window;
+    rn_dims out = *in;
+    if (!rn_size_add(out.h, w->pad_top, &out.h) || !rn_size_add(out.h, w->pad_bottom, &out.h) ||
+        !rn_size_add(out.w, w->pad_left, &out.w) || !rn_size_add(out.w, w->pad_right, &out.w))
+        return rn_fail(err, RN_ERR_FORMAT, "padding beyond any image");
+    return set_out(node, out, err);
+}

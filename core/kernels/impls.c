@@ -19,6 +19,9 @@ const rn_impl *const rn_impls[] = {
     &rn_ref_avg_pool,
     &rn_ref_global_avg_pool,
     &rn_ref_flatten,
+    &rn_ref_concat,
+    &rn_ref_zero_pad,
+    &rn_ref_softmax,
     &rn_ref_reorder,
 };
 

@@ -132,7 +132,7 @@ static void read_numbers(vector *v)
     v->bias = rn_alloc_zero(v->channels + 16, sizeof *v->bias, NULL);
     derive_integers("bias", v->channels, LIMIT, v->bias);
     if (d->op == RN_OP_BATCH_NORM) fold_batch_norm(v);
-    if (d->op == RN_OP_ADD)
+    if (rn_op_inputs(d->op) == 2)
         v->addend = integers("second", v->n * rn_dims_size(d->in[1]));
     else if (d->epilogue.add)
         v->addend = integers("addend", out);
@@ -155,7 +155,7 @@ static void read_vector(vector *v, size_t index)
                         .window = window_of(v),
                         .groups = size_of(v, "groups", 1),
                         .epilogue = epilogue_of(v)};
-    if (v->desc.op == RN_OP_ADD) v->desc.in[1] = dims_of(v, "second");
+    if (rn_op_inputs(v->desc.op) == 2) v->desc.in[1] = dims_of(v, "second");
     v->channels = size_of(v, "channels", v->desc.in[0].c);
     read_numbers(v);
 }
@@ -181,7 +181,8 @@ static bool works_on_nchw(const rn_impl *impl, const rn_desc *desc)
 
 static bool divides(rn_op op)
 {
-    return op == RN_OP_BATCH_NORM || op == RN_OP_AVG_POOL || op == RN_OP_GLOBAL_AVG_POOL;
+    return op == RN_OP_BATCH_NORM || op == RN_OP_AVG_POOL || op == RN_OP_GLOBAL_AVG_POOL ||
+           op == RN_OP_SOFTMAX;
 }
 
 static void compare(const vector *v, const rn_impl *impl, const float *have)

@@ -87,6 +87,9 @@ OPERATORS = {
     "BatchNorm2d": batch_norm, "ReLU": lambda case, x: F.relu(x),
     "AdaptiveAvgPool2d": lambda case, x: F.adaptive_avg_pool2d(x, 1),
     "Flatten": lambda case, x: x.flatten(1),
+    "Concat": lambda case, x: torch.cat([x, integers("second", [x.shape[0], *case["second"]])], 1),
+    "ZeroPad2d": lambda case, x: padded(x, case["pad"]),
+    "Softmax": lambda case, x: F.softmax(x, 1),
 }  # fmt: skip
 
 
@@ -159,6 +162,12 @@ CASES = [
     dict(op="Add", input=[1, 3, 4], second=[5, 3, 4]),
     dict(op="Add", input=[5, 1, 4], second=[5, 3, 1]),
     dict(op="Add", input=[5, 3, 4], second=[1, 1, 1], relu=True),
+    dict(op="Concat", input=[5, 3, 4], second=[2, 3, 4]),
+    dict(op="Concat", input=[3], second=[4], n=3),
+    dict(op="ZeroPad2d", input=[2, 3, 4], **window(0, pad=(1, 0, 2, 3))),
+    dict(op="ZeroPad2d", input=[2, 3, 4], **window(0, pad=(0, 2, 0, 0))),
+    dict(op="Softmax", input=[7], n=3),
+    dict(op="Softmax", input=[5, 3, 2]),
 ]
 
 

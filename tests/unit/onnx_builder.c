@@ -138,6 +138,8 @@ static void add_tensor(Onnx__Tensor *tensor, const char **text)
             APPEND(tensor->n_int64_data, tensor->int64_data, i);
         else if (strcmp(field, "raw") == 0)
             APPEND(tensor->raw_data.len, tensor->raw_data.data, (uint8_t)i);
+        else if (strcmp(field, "zeros") == 0)
+            APPEND(tensor->raw_data.len, tensor->raw_data.data, 0);
     }
     free(field);
 }

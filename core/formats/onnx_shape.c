@@ -1,0 +1,181 @@
+/* ONNX operators on shapes: flat rows, zero padding, channels put together, and the arithmetic with
+ * which exporters compute the shape of a Reshape from the input's own. */
+#include <onnx.pb-c.h>
+
+#include "formats/onnx.h"
+
+#include "base/size.h"
+
+/* What Shape answers for a batch of any size. It can be passed on, but not be computed with. */
+#define OPEN_BATCH INT64_MIN
+#define MAX_AXES   8
+
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+/* One row of numbers per image. */
+static void emit_flat(rn_onnx_node *n, int x)
+{
+    if (rn_onnx_dims(n, x).rank == 1)
+        rn_onnx_emit_value(n, x);
+    else
+        rn_onnx_emit(n, &(rn_node){.op = RN_OP_FLATTEN, .src = {x}});
+}
+
+void rn_onnx_import_flatten(rn_onnx_node *n)
+{
+    const int x = rn_onnx_value(n, 0);
+    const int64_t axis = rn_onnx_int(n, "axis", 1);
+    const int64_t rank = (int64_t)rn_onnx_dims(n, x).rank + 1;
+    if (axis != 1 && axis + rank != 1) rn_onnx_fail(n, "axis %lld, want 1", (long long)axis);
+    emit_flat(n, x);
+}
+
+/* The batch stays in front: 0 copies it, -1 is what remains, a number is the input's own. */
+static bool is_batch(const rn_onnx_node *n, int64_t size)
+{
+    return size == 0 || size == -1 || size == OPEN_BATCH || (n->im->batch && size == n->im->batch);
+}
+
+void rn_onnx_import_reshape(rn_onnx_node *n)
+{
+    int64_t want[4];
+    const int x = rn_onnx_value(n, 0);
+    const rn_dims d = rn_onnx_dims(n, x);
+    const size_t axes = rn_onnx_integers(n, 1, want, 4);
+    if (rn_onnx_int(n, "allowzero", 0) != 0) rn_onnx_fail(n, "allowzero isn't served");
+    const int64_t all = (int64_t)rn_dims_size(d), batch = axes ? want[0] : 1;
+    const bool rest = batch != -1; /* a later axis may be -1 */
+    if (axes == 2 && is_batch(n, batch) &&
+        (want[1] == all || (rest && want[1] == -1) || (want[1] == 0 && (int64_t)d.c == all))) {
+        emit_flat(n, x);
+        return;
+    }
+    const int64_t same[3] = {(int64_t)d.c, (int64_t)d.h, (int64_t)d.w};
+    size_t open = 0, equal = 0;
+    for (size_t i = 1; i < axes && axes == 4; i++) {
+        equal += want[i] == 0 || want[i] == same[i - 1];
+        open += want[i] == -1;
+    }
+    if (d.rank != 3 || axes != 4 || !is_batch(n, batch) || equal + open != 3 || open > rest)
+        rn_onnx_fail(n, "only a flat row per image or the same shape can be served");
+    rn_onnx_emit_value(n, x);
+}
+
+/* ---- integers -------------------------------------------------------------------------------- */
+
+static int64_t *new_integers(rn_onnx_node *n, size_t count)
+{
+    int64_t *integers =
+        n->status == RN_OK ? rn_onnx_alloc(n->im->doc, count, sizeof *integers, n->err) : NULL;
+    if (!integers && n->status == RN_OK) n->status = RN_ERR_MEMORY;
+    return integers;
+}
+
+/* A list, or with rank 0 a single integer. */
+static void emit_integers(rn_onnx_node *n, const int64_t *from, size_t count, size_t rank)
+{
+    int64_t *integers = new_integers(n, count);
+    for (size_t i = 0; integers && i < count; i++) integers[i] = from[i];
+    rn_onnx_emit_constant(
+        n, &(rn_onnx_constant){.ints = integers, .rank = rank, .dims = {count}, .elements = count});
+}
+
+void rn_onnx_import_shape(rn_onnx_node *n)
+{
+    const rn_dims d = rn_onnx_dims(n, rn_onnx_value(n, 0));
+    const int64_t batch = n->im->batch ? n->im->batch : OPEN_BATCH;
+    const int64_t shape[] = {batch, (int64_t)d.c, (int64_t)d.h, (int64_t)d.w};
+    emit_integers(n, shape, d.rank + 1, 1);
+}
+
+/* Elements of a list, picked by their places. */
+void rn_onnx_import_gather(rn_onnx_node *n)
+{
+    int64_t list[MAX_AXES], place[MAX_AXES];
+    const size_t size = rn_onnx_integers(n, 0, list, MAX_AXES);
+    const size_t places = rn_onnx_integers(n, 1, place, MAX_AXES);
+    const rn_onnx_constant *indices = rn_onnx_constant_of(n, 1);
+    if (rn_onnx_int(n, "axis", 0) != 0) rn_onnx_fail(n, "only lists can be gathered from");
+    for (size_t i = 0; i < places; i++) {
+        const int64_t at = place[i] < 0 ? place[i] + (int64_t)size : place[i];
+        if (at < 0 || at >= (int64_t)size) {
+            rn_onnx_fail(n, "place %lld of %zu", (long long)place[i], size);
+            return;
+        }
+        place[i] = list[at];
+    }
+    if (indices) emit_integers(n, place, places, indices->rank);
+}
+
+/* An integer becomes a list of one. The axes are an attribute until opset 12, then an input. */
+void rn_onnx_import_unsqueeze(rn_onnx_node *n)
+{
+    int64_t value[MAX_AXES], axes[2] = {-1, 0};
+    const rn_onnx_constant *scalar = rn_onnx_constant_of(n, 0);
+    const size_t count = rn_onnx_integers(n, 0, value, MAX_AXES);
+    const size_t given =
+        rn_onnx_has(n, 1) ? rn_onnx_integers(n, 1, axes, 2) : rn_onnx_list(n, "axes", axes, 2);
+    if (!scalar || scalar->rank != 0 || given != 1 || (axes[0] != 0 && axes[0] != -1))
+        rn_onnx_fail(n, "only single integers can be unsqueezed");
+    emit_integers(n, value, count, 1);
+}
+
+static void join_integers(rn_onnx_node *n)
+{
+    int64_t all[MAX_AXES];
+    size_t count = 0;
+    for (size_t i = 0; i < n->proto->n_input; i++)
+        count += rn_onnx_integers(n, i, all + count, MAX_AXES - count);
+    if (rn_onnx_int(n, "axis", 0) != 0) rn_onnx_fail(n, "only lists of integers can be joined");
+    emit_integers(n, all, count, 1);
+}
+
+/* ---- maps ------------------------------------------------------------------------------------ */
+
+void rn_onnx_import_concat(rn_onnx_node *n)
+{
+    if (rn_onnx_is_constant(n, 0)) {
+        join_integers(n);
+        return;
+    }
+    int joined = rn_onnx_value(n, 0);
+    const int64_t axis = rn_onnx_int(n, "axis", 1);
+    const int64_t rank = (int64_t)rn_onnx_dims(n, joined).rank + 1;
+    if (axis != 1 && axis + rank != 1) rn_onnx_fail(n, "axis %lld, want 1", (long long)axis);
+    for (size_t i = 1; i < n->proto->n_input; i++) {
+        const int next = rn_onnx_value(n, i);
+        joined = rn_onnx_add(n, &(rn_node){.op = RN_OP_CONCAT, .src = {joined, next}});
+    }
+    rn_onnx_emit_value(n, joined);
+}
+
+/* The number that is padded with: an attribute until opset 10, then an input. */
+static double pad_value(rn_onnx_node *n)
+{
+    if (!rn_onnx_has(n, 2)) return rn_onnx_float(n, "value", 0);
+    const float *value = rn_onnx_vector(n, 2, 1);
+    return value ? (double)*value : 0;
+}
+
+void rn_onnx_import_pad(rn_onnx_node *n)
+{
+    int64_t pads[MAX_AXES]; /* n, c, h, w before; n, c, h, w after */
+    const int x = rn_onnx_value(n, 0);
+    const size_t count = rn_onnx_has(n, 1) ? rn_onnx_integers(n, 1, pads, MAX_AXES)
+                                           : rn_onnx_list(n, "pads", pads, MAX_AXES);
+    if (!rn_onnx_text_is(n, "mode", "constant", true) || pad_value(n) != 0)
+        rn_onnx_fail(n, "only zeros can be padded with");
+    bool fits = count == 8 && rn_onnx_dims(n, x).rank == 3;
+    for (size_t i = 0; fits && i < 8; i++)
+        fits = pads[i] >= 0 && pads[i] <= INT32_MAX && (i % 4 > 1 || pads[i] == 0);
+    if (!fits) {
+        rn_onnx_fail(n, "only H and W of N x C x H x W can be padded");
+        return;
+    }
+    rn_node node = {.op = RN_OP_ZERO_PAD, .src = {x}};
+    node.window.pad_top = (size_t)pads[2];
+    node.window.pad_left = (size_t)pads[3];
+    node.window.pad_bottom = (size_t)pads[6];
+    node.window.pad_right = (size_t)pads[7];
+    rn_onnx_emit(n, &node);
+}
