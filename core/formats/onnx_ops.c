@@ -78,6 +78,18 @@ static void import_reduce_mean(rn_onnx_node *n)
 
 /* ---- channel by channel ---------------------------------------------------------------------- */
 
+/* The decimal number that was stored as a float: other formats have 1e-5 as a double, and the same
+ * network shall give the same bits. */
+static double decimal(double stored)
+{
+    double power = 1;
+    for (int digits = 0; digits < 12; digits++, power *= 10) {
+        const double whole = round(stored * power);
+        if (whole < 1e6 && (double)(float)(whole / power) == stored) return whole / power;
+    }
+    return stored;
+}
+
 static void import_batch_normalization(rn_onnx_node *n)
 {
     const int x = rn_onnx_value(n, 0);
@@ -87,7 +99,7 @@ static void import_batch_normalization(rn_onnx_node *n)
     if (rn_onnx_int(n, "spatial", 1) != 1) rn_onnx_fail(n, "spatial is 0");
     rn_onnx_emit(n, &(rn_node){.op = RN_OP_BATCH_NORM,
                                .src = {x},
-                               .eps = rn_onnx_float(n, "epsilon", (double)1e-5f),
+                               .eps = decimal(rn_onnx_float(n, "epsilon", 1e-5)),
                                .weight = rn_onnx_vector(n, 1, c),
                                .bias = rn_onnx_vector(n, 2, c),
                                .mean = rn_onnx_vector(n, 3, c),
@@ -136,9 +148,14 @@ static void emit_affine(rn_onnx_node *n, int x, rn_onnx_constant *constant, arit
     rn_onnx_emit(n, &node);
 }
 
-/* The operand that is a constant; when the order matters, only the second may be one. */
+/* Two constants are integers of a shape; of one, when the order matters, only the second may be. */
 static void emit_with_constant(rn_onnx_node *n, arithmetic how)
 {
+    static const char operations[] = {[PLUS] = '+', [MINUS] = '-', [TIMES] = '*', [OVER] = '/'};
+    if (rn_onnx_has_integers(n, 0)) {
+        rn_onnx_compute_integers(n, operations[how]);
+        return;
+    }
     const bool either = how == PLUS || how == TIMES;
     const size_t constant = either && rn_onnx_is_constant(n, 0) ? 0 : 1;
     const int x = rn_onnx_value(n, 1 - constant);
@@ -331,8 +348,10 @@ static const rn_onnx_op ops[] = {
     {"Add", 2, 2, import_add},
     {"AveragePool", 1, 1, import_average_pool},
     {"BatchNormalization", 5, 5, import_batch_normalization},
+    {"Cast", 1, 1, rn_onnx_import_cast},
     {"Concat", 1, MANY, rn_onnx_import_concat},
     {"Constant", 0, 0, import_constant},
+    {"ConstantOfShape", 1, 1, rn_onnx_import_constant_of_shape},
     {"Conv", 2, 3, import_conv},
     {"Div", 2, 2, import_div},
     {"Dropout", 1, 3, import_dropout},
@@ -349,9 +368,11 @@ static const rn_onnx_op ops[] = {
     {"Relu", 1, 1, import_relu},
     {"Reshape", 2, 2, rn_onnx_import_reshape},
     {"Shape", 1, 1, rn_onnx_import_shape},
+    {"Slice", 3, 5, rn_onnx_import_slice},
     {"Softmax", 1, 1, import_softmax},
     {"Sub", 2, 2, import_sub},
     {"Sum", 1, MANY, import_sum},
+    {"Transpose", 1, 1, rn_onnx_import_transpose},
     {"Unsqueeze", 1, 2, rn_onnx_import_unsqueeze},
 };
 

@@ -1,14 +1,11 @@
-/* ONNX operators on shapes: flat rows, zero padding, channels put together, and the arithmetic with
- * which exporters compute the shape of a Reshape from the input's own. */
+/* ONNX operators that change a value's shape: flat rows, zero padding, channels put together. */
 #include <onnx.pb-c.h>
 
 #include "formats/onnx.h"
 
 #include "base/size.h"
 
-/* What Shape answers for a batch of any size. It can be passed on, but not be computed with. */
-#define OPEN_BATCH INT64_MIN
-#define MAX_AXES   8
+#define MAX_AXES 8
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
@@ -33,16 +30,21 @@ void rn_onnx_import_flatten(rn_onnx_node *n)
 /* The batch stays in front: 0 copies it, -1 is what remains, a number is the input's own. */
 static bool is_batch(const rn_onnx_node *n, int64_t size)
 {
-    return size == 0 || size == -1 || size == OPEN_BATCH || (n->im->batch && size == n->im->batch);
+    return size == 0 || size == -1 || size == RN_ONNX_OPEN_BATCH ||
+           (n->im->batch && size == n->im->batch);
 }
 
 void rn_onnx_import_reshape(rn_onnx_node *n)
 {
     int64_t want[4];
+    if (rn_onnx_int(n, "allowzero", 0) != 0) rn_onnx_fail(n, "allowzero isn't served");
+    if (rn_onnx_has_integers(n, 0)) {
+        rn_onnx_reshape_integers(n);
+        return;
+    }
     const int x = rn_onnx_value(n, 0);
     const rn_dims d = rn_onnx_dims(n, x);
     const size_t axes = rn_onnx_integers(n, 1, want, 4);
-    if (rn_onnx_int(n, "allowzero", 0) != 0) rn_onnx_fail(n, "allowzero isn't served");
     const int64_t all = (int64_t)rn_dims_size(d), batch = axes ? want[0] : 1;
     const bool rest = batch != -1; /* a later axis may be -1 */
     if (axes == 2 && is_batch(n, batch) &&
@@ -61,81 +63,12 @@ void rn_onnx_import_reshape(rn_onnx_node *n)
     rn_onnx_emit_value(n, x);
 }
 
-/* ---- integers -------------------------------------------------------------------------------- */
-
-static int64_t *new_integers(rn_onnx_node *n, size_t count)
-{
-    int64_t *integers =
-        n->status == RN_OK ? rn_onnx_alloc(n->im->doc, count, sizeof *integers, n->err) : NULL;
-    if (!integers && n->status == RN_OK) n->status = RN_ERR_MEMORY;
-    return integers;
-}
-
-/* A list, or with rank 0 a single integer. */
-static void emit_integers(rn_onnx_node *n, const int64_t *from, size_t count, size_t rank)
-{
-    int64_t *integers = new_integers(n, count);
-    for (size_t i = 0; integers && i < count; i++) integers[i] = from[i];
-    rn_onnx_emit_constant(
-        n, &(rn_onnx_constant){.ints = integers, .rank = rank, .dims = {count}, .elements = count});
-}
-
-void rn_onnx_import_shape(rn_onnx_node *n)
-{
-    const rn_dims d = rn_onnx_dims(n, rn_onnx_value(n, 0));
-    const int64_t batch = n->im->batch ? n->im->batch : OPEN_BATCH;
-    const int64_t shape[] = {batch, (int64_t)d.c, (int64_t)d.h, (int64_t)d.w};
-    emit_integers(n, shape, d.rank + 1, 1);
-}
-
-/* Elements of a list, picked by their places. */
-void rn_onnx_import_gather(rn_onnx_node *n)
-{
-    int64_t list[MAX_AXES], place[MAX_AXES];
-    const size_t size = rn_onnx_integers(n, 0, list, MAX_AXES);
-    const size_t places = rn_onnx_integers(n, 1, place, MAX_AXES);
-    const rn_onnx_constant *indices = rn_onnx_constant_of(n, 1);
-    if (rn_onnx_int(n, "axis", 0) != 0) rn_onnx_fail(n, "only lists can be gathered from");
-    for (size_t i = 0; i < places; i++) {
-        const int64_t at = place[i] < 0 ? place[i] + (int64_t)size : place[i];
-        if (at < 0 || at >= (int64_t)size) {
-            rn_onnx_fail(n, "place %lld of %zu", (long long)place[i], size);
-            return;
-        }
-        place[i] = list[at];
-    }
-    if (indices) emit_integers(n, place, places, indices->rank);
-}
-
-/* An integer becomes a list of one. The axes are an attribute until opset 12, then an input. */
-void rn_onnx_import_unsqueeze(rn_onnx_node *n)
-{
-    int64_t value[MAX_AXES], axes[2] = {-1, 0};
-    const rn_onnx_constant *scalar = rn_onnx_constant_of(n, 0);
-    const size_t count = rn_onnx_integers(n, 0, value, MAX_AXES);
-    const size_t given =
-        rn_onnx_has(n, 1) ? rn_onnx_integers(n, 1, axes, 2) : rn_onnx_list(n, "axes", axes, 2);
-    if (!scalar || scalar->rank != 0 || given != 1 || (axes[0] != 0 && axes[0] != -1))
-        rn_onnx_fail(n, "only single integers can be unsqueezed");
-    emit_integers(n, value, count, 1);
-}
-
-static void join_integers(rn_onnx_node *n)
-{
-    int64_t all[MAX_AXES];
-    size_t count = 0;
-    for (size_t i = 0; i < n->proto->n_input; i++)
-        count += rn_onnx_integers(n, i, all + count, MAX_AXES - count);
-    if (rn_onnx_int(n, "axis", 0) != 0) rn_onnx_fail(n, "only lists of integers can be joined");
-    emit_integers(n, all, count, 1);
-}
-
 /* ---- maps ------------------------------------------------------------------------------------ */
 
 void rn_onnx_import_concat(rn_onnx_node *n)
 {
-    if (rn_onnx_is_constant(n, 0)) {
-        join_integers(n);
+    if (rn_onnx_has_integers(n, 0)) {
+        rn_onnx_join_integers(n);
         return;
     }
     int joined = rn_onnx_value(n, 0);

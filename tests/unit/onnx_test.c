@@ -155,6 +155,14 @@ static const struct {
      POOL "ints i 1,-1;ints j 0,;Shape x > s;Gather s i > g;ints m -1,;ints k 3;Concat m g k > "
           "d;Gather d j > z;Relu x > y",
      "Input()=3x7x8 ReLU(0)=3x7x8 -> 1"},
+    /* the padding 3,4,1,2 of columns and rows, and how torch computes ONNX's from it */
+    {13,
+     POOL "ints p 3,4,1,2;ints eight 8;ints zero 0;ints last -1;ints pairs -1,2;"
+          "ints begin -9223372036854775807;Shape p > n;Sub eight n > k;ints z 0;"
+          "ConstantOfShape k > rest value=@z;Cast p > q to=7;Concat q rest > all axis=0;"
+          "Reshape all pairs > m;Slice m last begin zero last > r;Transpose r > t perm=1,0;"
+          "Reshape t last > pads;Pad x pads > y",
+     "Input()=3x7x8 ZeroPad2d(0)=3x10x15 -> 1"},
     /* matrices */
     {9, "input x N,3;output y;floats w 3,5;MatMul x w > y", "Input()=3 Linear(0)=5 -> 1"},
     {9, "input x N,3;output y;" FC "floats b 5;Gemm x w b > y transB=1",
@@ -335,7 +343,32 @@ static const struct {
     {9, NET("floats b 3;Concat x b > y axis=1"), "node y (Concat): input 1 is a constant"},
     {9, NET("ints i 1;Concat i x > y axis=0"), "node y (Concat): input 1 is no constant"},
     {9, NET("ints i 1;Concat i i > y axis=1"), "node y (Concat): only lists of integers"},
-    {9, NET("ints i 1,2,3;Concat i i i > z axis=0"), "node z (Concat): input 2 is no list of at"},
+    {9, NET("ints i 1,2,3,4,5,6,7,8;Concat i i i i i i i i > z axis=0;Concat z i > w"),
+     "node w (Concat): only lists of up to 64 integers"},
+    {9, NET("Relu x > y;ints i 1,2,3,4,5,6,7,8;Concat i i i i i i i i > z axis=0;Reshape x z > w"),
+     "node w (Reshape): input 1 is no list of at most 4"},
+    {9, NET("ints i 1,2,3;ints s 2,-1;Reshape i s > y"), "node y (Reshape): its shape doesn't fit"},
+    {9, NET("ints i 1,2,3;ints s 2,2;Reshape i s > y"),
+     "node y (Reshape): its shape doesn't fit 3"},
+    {9, NET("ints i 1,2,3;ints s 0,-1;Reshape i s > y"), "node y (Reshape): its shape doesn't fit"},
+    {9, NET("ints i 1,2,3;ints s -1,-1;Reshape i s > y"), "node y (Reshape): its shape doesn't"},
+    {9, NET("ints i 1;ints s 1,1,1,1,1,1,1,1,1;Reshape i s > y"), "node y (Reshape): its shape"},
+    {9, NET("ints i 1,2;Transpose i > y"), "node y (Transpose): want a matrix"},
+    {9, NET("ints i 1,2;ints s 1,2;Reshape i s > m;Transpose m > y perm=0,1"), "want a matrix"},
+    {9, NET("ints i 1,2;ints a 0;ints b 2;ints t 2;Slice i a b a t > y"), "(Slice): only rows"},
+    {9, NET("ints i 1,2;ints a 0;ints b 2;ints t 1;Slice i a b t t > y"), "(Slice): only rows"},
+    {9, NET("ints i 1,2;ints a 0,1;ints b 2;Slice i a b > y"), "input 1 has 2 integers"},
+    {9, NET("Slice x x x > y"), "node y (Slice): input 0 is no constant"},
+    {9, NET("ints i 1;Cast i > y to=1"), "node y (Cast): only casts to integers"},
+    {9, NET("Cast x > y to=7"), "node y (Cast): input 0 is no constant"},
+    {9, NET("ints i 1,2;ConstantOfShape i > y"), "(ConstantOfShape): its value is no integer"},
+    {9, NET("ints i 65;ints v 7;ConstantOfShape i > y value=@v"), "only a list of up to 64"},
+    {9, NET("ints i -1;ints v 7;ConstantOfShape i > y value=@v"), "only a list of up to 64"},
+    {9, NET("Shape x > s;ints i 1;Add s i > y"),
+     "(Add): -9223372036854775808 + 1 can't be computed"},
+    {9, NET("ints i 9223372036854775807;Mul i i > y"), "(Mul): 9223372036854775807 * 92"},
+    {9, NET("ints i 0;Div i i > y"), "node y (Div): 0 / 0 can't be computed"},
+    {9, NET("ints i 1,2;ints j 1,2,3;Sub i j > y"), "node y (Sub): sizes don't match"},
     {9, NET("Pad x > y"), "node y (Pad): only H and W"},
     {9, NET("Pad x > y pads=0,1,0,0,0,0,0,0"), "node y (Pad): only H and W"},
     {9, NET("Pad x > y pads=0,0,0,0,1,0,0,0"), "node y (Pad): only H and W"},
