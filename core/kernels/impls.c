@@ -1,12 +1,21 @@
 /* The ordered list of implementations: best first, the reference last. A new kernel is one row. */
+#include "kernels/blocked/impls.h"
+#include "kernels/blocked/reorder.h"
 #include "kernels/gemm_blas.h"
 #include "kernels/kernels.h"
 #include "kernels/ref/ref.h"
 
 #include <assert.h>
 
+#define ROW(isa, name) &rn_##isa##_##name
+
 const rn_impl *const rn_impls[] = {
+#if defined(__x86_64__)
+    RN_BLOCKED_ROWS(ROW, avx512),
+    RN_BLOCKED_ROWS(ROW, avx2),
+#endif
     /* any CPU */
+    &rn_blocked_reorder,
     &rn_gemm_conv,
     &rn_gemm_linear,
     /* the definition of truth */
@@ -19,15 +28,6 @@ const rn_impl *const rn_impls[] = {
     &rn_ref_avg_pool,
     &rn_ref_global_avg_pool,
     &rn_ref_flatten,
-    &rn_ref_concat,
-    &rn_ref_zero_pad,
-    &rn_ref_softmax,
-    &rn_ref_group_norm,
-    &rn_ref_sigmoid,
-    &rn_ref_mul,
-    &rn_ref_channel_conv,
-    &rn_ref_blur_pool,
-    &rn_ref_channel_pad,
     &rn_ref_reorder,
 };
 

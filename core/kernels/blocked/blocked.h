@@ -1,0 +1,125 @@
+/* Kernels over the NCHW16C layout: what an instruction set provides, and what is built on it.
+ *
+ * A driver (blocked/NAME.c, plain C) knows an operator: how it is cut into tasks and tiles, which
+ * memory a tile reads, what stays in which cache. The work on a tile is done by micro-kernels,
+ * which an instruction set provides as one rn_micro: x86/micro_avx512.c and its like define a
+ * vector type and its operations and include blocked/micro.inc, where all micro-kernels are written
+ * once over these operations. A new instruction set is one such file.
+ *
+ * Words: a block is 16 channels of one pixel, contiguous and 64-byte aligned; a plane is one block
+ * of channels of one image, (h, w, 16); a tap is one position (kh, kw) of a convolution's window.
+ * Threads: everything here is constant; drivers split work with rn_team_for(). */
+#ifndef RN_KERNELS_BLOCKED_BLOCKED_H
+#define RN_KERNELS_BLOCKED_BLOCKED_H
+
+#include "base/size.h"
+#include "kernels/kernels.h"
+
+enum {
+    RN_BLOCK = 16,
+    RN_TILE_BLOCKS = 2,  /* blocks of output channels in a register tile, at most */
+    RN_TILE_PIXELS = 16, /* pixels in a register tile, at most, over all instruction sets */
+    RN_POINTS = 36,      /* of the Winograd domain: 6 x 6 */
+    RN_POINT_SIDE = 6,
+};
+
+/* One register tile: for each of `pixels` pixels p and `blocks` output blocks o
+ *   dst[o][p] = epilogue(start[o] + sum over k: src[k / 16][p][k % 16] * weights[o][k])
+ * where start is the bias, or what dst holds already, or zero. */
+typedef struct {
+    const float *src;      /* (depth, src_stride: pixels, 16) */
+    size_t src_stride;     /* floats from one block of input channels to the next */
+    const float *weights;  /* per output block (depth, 16, 16): input channel, output channel */
+    size_t weights_stride; /* floats between the weights of two output blocks */
+    size_t depth;          /* blocks of input channels, taps included */
+    float *dst;            /* per output block (pixels, 16) */
+    size_t dst_stride;     /* floats between two output blocks, of dst and addend */
+    const float *bias;     /* (blocks, 16), or NULL */
+    const float *addend;   /* as dst; NULL when the epilogue adds nothing */
+    bool accumulate;       /* start from dst; bias is NULL then */
+    rn_epilogue epilogue;
+    size_t pixels, blocks;
+} rn_tile;
+
+/* A tile of a convolution over few channels in NCHW, whose pixels lie side by side:
+ *   dst[o][p] = epilogue(bias[o] + sum over k < depth: src[offset[k] + p] * weights[o][k])
+ * with weights per output block (depth, 16). */
+typedef struct {
+    const float *src;
+    const uint32_t *offset; /* (depth): floats */
+    rn_tile out;            /* all but src and src_stride; depth counts single values */
+} rn_stem_tile;
+
+/* Winograd, 3x3 stride 1: output tiles of 4 or 3 rows and columns, from 6 or 5 input rows and
+ * columns. Both use the same points, 0 1 -1 2 infinity, and -2 which tiles of 3 leave out, with the
+ * same transformed weights: the scale that differs is in the input's transform. */
+typedef struct {
+    const float *src; /* first pixel of the input patch; patch rows are src_row floats apart */
+    size_t src_row;
+    float *dst; /* point (i, j) goes to dst + (6 i + j) * dst_point, 16 floats */
+    size_t dst_point;
+    size_t rows, columns; /* 4 or 3: size of the output tile */
+} rn_wino_input;
+
+typedef struct {
+    const float *src; /* point (i, j) at src + (6 i + j) * src_point */
+    size_t src_point;
+    float *dst; /* first pixel of the output tile; rows are dst_row floats apart, of addend too */
+    size_t dst_row;
+    const float *bias;   /* (16) */
+    const float *addend; /* or NULL */
+    rn_epilogue epilogue;
+    size_t rows, columns;           /* 4 or 3 */
+    size_t keep_rows, keep_columns; /* what of the tile lies inside the map */
+} rn_wino_output;
+
+/* Grouped convolution with 1, 2, 4 or 8 channels a group, a row of one output block:
+ *   dst[p][l] = epilogue(bias[l] + sum over taps and j < group:
+ *                        src[tap][p][(l / group) * group + j] * weights[tap][j][l]) */
+typedef struct {
+    const float *src;       /* of a plane with its padding */
+    const uint32_t *offset; /* (taps): floats */
+    size_t taps;
+    size_t pixel_stride; /* floats between the inputs of two neighbouring outputs */
+    size_t group;
+    const float *weights; /* (taps, group, 16) */
+    rn_tile out;          /* dst, bias, addend, epilogue, pixels */
+} rn_group_tile;
+
+/* One output pixel of a pool over one block: a clipped window. */
+typedef struct {
+    const float *src; /* first pixel of the window */
+    size_t rows, columns;
+    size_t row_stride, column_stride; /* floats */
+    float scale;                      /* average: 1 / divisor */
+    float *dst;
+} rn_pool_window;
+
+/* dst = epilogue(src * scale + shift) over a plane; scale and shift are (16), or NULL: 1 and 0. */
+typedef struct {
+    const float *src, *scale, *shift, *addend;
+    float *dst;
+    rn_epilogue epilogue;
+    size_t pixels;
+} rn_affine;
+
+typedef struct {
+    size_t tile_pixels, tile_blocks; /* the register tile's full size */
+    void (*tile)(const rn_tile *tile);
+    void (*stem_tile)(const rn_stem_tile *tile);
+    void (*group_tile)(const rn_group_tile *tile);
+    /* dst[i] = src + offset[i], 16 floats each, or zeros where offset[i] is RN_OUTSIDE. */
+    void (*gather)(float *dst, const float *src, const uint32_t *offset, size_t count);
+    /* The 16 input channels of one block: (taps: 9, 16, 16) -> point q of channel k at
+     * dst + q * dst_point + k * 16. */
+    void (*wino_weights)(const float *weights, float *dst, size_t dst_point);
+    void (*wino_input)(const rn_wino_input *job);
+    void (*wino_output)(const rn_wino_output *job);
+    void (*pool_max)(const rn_pool_window *window);
+    void (*pool_average)(const rn_pool_window *window);
+    void (*affine)(const rn_affine *job);
+} rn_micro;
+
+#define RN_OUTSIDE UINT32_MAX
+
+#endif

@@ -1,0 +1,371 @@
+/* Winograd convolution, F(4x4, 3x3) and F(3x3, 3x3) mixed so that tiles fit the map: 14 rows are
+ * 4 + 4 + 3 + 3. For each of the 36 points of the domain (25 for a tile of 3x3)
+ *   M[point] (tiles x output channels) = V[point] (tiles x input channels) * U[point]
+ * where V is the transformed input, U the transformed weights, and the output is the inverse
+ * transform of M. The products are register tiles whose "pixels" are Winograd tiles.
+ *
+ * Weights are transformed in each run, since to read four times the bytes would take longer than to
+ * compute them. When all of U fits into the L2 cache it is made first and tiles come a block at a
+ * time through all channels ("weights first"). Else V is made first, and each group of output
+ * channels makes its part of U, some input channels at a time so that it stays in L2 ("input
+ * first").
+ *
+ * Tiles are sorted into four classes by their height and width: 4x3, 4x4, 3x4, 3x3. So the tiles
+ * that have a given point are a contiguous range, whichever the point. */
+#include "kernels/blocked/conv_winograd.h"
+
+#include "base/mem.h"
+#include "kernels/blocked/conv_direct.h"
+#include "kernels/blocked/pack.h"
+#include "kernels/blocked/span.h"
+
+enum { CLASSES = 4, CLASS_4X3 = 0, CLASS_4X4, CLASS_3X4, CLASS_3X3 };
+enum { MISSING = 4 }; /* the row or column of points that tiles of 3 do without */
+
+#define WEIGHTS_FIRST_BYTES ((size_t)640 << 10) /* of U: fits into L2 beside one block of tiles */
+#define INPUT_BYTES         ((size_t)4 << 20)   /* of V, input first: stays in L3 */
+#define CHUNK               8 /* blocks of input channels whose U is in L2, input first */
+#define TASKS_PER_THREAD    4
+#define PAD                 RN_BLOCK /* floats between points: 36 of them must not share cache sets */
+
+/* One axis of the map: first `fours` tiles of 4, then tiles of 3. */
+typedef struct {
+    size_t size, fours, threes;
+} axis;
+
+typedef struct {
+    const rn_desc *desc;
+    const rn_args *args;
+    const rn_micro *micro;
+    axis rows, columns;
+    size_t in_blocks, out_blocks, groups; /* groups of output blocks */
+    size_t tiles;                         /* of one image */
+    size_t class_end[CLASSES];            /* of all images' tiles in their order */
+    size_t blocks;                        /* of tiles, over all images */
+    bool weights_first;
+    size_t round;                     /* blocks of tiles whose V is in memory at a time */
+    size_t block_parts;               /* tasks of a round: one per group and part of its blocks */
+    size_t u_point, v_point, m_point; /* floats between points */
+    size_t u_size, v_size,
+        m_size;       /* floats of U or a chunk of it, of a block's V, of a block's M */
+    float *u, *v, *m; /* scratch; one part per thread where that is needed */
+    rn_span now;      /* blocks of this round */
+} job;
+
+static axis axis_of(size_t size)
+{
+    const size_t tiles = rn_ceil_div(size, 4), threes = rn_min(tiles, 4 * tiles - size);
+    return (axis){size, tiles - threes, threes};
+}
+
+bool rn_conv_winograd_supports(const rn_desc *d)
+{
+    const rn_window *w = &d->window;
+    return w->kh == 3 && w->kw == 3 && w->stride_h == 1 && w->stride_w == 1 && w->dilation_h == 1 &&
+           w->dilation_w == 1 && d->groups == 1 && d->in[0].c >= 24 && d->out.c >= 24 &&
+           d->out.h >= 4 && d->out.w >= 4 && rn_conv_plane_fits(d);
+}
+
+/* ---- sizes ---------------------------------------------------------------------------------- */
+
+static void count_classes(job *j, size_t n)
+{
+    const size_t count[CLASSES] = {
+        [CLASS_4X3] = n * j->rows.fours * j->columns.threes,
+        [CLASS_4X4] = n * j->rows.fours * j->columns.fours,
+        [CLASS_3X4] = n * j->rows.threes * j->columns.fours,
+        [CLASS_3X3] = n * j->rows.threes * j->columns.threes,
+    };
+    size_t end = 0;
+    for (size_t c = 0; c < CLASSES; c++) j->class_end[c] = end += count[c];
+}
+
+static job plan_job(const rn_desc *d, size_t n, size_t threads, const rn_micro *micro)
+{
+    job j = {
+        .desc = d,
+        .micro = micro,
+        .rows = axis_of(d->out.h),
+        .columns = axis_of(d->out.w),
+        .in_blocks = rn_conv_in_blocks(d),
+        .out_blocks = rn_conv_out_blocks(d),
+    };
+    const size_t channels = RN_BLOCK * RN_BLOCK; /* floats of a pair of blocks in U */
+    const size_t all = RN_POINTS * j.in_blocks * j.out_blocks * channels;
+    const size_t depth = rn_min(j.in_blocks, CHUNK);
+    count_classes(&j, n);
+    j.groups = rn_ceil_div(j.out_blocks, micro->tile_blocks);
+    j.blocks = rn_ceil_div(j.class_end[CLASSES - 1], micro->tile_pixels);
+    j.weights_first = all * sizeof(float) <= WEIGHTS_FIRST_BYTES;
+    j.u_point =
+        (j.weights_first ? j.in_blocks * j.out_blocks : depth * micro->tile_blocks) * channels +
+        PAD;
+    j.v_point = j.in_blocks * micro->tile_pixels * RN_BLOCK + PAD;
+    j.m_point = micro->tile_blocks * micro->tile_pixels * RN_BLOCK + PAD;
+    j.u_size = RN_POINTS * j.u_point;
+    j.v_size = RN_POINTS * j.v_point;
+    j.m_size = RN_POINTS * j.m_point;
+    j.round = rn_max(1, rn_min(j.blocks, INPUT_BYTES / sizeof(float) / j.v_size));
+    if (threads > 1 && j.groups < threads * TASKS_PER_THREAD)
+        j.block_parts = rn_min(j.round, rn_ceil_div(2 * threads, j.groups));
+    else
+        j.block_parts = 1;
+    return j;
+}
+
+/* Blocks whose M a task keeps: all of its part, when U comes in chunks. */
+static size_t kept_blocks(const job *j)
+{
+    return j->in_blocks > CHUNK ? rn_ceil_div(j->round, j->block_parts) : 1;
+}
+
+static size_t scratch_of(const job *j, size_t threads)
+{
+    if (j->weights_first) return j->u_size + threads * (j->v_size + j->m_size);
+    return j->round * j->v_size + threads * (j->u_size + kept_blocks(j) * j->m_size);
+}
+
+size_t rn_conv_winograd_scratch(const rn_desc *desc, size_t n, size_t threads,
+                                const rn_micro *micro)
+{
+    const job j = plan_job(desc, n, threads, micro);
+    return rn_max(scratch_of(&j, threads), rn_conv_direct_scratch(desc, threads, micro));
+}
+
+/* ---- tiles ---------------------------------------------------------------------------------- */
+
+typedef struct {
+    size_t image, y, x; /* of the first output pixel */
+    size_t rows, columns;
+} tile_place;
+
+static tile_place place_of(const job *j, size_t tile)
+{
+    size_t class = 0;
+    while (tile >= j->class_end[class]) class ++;
+    const size_t index = class ? tile - j->class_end[class - 1] : tile;
+    const bool tall = class == CLASS_4X3 || class == CLASS_4X4;
+    const bool wide = class == CLASS_4X4 || class == CLASS_3X4;
+    const size_t rows = tall ? j->rows.fours : j->rows.threes;
+    const size_t columns = wide ? j->columns.fours : j->columns.threes;
+    const size_t r = index / columns % rows, c = index % columns;
+    return (tile_place){
+        .image = index / (rows * columns),
+        .y = tall ? 4 * r : 4 * j->rows.fours + 3 * r,
+        .x = wide ? 4 * c : 4 * j->columns.fours + 3 * c,
+        .rows = tall ? 4 : 3,
+        .columns = wide ? 4 : 3,
+    };
+}
+
+static rn_span tiles_of(const job *j, size_t block)
+{
+    return rn_span_part(j->class_end[CLASSES - 1], j->blocks, block);
+}
+
+/* The tiles of `tiles` that have this point. */
+static rn_span tiles_with(const job *j, rn_span tiles, size_t point)
+{
+    if (point / RN_POINT_SIDE == MISSING) tiles.end = rn_min(tiles.end, j->class_end[CLASS_4X4]);
+    if (point % RN_POINT_SIDE == MISSING) {
+        tiles.begin = rn_max(tiles.begin, j->class_end[CLASS_4X3]);
+        tiles.end = rn_min(tiles.end, j->class_end[CLASS_3X4]);
+    }
+    return tiles;
+}
+
+/* ---- transforms ----------------------------------------------------------------------------- */
+
+/* Input blocks of one tile to their points, `stride` floats apart. */
+static void transform_tile(const job *j, tile_place place, rn_span blocks, float *dst,
+                           size_t stride)
+{
+    const rn_dims in = j->desc->in[0];
+    const size_t plane = in.h * in.w * RN_BLOCK;
+    const size_t rows = place.rows + 2, columns = place.columns + 2;
+    /* These wrap to huge values above and left of the image. */
+    const size_t y = place.y - j->desc->window.pad_top, x = place.x - j->desc->window.pad_left;
+    const bool inside = y < in.h && y + rows <= in.h && x < in.w && x + columns <= in.w;
+    _Alignas(RN_ALIGN) float patch[RN_POINTS * RN_BLOCK];
+    uint32_t offset[RN_POINTS];
+    rn_wino_input t = {.src = patch,
+                       .src_row = (inside ? in.w : columns) * RN_BLOCK,
+                       .dst_point = j->v_point,
+                       .rows = place.rows,
+                       .columns = place.columns};
+    for (size_t i = 0; !inside && i < rows * columns; i++) {
+        const size_t iy = y + i / columns, ix = x + i % columns;
+        const bool real = iy < in.h && ix < in.w;
+        offset[i] = real ? (uint32_t)((iy * in.w + ix) * RN_BLOCK) : RN_OUTSIDE;
+    }
+    for (size_t b = blocks.begin; b < blocks.end; b++) {
+        const float *src = j->args->src + (place.image * j->in_blocks + b) * plane;
+        if (inside)
+            t.src = src + (y * in.w + x) * RN_BLOCK;
+        else
+            j->micro->gather(patch, src, offset, rows * columns);
+        t.dst = dst + b * stride;
+        j->micro->wino_input(&t);
+    }
+}
+
+/* V of one block of tiles: points x (input blocks, tiles, 16). */
+static void transform_input(const job *j, size_t block, rn_span in_blocks, float *v)
+{
+    const rn_span tiles = tiles_of(j, block);
+    const size_t stride = (tiles.end - tiles.begin) * RN_BLOCK;
+    for (size_t t = tiles.begin; t < tiles.end; t++)
+        transform_tile(j, place_of(j, t), in_blocks, v + (t - tiles.begin) * RN_BLOCK, stride);
+}
+
+/* U of some output and input blocks: points x (output blocks, input blocks, 16, 16). */
+static void transform_weights(const job *j, rn_span out_blocks, rn_span in_blocks, float *u)
+{
+    const size_t pair = RN_BLOCK * RN_BLOCK;
+    for (size_t o = out_blocks.begin; o < out_blocks.end; o++)
+        for (size_t i = in_blocks.begin; i < in_blocks.end; i++, u += pair)
+            j->micro->wino_weights(j->args->weights + (o * j->in_blocks + i) * 9 * pair, u,
+                                   j->u_point);
+}
+
+static rn_span blocks_of_group(const job *j, size_t group)
+{
+    const size_t first = group * j->micro->tile_blocks;
+    return (rn_span){first, rn_min(first + j->micro->tile_blocks, j->out_blocks)};
+}
+
+/* M of one block of tiles and one group of output blocks: points x (output blocks, tiles, 16). Sums
+ * over some input blocks, added to what M holds unless these are the first ones. */
+static void multiply(const job *j, size_t block, size_t out_blocks, rn_span in_blocks,
+                     const float *u, const float *v, float *m)
+{
+    const rn_span tiles = tiles_of(j, block);
+    const size_t stride = (tiles.end - tiles.begin) * RN_BLOCK;
+    const size_t depth = in_blocks.end - in_blocks.begin;
+    for (size_t point = 0; point < RN_POINTS; point++) {
+        const rn_span some = tiles_with(j, tiles, point);
+        if (some.begin >= some.end) continue;
+        const size_t first = (some.begin - tiles.begin) * RN_BLOCK;
+        const rn_tile t = {
+            .src = v + point * j->v_point + in_blocks.begin * stride + first,
+            .src_stride = stride,
+            .weights = u + point * j->u_point,
+            .weights_stride = depth * RN_BLOCK * RN_BLOCK,
+            .depth = depth,
+            .dst = m + point * j->m_point + first,
+            .dst_stride = stride,
+            .accumulate = in_blocks.begin > 0,
+            .pixels = some.end - some.begin,
+            .blocks = out_blocks,
+        };
+        j->micro->tile(&t);
+    }
+}
+
+static void transform_output(const job *j, size_t block, rn_span out_blocks, const float *m)
+{
+    const rn_dims out = j->desc->out;
+    const rn_args *a = j->args;
+    const rn_span tiles = tiles_of(j, block);
+    for (size_t o = out_blocks.begin; o < out_blocks.end; o++)
+        for (size_t t = tiles.begin; t < tiles.end; t++, m += RN_BLOCK) {
+            const tile_place p = place_of(j, t);
+            const size_t plane = (p.image * j->out_blocks + o) * out.h * out.w;
+            const size_t dst = (plane + p.y * out.w + p.x) * RN_BLOCK;
+            const rn_wino_output w = {
+                .src = m,
+                .src_point = j->m_point,
+                .dst = a->dst + dst,
+                .dst_row = out.w * RN_BLOCK,
+                .bias = a->bias + o * RN_BLOCK,
+                .addend = a->addend ? a->addend + dst : NULL,
+                .epilogue = j->desc->epilogue,
+                .rows = p.rows,
+                .columns = p.columns,
+                .keep_rows = rn_min(p.rows, out.h - p.y),
+                .keep_columns = rn_min(p.columns, out.w - p.x),
+            };
+            j->micro->wino_output(&w);
+        }
+}
+
+/* ---- weights first -------------------------------------------------------------------------- */
+
+/* task: an output block */
+static void weights_task(void *context, size_t task, size_t thread)
+{
+    (void)thread;
+    const job *j = context;
+    float *u = j->u + task * j->in_blocks * RN_BLOCK * RN_BLOCK;
+    transform_weights(j, (rn_span){task, task + 1}, (rn_span){0, j->in_blocks}, u);
+}
+
+/* task: a block of tiles, all channels */
+static void tiles_task(void *context, size_t task, size_t thread)
+{
+    const job *j = context;
+    const rn_span all = {0, j->in_blocks};
+    float *v = j->v + thread * j->v_size, *m = j->m + thread * j->m_size;
+    transform_input(j, task, all, v);
+    for (size_t g = 0; g < j->groups; g++) {
+        const rn_span out = blocks_of_group(j, g);
+        const float *u = j->u + out.begin * j->in_blocks * RN_BLOCK * RN_BLOCK;
+        multiply(j, task, out.end - out.begin, all, u, v, m);
+        transform_output(j, task, out, m);
+    }
+}
+
+/* ---- input first ---------------------------------------------------------------------------- */
+
+/* task: some input blocks of a block of tiles */
+static void input_task(void *context, size_t task, size_t thread)
+{
+    (void)thread;
+    const job *j = context;
+    const size_t chunks = rn_ceil_div(j->in_blocks, CHUNK), block = task / chunks;
+    const rn_span in = rn_span_part(j->in_blocks, chunks, task % chunks);
+    transform_input(j, j->now.begin + block, in, j->v + block * j->v_size);
+}
+
+/* task: a group of output blocks and some of the round's blocks of tiles */
+static void channels_task(void *context, size_t task, size_t thread)
+{
+    const job *j = context;
+    const rn_span out = blocks_of_group(j, task / j->block_parts);
+    const rn_span part =
+        rn_span_part(j->now.end - j->now.begin, j->block_parts, task % j->block_parts);
+    const size_t kept = kept_blocks(j);
+    float *u = j->u + thread * j->u_size, *ms = j->m + thread * kept * j->m_size;
+    for (size_t i = 0; i < j->in_blocks; i += CHUNK) {
+        const rn_span in = {i, rn_min(i + CHUNK, j->in_blocks)};
+        transform_weights(j, out, in, u);
+        for (size_t b = part.begin; b < part.end; b++) {
+            float *m = ms + (b - part.begin) % kept * j->m_size;
+            multiply(j, j->now.begin + b, out.end - out.begin, in, u, j->v + b * j->v_size, m);
+            if (in.end == j->in_blocks) transform_output(j, j->now.begin + b, out, m);
+        }
+    }
+}
+
+void rn_conv_winograd(const rn_desc *desc, const rn_args *args, const rn_micro *micro)
+{
+    const size_t threads = rn_team_threads(args->team);
+    job j = plan_job(desc, args->n, threads, micro);
+    j.args = args;
+    j.u = args->scratch;
+    if (j.weights_first) {
+        j.v = j.u + j.u_size;
+        j.m = j.v + threads * j.v_size;
+        rn_team_for(args->team, j.out_blocks, weights_task, &j);
+        rn_team_for(args->team, j.blocks, tiles_task, &j);
+        return;
+    }
+    j.v = j.u + threads * j.u_size;
+    j.m = j.v + j.round * j.v_size;
+    for (size_t b = 0; b < j.blocks; b += j.round) {
+        j.now = (rn_span){b, rn_min(b + j.round, j.blocks)};
+        const size_t count = j.now.end - j.now.begin;
+        rn_team_for(args->team, count * rn_ceil_div(j.in_blocks, CHUNK), input_task, &j);
+        rn_team_for(args->team, j.groups * j.block_parts, channels_task, &j);
+    }
+}

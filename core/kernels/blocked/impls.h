@@ -1,0 +1,19 @@
+/* The rows that each instruction set adds to kernels/impls.c, made by blocked/impls.inc. */
+#ifndef RN_KERNELS_BLOCKED_IMPLS_H
+#define RN_KERNELS_BLOCKED_IMPLS_H
+
+#include "kernels/kernels.h"
+
+/* A list of ROW(isa, name), best first. */
+#define RN_BLOCKED_ROWS(ROW, isa)                                                            \
+    ROW(isa, stem), ROW(isa, group), ROW(isa, winograd), ROW(isa, direct), ROW(isa, linear), \
+        ROW(isa, batch_norm), ROW(isa, relu), ROW(isa, add), ROW(isa, max_pool),             \
+        ROW(isa, avg_pool), ROW(isa, global_avg_pool)
+
+#define RN_BLOCKED_DECLARE(isa, name) rn_##isa##_##name
+extern const rn_impl RN_BLOCKED_ROWS(RN_BLOCKED_DECLARE, avx512);
+extern const rn_impl RN_BLOCKED_ROWS(RN_BLOCKED_DECLARE, avx2);
+extern const rn_impl RN_BLOCKED_ROWS(RN_BLOCKED_DECLARE, neon);
+#undef RN_BLOCKED_DECLARE
+
+#endif

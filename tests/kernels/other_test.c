@@ -1,0 +1,133 @@
+/* Kernels of all operators but convolution against the reference. */
+#include "check_main.h"
+#include "kernel_check.h"
+
+static const rn_epilogue epilogues[] = {
+    {RN_ACT_NONE, RN_ADD_NONE},       {RN_ACT_RELU, RN_ADD_NONE},
+    {RN_ACT_NONE, RN_ADD_BEFORE_ACT}, {RN_ACT_RELU, RN_ADD_BEFORE_ACT},
+    {RN_ACT_RELU, RN_ADD_AFTER_ACT},
+};
+enum { EPILOGUES = sizeof epilogues / sizeof *epilogues };
+
+static const size_t channels[] = {1, 15, 16, 33, 64};
+enum { CHANNELS = sizeof channels / sizeof *channels };
+
+static const rn_window windows[] = {
+    {2, 2, 2, 2, 0, 0, 0, 0, 1, 1, false, false}, {3, 3, 2, 2, 1, 1, 1, 1, 1, 1, false, false},
+    {3, 3, 1, 1, 1, 1, 1, 1, 1, 1, false, true},  {2, 2, 2, 2, 0, 0, 0, 0, 1, 1, true, false},
+    {3, 2, 2, 3, 1, 0, 0, 1, 1, 1, true, true},   {3, 3, 2, 2, 0, 0, 0, 0, 1, 1, true, false},
+    {1, 1, 1, 1, 0, 0, 0, 0, 1, 1, false, false}, {7, 7, 1, 1, 3, 3, 3, 3, 1, 1, false, false},
+};
+enum { WINDOWS = sizeof windows / sizeof *windows };
+
+static void check_both(rn_desc desc, size_t n)
+{
+    ck_assert_uint_gt(check_kernels(desc, n, VALUES_INTEGERS), 0);
+    ck_assert_uint_gt(check_kernels(desc, n, VALUES_FLOATS), 0);
+}
+
+START_TEST(pools)
+{
+    for (size_t c = 0; c < CHANNELS; c++) {
+        rn_desc desc = {.in = {{3, channels[c], 11, 14}}, .window = windows[_i], .groups = 1};
+        desc.op = RN_OP_MAX_POOL;
+        check_both(desc, 2);
+        desc.op = RN_OP_AVG_POOL;
+        check_both(desc, 2);
+    }
+}
+END_TEST
+
+START_TEST(dilated_max_pool)
+{
+    const rn_window window = {3, 2, 1, 2, 1, 1, 1, 1, 2, 3, false, false};
+    check_both((rn_desc){.op = RN_OP_MAX_POOL, .in = {{3, 20, 9, 12}}, .window = window}, 1);
+}
+END_TEST
+
+START_TEST(global_average)
+{
+    const rn_dims dims[] = {
+        {3, channels[_i], 7, 7}, {3, channels[_i], 1, 1}, {3, channels[_i], 5, 9}};
+    for (size_t i = 0; i < 3; i++)
+        check_both((rn_desc){.op = RN_OP_GLOBAL_AVG_POOL, .in = {dims[i]}}, 3);
+}
+END_TEST
+
+START_TEST(linear)
+{
+    static const size_t sizes[][3] = {
+        {512, 1000, 1}, {64, 10, 5}, {33, 47, 17}, {1, 1, 2}, {100, 16, 31}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        check_both((rn_desc){.op = RN_OP_LINEAR,
+                             .in = {{1, sizes[i][0], 1, 1}},
+                             .out = {.c = sizes[i][1]},
+                             .epilogue = epilogues[_i]},
+                   sizes[i][2]);
+}
+END_TEST
+
+START_TEST(elementwise)
+{
+    for (size_t c = 0; c < CHANNELS; c++) {
+        const rn_dims dims = {3, channels[c], 5, 9};
+        rn_desc desc = {.in = {dims, dims}, .out = {.c = dims.c}};
+        desc.op = RN_OP_RELU;
+        check_both(desc, 2);
+        desc.op = RN_OP_ADD;
+        desc.epilogue.act = epilogues[_i].act;
+        check_both(desc, 2);
+        desc.op = RN_OP_BATCH_NORM;
+        desc.epilogue = epilogues[_i];
+        check_both(desc, 2);
+    }
+}
+END_TEST
+
+START_TEST(reorder)
+{
+    const rn_dims dims[] = {{3, channels[_i], 5, 9}, {1, channels[_i], 1, 1}};
+    for (size_t i = 0; i < 2; i++) {
+        rn_desc desc = {.op = RN_OP_REORDER,
+                        .in = {dims[i]},
+                        .src_layout = RN_LAYOUT_NCHW,
+                        .dst_layout = RN_LAYOUT_NCHW16C};
+        check_both(desc, 3);
+        desc.src_layout = RN_LAYOUT_NCHW16C;
+        desc.dst_layout = RN_LAYOUT_NCHW;
+        check_both(desc, 3);
+    }
+}
+END_TEST
+
+/* A maximum and a rectified sum keep NaN wherever it stands, as PyTorch does. */
+START_TEST(not_a_number)
+{
+    const rn_dims in = {3, 20, 9, 12};
+    rn_desc desc = {.op = RN_OP_MAX_POOL, .in = {in}, .window = windows[1]};
+    ck_assert_uint_gt(check_kernels(desc, 2, VALUES_WITH_NAN), 0);
+    desc.op = RN_OP_RELU;
+    ck_assert_uint_gt(check_kernels(desc, 2, VALUES_WITH_NAN), 0);
+}
+END_TEST
+
+static Suite *other_suite(void)
+{
+    Suite *suite = suite_create("kernels");
+    TCase *tc = tcase_create("against the reference");
+    tcase_set_timeout(tc, 300);
+    tcase_add_loop_test(tc, pools, 0, WINDOWS);
+    tcase_add_test(tc, dilated_max_pool);
+    tcase_add_loop_test(tc, global_average, 0, CHANNELS);
+    tcase_add_loop_test(tc, linear, 0, EPILOGUES);
+    tcase_add_loop_test(tc, elementwise, 0, EPILOGUES);
+    tcase_add_loop_test(tc, reorder, 0, CHANNELS);
+    tcase_add_test(tc, not_a_number);
+    suite_add_tcase(suite, tc);
+    return suite;
+}
+
+int main(void)
+{
+    return run_suite(other_suite());
+}
