@@ -14,16 +14,15 @@ GAIN = math.sqrt(2.0)
 BATCH = 4
 
 
-def set_weights(model, gain=GAIN, rename=lambda name: name):
-    """Gives the model its derived weights. Returns their names, as the file has them, and shapes."""
+def set_weights(model, gain=GAIN):
+    """Gives the model its derived weights. Returns their names and shapes."""
     shapes = {}
     with torch.no_grad():
         for name, value in model.state_dict().items():
             if name.endswith("num_batches_tracked"):
                 continue
-            shape, given = list(value.shape), rename(name)
-            shapes[given] = shape
-            value.copy_(torch.from_numpy(derive.tensor(given, shape, gain)))
+            shapes[name] = list(value.shape)
+            value.copy_(torch.from_numpy(derive.tensor(name, shapes[name], gain)))
     return shapes
 
 
@@ -62,9 +61,9 @@ def write_refused(path, shape, tensors, config, reason):
         json.dump(case, file, separators=(",", ":"))
 
 
-def make(folder, name, model, shape, config=None, gain=GAIN, rename=lambda name: name):
+def make(folder, name, model, shape, config=None, gain=GAIN):
     """The whole case, its weights derived where it is read."""
-    tensors = set_weights(model, gain, rename)
+    tensors = set_weights(model, gain)
     write(os.path.join(folder, name + ".json"), shape, answer(model, shape), tensors, config, gain)
 
 

@@ -1,0 +1,188 @@
+/* Times the convolutions of ResNet-18 and ResNet-50 one by one, as the best implementation for an
+ * instruction set runs them:
+ *   kernels [--isa NAME] [--batch N] [--threads T] [--net 18|50] [--impl PREFIX]
+ * GFLOP/s are nominal: of the direct convolution. Each layer's memory is cold in between, as it is
+ * inside a network: weights and maps of several copies are used in turn. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "base/size.h"
+#include "kernels/kernels.h"
+
+typedef struct {
+    const char *name;
+    size_t ic, size, oc, kernel, stride, count[2]; /* count: in ResNet-18, ResNet-50 */
+    rn_addition add;
+} layer;
+
+static const layer layers[] = {
+    {"stem 7x7", 3, 224, 64, 7, 2, {1, 1}, RN_ADD_NONE},
+    {"1 3x3", 64, 56, 64, 3, 1, {4, 3}, RN_ADD_NONE},
+    {"2 3x3 /2", 64, 56, 128, 3, 2, {1, 0}, RN_ADD_NONE},
+    {"2 3x3", 128, 28, 128, 3, 1, {3, 3}, RN_ADD_NONE},
+    {"2 1x1 /2", 64, 56, 128, 1, 2, {1, 0}, RN_ADD_NONE},
+    {"3 3x3 /2", 128, 28, 256, 3, 2, {1, 0}, RN_ADD_NONE},
+    {"3 3x3", 256, 14, 256, 3, 1, {3, 5}, RN_ADD_NONE},
+    {"3 1x1 /2", 128, 28, 256, 1, 2, {1, 0}, RN_ADD_NONE},
+    {"4 3x3 /2", 256, 14, 512, 3, 2, {1, 0}, RN_ADD_NONE},
+    {"4 3x3", 512, 7, 512, 3, 1, {3, 2}, RN_ADD_NONE},
+    {"4 1x1 /2", 256, 14, 512, 1, 2, {1, 0}, RN_ADD_NONE},
+    {"1 first", 64, 56, 64, 1, 1, {0, 1}, RN_ADD_NONE},
+    {"1 in", 256, 56, 64, 1, 1, {0, 2}, RN_ADD_NONE},
+    {"1 out", 64, 56, 256, 1, 1, {0, 3}, RN_ADD_BEFORE_ACT},
+    {"1 down", 64, 56, 256, 1, 1, {0, 1}, RN_ADD_NONE},
+    {"2 first", 256, 56, 128, 1, 1, {0, 1}, RN_ADD_NONE},
+    {"2 3x3 /2", 128, 56, 128, 3, 2, {0, 1}, RN_ADD_NONE},
+    {"2 down /2", 256, 56, 512, 1, 2, {0, 1}, RN_ADD_NONE},
+    {"2 in", 512, 28, 128, 1, 1, {0, 3}, RN_ADD_NONE},
+    {"2 out", 128, 28, 512, 1, 1, {0, 4}, RN_ADD_BEFORE_ACT},
+    {"3 first", 512, 28, 256, 1, 1, {0, 1}, RN_ADD_NONE},
+    {"3 3x3 /2", 256, 28, 256, 3, 2, {0, 1}, RN_ADD_NONE},
+    {"3 down /2", 512, 28, 1024, 1, 2, {0, 1}, RN_ADD_NONE},
+    {"3 in", 1024, 14, 256, 1, 1, {0, 5}, RN_ADD_NONE},
+    {"3 out", 256, 14, 1024, 1, 1, {0, 6}, RN_ADD_BEFORE_ACT},
+    {"4 first", 1024, 14, 512, 1, 1, {0, 1}, RN_ADD_NONE},
+    {"4 3x3 /2", 512, 14, 512, 3, 2, {0, 1}, RN_ADD_NONE},
+    {"4 down /2", 1024, 14, 2048, 1, 2, {0, 1}, RN_ADD_NONE},
+    {"4 in", 2048, 7, 512, 1, 1, {0, 2}, RN_ADD_NONE},
+    {"4 out", 512, 7, 2048, 1, 1, {0, 3}, RN_ADD_BEFORE_ACT},
+};
+
+typedef struct {
+    size_t batch, threads, net, runs;
+    rn_isa isa;
+    const char *impl, *only; /* prefix of an implementation; part of a layer's name */
+    rn_team *team;
+} options;
+
+enum { COPIES = 4, RUNS = 24, MAX_RUNS = 10000 };
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void *must(void *memory)
+{
+    if (memory) return memory;
+    fputs("kernels: no memory\n", stderr);
+    exit(1);
+}
+
+static float *random_floats(size_t size)
+{
+    float *data = must(rn_alloc(size, sizeof *data, NULL));
+    for (size_t i = 0; i < size; i++) data[i] = (float)(i * 2654435761U % 1000) / 500 - 1;
+    return data;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static const rn_impl *choose(const rn_desc *desc, const options *o)
+{
+    for (size_t i = 0; i < rn_impl_count; i++) {
+        const rn_impl *impl = rn_impls[i];
+        if (impl->op == desc->op && impl->isa <= o->isa &&
+            (!impl->supports || impl->supports(desc)) &&
+            (!o->impl || strncmp(impl->name, o->impl, strlen(o->impl)) == 0))
+            return impl;
+    }
+    return rn_impl_choose(desc, o->isa);
+}
+
+static rn_desc desc_of(const layer *l)
+{
+    const size_t pad = l->kernel / 2, out = (l->size + 2 * pad - l->kernel) / l->stride + 1;
+    return (rn_desc){
+        .op = RN_OP_CONV,
+        .in = {{3, l->ic, l->size, l->size}},
+        .out = {3, l->oc, out, out},
+        .window = {l->kernel, l->kernel, l->stride, l->stride, pad, pad, pad, pad, 1, 1, false,
+                   false},
+        .groups = 1,
+        .epilogue = {RN_ACT_RELU, l->add},
+    };
+}
+
+/* Median seconds of one layer. */
+static double time_layer(rn_desc *d, const rn_impl *impl, const options *o)
+{
+    rn_args args[COPIES];
+    const size_t weights = d->out.c * d->in[0].c * d->window.kh * d->window.kw;
+    const size_t packs = impl->packed_size ? impl->packed_size(d) : 0;
+    d->src_layout = impl->src_layout;
+    d->dst_layout = impl->dst_layout;
+    float *file = random_floats(weights);
+    float *scratch = must(rn_alloc(
+        impl->scratch_size ? impl->scratch_size(d, o->batch, o->threads) : 0, sizeof(float), NULL));
+    for (size_t i = 0; i < COPIES; i++) {
+        float *packed = random_floats(packs);
+        if (packs) impl->pack(d, file, NULL, packed);
+        const size_t out = o->batch * rn_layout_size(d->dst_layout, d->out);
+        args[i] =
+            (rn_args){.src = random_floats(o->batch * rn_layout_size(d->src_layout, d->in[0])),
+                      .addend = d->epilogue.add ? random_floats(out) : NULL,
+                      .dst = random_floats(out),
+                      .weights = packs ? packed : file,
+                      .bias = random_floats(rn_round_up(d->out.c, 16)),
+                      .scratch = scratch,
+                      .n = o->batch,
+                      .team = o->team};
+    }
+    static double seconds[MAX_RUNS];
+    for (size_t i = 0; i < o->runs; i++) {
+        const double begin = now();
+        impl->run(d, &args[i % COPIES]);
+        seconds[i] = now() - begin;
+    }
+    qsort(seconds, o->runs, sizeof *seconds, by_value);
+    return seconds[o->runs / 2];
+}
+
+static void run_all(const options *o)
+{
+    double total = 0, flops = 0;
+    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
+        const layer *l = &layers[i];
+        const size_t count = l->count[o->net == 50];
+        if (count == 0 || (o->only && !strstr(l->name, o->only))) continue;
+        rn_desc d = desc_of(l);
+        const rn_impl *impl = choose(&d, o);
+        const double seconds = time_layer(&d, impl, o) / (double)o->batch;
+        const double work = 2.0 * (double)(l->ic * l->kernel * l->kernel * rn_dims_size(d.out));
+        printf("%-10s %4zu x %3zu -> %4zu  %-16s %8.1f us x %zu  %7.1f GFLOP/s\n", l->name, l->ic,
+               l->size, l->oc, impl->name, seconds * 1e6, count, work / seconds * 1e-9);
+        total += seconds * (double)count;
+        flops += work * (double)count;
+    }
+    printf("all convolutions of ResNet-%zu, batch %zu, %zu threads: %.2f ms/image, %.1f GFLOP/s\n",
+           o->net, o->batch, o->threads, total * 1e3, flops / total * 1e-9);
+}
+
+int main(int argc, char **argv)
+{
+    options o = {.batch = 1, .threads = 1, .net = 18, .runs = RUNS, .isa = rn_isa_detect()};
+    for (int i = 1; i + 1 < argc; i += 2) {
+        const char *value = argv[i + 1];
+        if (!strcmp(argv[i], "--batch")) o.batch = strtoul(value, NULL, 10);
+        if (!strcmp(argv[i], "--threads")) o.threads = strtoul(value, NULL, 10);
+        if (!strcmp(argv[i], "--runs")) o.runs = rn_min(strtoul(value, NULL, 10), MAX_RUNS);
+        if (!strcmp(argv[i], "--net")) o.net = strtoul(value, NULL, 10);
+        if (!strcmp(argv[i], "--impl")) o.impl = value;
+        if (!strcmp(argv[i], "--only")) o.only = value;
+        if (!strcmp(argv[i], "--isa") && rn_isa_select(value, &o.isa, NULL) != RN_OK) return 2;
+    }
+    if (o.threads > 1 && rn_team_new(&o.team, o.threads, true, NULL) != RN_OK) return 1;
+    run_all(&o);
+    rn_team_free(o.team);
+    return 0;
+}
