@@ -87,6 +87,14 @@ $(call programs,$(suites)) $(benches): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BU
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(CORE_LIBS) $(SERVER_LIBS) $(TEST_LIBS) -o $@
 
+$(BUILD)/tests/bench/json/simdjson.o: tests/bench/json/simdjson.cc Makefile
+	@mkdir -p $(@D)
+	$(call say,CXX,$<)
+	$(Q)$(CXX) -std=c++17 -O3 -DNDEBUG -c $< -o $@
+$(BUILD)/tests/bench/json/json: $(addprefix $(BUILD)/tests/bench/json/,json.o simdjson.o) $(archives)
+	$(call say,LD,$@)
+	$(Q)$(CXX) $(ALL_LDFLAGS) $^ $(CORE_LIBS) $(SERVER_LIBS) -lsimdjson -o $@
+
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(archives)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer $^ $(CORE_LIBS) $(SERVER_LIBS) -o $@
@@ -124,6 +132,10 @@ bench: all $(benches) ## time the built-in models, layer by layer, and the daemo
 bench-http: all $(benches) ## what the daemon adds to the engine: latency and throughput by clients
 	@deploy/deps.sh reference
 	@BUILD=$(BUILD) tests/bench_http.sh
+bench-json: ## an image as JSON to floats: jansson, simdjson and resnetd in turn
+	@deploy/deps.sh build bench-json
+	@$(MAKE) --no-print-directory $(BUILD)/tests/bench/json/json
+	@$(BUILD)/tests/bench/json/json
 bench-peers: all ## resnetd beside ONNX Runtime and oneDNN, in turn in one run (PEERS="--nets resnet34")
 	@BUILD=$(BUILD) tests/bench_peers.sh $(PEERS)
 test-reference: all ## make full-size networks with PyTorch and compare the answers
@@ -156,7 +168,7 @@ clean: ## remove everything that was built
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
-.PHONY: all run test tests unit golden http asan tsan suites fuzz bench bench-http bench-peers test-reference lint format \
+.PHONY: all run test tests unit golden http asan tsan suites fuzz bench bench-http bench-json bench-peers test-reference lint format \
   layers docker deps deps-run deps-test install clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
