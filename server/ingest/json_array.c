@@ -65,7 +65,7 @@ static const char *take_run(struct json_tensor *json, const char *at, const char
 {
     struct floats *floats = &json->floats;
     const size_t known = json->dim[json->rank - 1];
-    if (known && known < SHORT_ROW) return at;
+    if ((known && known < SHORT_ROW) || !floats->data) return at;
     struct number_text text = {json->piece, at, end};
     const size_t room = floats->capacity - floats->count;
     const size_t count = number_run(&text, floats->data + floats->count, room);

@@ -25,6 +25,8 @@
 #define WINDOW 2048 /* bytes of text */
 #define FIELD  32   /* bytes in front of a token's end that are looked at */
 #define DIGITS 24   /* digits of a token, zeros in front counted */
+#define REACH \
+    (FIELD + 1 + 4) /* bytes in front of a token's end that may be read: see load_digits() */
 
 /* Of 64 bytes, one bit each. */
 struct bitmaps {
@@ -374,7 +376,7 @@ AVX2 static size_t read_tokens(const char *text, const struct edges *edges, floa
 static size_t run_head(struct number_text *text, float *dst, size_t room)
 {
     size_t count = 0;
-    while (count < room && text->at - text->begin < FIELD + 1) {
+    while (count < room && text->at - text->begin < REACH) {
         if (!number_run_plain(text, dst + count, 1)) break;
         count++;
     }
@@ -386,7 +388,7 @@ INLINE size_t run(struct number_text *text, float *dst, size_t room,
 {
     struct edges edges;
     size_t count = run_head(text, dst, room);
-    if (text->at - text->begin < FIELD + 1) return count;
+    if (text->at - text->begin < REACH) return count;
     for (;;) {
         find_edges(&edges, text->at, text->end);
         size_t tokens = edges.count / 2;

@@ -395,6 +395,23 @@ START_TEST(runs_stop_where_the_plain_one_does)
 }
 END_TEST
 
+/* Short tokens at the beginning: nothing in front of the text is read (the sanitizer sees it). */
+START_TEST(a_run_keeps_to_its_text)
+{
+    static const char *const tokens[] = {"1,", "2e1,", "-3e+05,", "4.5,", "12345,", "0.5e-3,"};
+    char text[200];
+    for (size_t i = 0; i < 3000; i++) {
+        size_t size = 0;
+        while (size < 150) {
+            const char *token = tokens[random_bits() % 6];
+            memcpy(text + size, token, strlen(token));
+            size += strlen(token);
+        }
+        compare_runs(text, size, RUN_NUMBERS);
+    }
+}
+END_TEST
+
 START_TEST(a_run_keeps_to_its_room)
 {
     static char text[RUN_TEXT];
@@ -437,6 +454,7 @@ int main(void)
     TCase *runs = tcase_create("runs");
     tcase_add_test(runs, runs_equal_the_plain_one);
     tcase_add_test(runs, runs_stop_where_the_plain_one_does);
+    tcase_add_test(runs, a_run_keeps_to_its_text);
     tcase_add_test(runs, a_run_keeps_to_its_room);
     tcase_add_test(runs, the_chosen_run_is_the_best_one);
     suite_add_tcase(suite, runs);
