@@ -11,7 +11,7 @@ COPY deploy/models deploy/models
 RUN make -j"$(nproc)" all && strip build/resnetd
 
 FROM debian:bookworm-slim
-RUN --mount=type=bind,source=deploy,target=/mnt/deploy /mnt/deploy/deps.sh image && rm -rf /var/lib/apt/lists/*
+RUN --mount=type=bind,source=deploy,target=/mnt/deploy /mnt/deploy/deps.sh image && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 COPY --from=build /src/build/resnetd /usr/local/bin/resnetd
 COPY LICENSE deploy/models/LICENSE-DATA /usr/share/doc/resnetd/
 ENV RESNETD_HOST=0.0.0.0 RESNETD_DEFAULT_MODEL=/mnt/models

@@ -6,7 +6,6 @@
  * read and thrown away, within the limits, and one that breaks the limits is cut off. */
 #include "http.h"
 
-#include <errno.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +50,7 @@ struct http_request {
     const struct handler *handler; /* NULL: none was found */
     const char *method, *target_error;
     enum phase phase;
+    bool chunked;
     size_t sent;
 };
 
@@ -160,48 +160,74 @@ static void choose_id(struct http_request *r)
 struct framing {
     size_t lengths, encodings;
     const char *length, *encoding;
+    bool malformed;
 };
 
-static enum MHD_Result count_framing(void *context, enum MHD_ValueKind kind, const char *key,
+static bool is_token(const char *text)
+{
+    static const char marks[] = "!#$%&'*+-.^_`|~";
+    for (const char *c = text; *c; c++) {
+        const bool letter = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z');
+        if (!letter && !(*c >= '0' && *c <= '9') && !strchr(marks, *c)) return false;
+    }
+    return *text != '\0';
+}
+
+/* libmicrohttpd 0.9.75 takes "Name : value", and glues a folded line to the name of the header
+ * above it. The first is no token; of the second, the name no longer stands right in front of its
+ * value. */
+static bool is_malformed(const char *name, const char *value)
+{
+    const uintptr_t gap = (uintptr_t)value - (uintptr_t)name - strlen(name);
+    for (const char *c = value; *c; c++)
+        if (((unsigned char)*c < ' ' && *c != '\t') || *c == 0x7f) return true;
+    return !is_token(name) || gap < 1 || gap > BODY_CHUNK;
+}
+
+static enum MHD_Result count_framing(void *context, enum MHD_ValueKind kind, const char *name,
                                      const char *value)
 {
     struct framing *framing = context;
     (void)kind;
-    if (!strcasecmp(key, "Content-Length")) {
+    framing->malformed |= !value || is_malformed(name, value);
+    if (!strcasecmp(name, "Content-Length")) {
         framing->lengths++;
         framing->length = value;
     }
-    if (!strcasecmp(key, "Transfer-Encoding")) {
+    if (!strcasecmp(name, "Transfer-Encoding")) {
         framing->encodings++;
         framing->encoding = value;
     }
     return MHD_YES;
 }
 
-/* Where a body ends must have one reading: anything else is how requests are smuggled. */
+/* NULL: the end of the body has one reading. Anything else is how requests are smuggled. */
+static const char *framing_error(const struct framing *framing)
+{
+    if (framing->malformed) return "a malformed or folded header";
+    if (framing->lengths && framing->encodings) return "Content-Length and Transfer-Encoding";
+    if (framing->lengths > 1 || framing->encodings > 1) return "more than one length";
+    if (framing->encodings && strcasecmp(framing->encoding, "chunked"))
+        return "a Transfer-Encoding other than chunked";
+    if (framing->lengths && strspn(framing->length, "0123456789") != strlen(framing->length))
+        return "a Content-Length that is no number";
+    return NULL;
+}
+
 static bool read_framing(struct http_request *r)
 {
     struct framing framing = {0};
     struct request *request = &r->request;
     MHD_get_connection_values(r->connection, MHD_HEADER_KIND, count_framing, &framing);
-    request->content_length = framing.encodings ? SIZE_MAX : 0;
-    const char *error = NULL;
-    if (framing.lengths > 1 || framing.encodings > 1) error = "more than one length";
-    if (framing.lengths && framing.encodings) error = "Content-Length and Transfer-Encoding";
-    if (framing.encoding && strcasecmp(framing.encoding, "chunked"))
-        error = "a Transfer-Encoding other than chunked";
-    if (framing.length) {
-        char *end;
-        errno = 0;
-        request->content_length = strtoull(framing.length, &end, 10);
-        if (errno || *end || framing.length[0] < '0' || framing.length[0] > '9')
-            error = "a Content-Length that is no number";
-    }
+    const char *error = framing_error(&framing);
     if (error) {
         request_fail(request, 400, "the request has %s", error);
         request->reply.close = true;
         return false;
     }
+    r->chunked = framing.encodings > 0;
+    request->content_length = r->chunked ? SIZE_MAX : 0;
+    if (framing.lengths) request->content_length = strtoull(framing.length, NULL, 10);
     if (framing.lengths || framing.encodings || strcmp(r->method, "POST")) return true;
     request_fail(request, 411, "a Content-Length is needed");
     return false;
@@ -217,7 +243,7 @@ static bool check_sizes(struct http_request *r)
     if (info && info->header_size > options->max_header_bytes)
         request_fail(&r->request, 431, "headers of %zu bytes, --max-header-bytes allows %zu",
                      info->header_size, options->max_header_bytes);
-    else if (length != SIZE_MAX && length > options->max_body_bytes)
+    else if (!r->chunked && length > options->max_body_bytes)
         request_fail(&r->request, 413, "a body of %zu bytes, --max-body-bytes allows %zu", length,
                      options->max_body_bytes);
     else

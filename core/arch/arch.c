@@ -101,15 +101,15 @@ static rn_status build_layers(const rn_builder *b, const rn_arch_options *option
 static rn_status build_family(const rn_builder *b, const rn_arch_options *options)
 {
     rn_family family;
-    rn_status status = rn_family_infer(&family, b, options->config);
+    rn_status status = rn_family_infer(&family, b);
+    if (status == RN_OK) status = rn_family_correct(&family, b, options->config);
+    if (status == RN_OK) status = rn_family_identify(&family, b, options->config);
     if (status != RN_OK) return status;
-    const size_t channels = rn_build_find(b, "conv1", "weight")->shape[1];
     const bool small = family.stem_stride == 1 && !family.stem_pool;
     const size_t side = small ? DEFAULT_SMALL_SIDE : DEFAULT_SIDE;
-    size_t dims[3] = {channels, side, side};
+    size_t dims[3] = {family.in_channels, side, side};
     status = read_input(dims, options->config, b->err);
     if (status != RN_OK) return status;
-    rn_family_describe(&family, b);
     const int input = add_input(b, options, dims);
     if (input < 0) return b->err->status;
     b->graph->output = rn_family_build(&family, b, input);

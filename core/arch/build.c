@@ -83,10 +83,9 @@ static size_t conv_groups(const rn_builder *b, const rn_tensor *weight, rn_dims 
     return 0;
 }
 
-/* rn_graph_add() copies the name. */
 static rn_node make_node(rn_op op, const char *layer, int left, int right)
 {
-    return (rn_node){.op = op, .name = (char *)(uintptr_t)layer, .src = {left, right}};
+    return (rn_node){.op = op, .name = layer, .src = {left, right}};
 }
 
 int rn_build_conv(const rn_builder *b, int src, const char *layer, const rn_window *window,
@@ -138,13 +137,26 @@ int rn_build_linear(const rn_builder *b, int src, const char *layer, rn_bias bia
     return rn_graph_add(b->graph, &node, b->err);
 }
 
-int rn_build_pool(const rn_builder *b, int src, const char *layer, rn_op op,
-                  const rn_window *window)
+int rn_build_group_norm(const rn_builder *b, int src, const char *layer, size_t groups, double eps)
 {
     if (src < 0) return -1;
-    rn_node node = make_node(op, layer, src, 0);
-    node.window = *window;
+    rn_node node = make_node(RN_OP_GROUP_NORM, layer, src, 0);
+    node.channels = rn_build_dims(b, src).c;
+    node.groups = groups;
+    node.eps = eps;
+    node.weight = rn_build_floats(b, layer, "weight", 1, &node.channels);
+    if (!node.weight || !take_bias(b, &node, layer, RN_BIAS_NEEDED)) return -1;
     return rn_graph_add(b->graph, &node, b->err);
+}
+
+int rn_build_channel_conv(const rn_builder *b, int src, const char *layer)
+{
+    rn_tensor *weight = src < 0 ? NULL : rn_build_need(b, layer, "weight", 3); // (1, 1, k)
+    if (!weight) return -1;
+    rn_node node = make_node(RN_OP_CHANNEL_CONV, layer, src, 0);
+    node.window.kh = weight->shape[2];
+    node.weight = rn_build_floats(b, layer, "weight", 3, (size_t[]){1, 1, node.window.kh});
+    return node.weight ? rn_graph_add(b->graph, &node, b->err) : -1;
 }
 
 int rn_build_unary(const rn_builder *b, int src, const char *layer, rn_op op)
@@ -154,10 +166,27 @@ int rn_build_unary(const rn_builder *b, int src, const char *layer, rn_op op)
     return rn_graph_add(b->graph, &node, b->err);
 }
 
-int rn_build_add(const rn_builder *b, int left, int right, const char *layer)
+int rn_build_window(const rn_builder *b, int src, const char *layer, rn_op op,
+                    const rn_window *window)
+{
+    if (src < 0) return -1;
+    rn_node node = make_node(op, layer, src, 0);
+    node.window = *window;
+    return rn_graph_add(b->graph, &node, b->err);
+}
+
+int rn_build_binary(const rn_builder *b, int left, int right, const char *layer, rn_op op)
 {
     if (left < 0 || right < 0) return -1;
-    const rn_node node = make_node(RN_OP_ADD, layer, left, right);
+    const rn_node node = make_node(op, layer, left, right);
+    return rn_graph_add(b->graph, &node, b->err);
+}
+
+int rn_build_channel_pad(const rn_builder *b, int src, const char *layer, size_t channels)
+{
+    if (src < 0) return -1;
+    rn_node node = make_node(RN_OP_CHANNEL_PAD, layer, src, 0);
+    node.channels = channels;
     return rn_graph_add(b->graph, &node, b->err);
 }
 

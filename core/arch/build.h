@@ -39,12 +39,18 @@ int rn_build_batch_norm(const rn_builder *b, int src, const char *layer, double 
 /* LAYER.weight (out, in) */
 int rn_build_linear(const rn_builder *b, int src, const char *layer, rn_bias bias);
 
-int rn_build_pool(const rn_builder *b, int src, const char *layer, rn_op op,
-                  const rn_window *window);
+/* LAYER.weight and LAYER.bias (c) */
+int rn_build_group_norm(const rn_builder *b, int src, const char *layer, size_t groups, double eps);
 
-/* Operators without parameters. */
+/* LAYER.weight (1, 1, k), over the channels of one pixel */
+int rn_build_channel_conv(const rn_builder *b, int src, const char *layer);
+
+/* Operators without parameters: of one value, of one with a window, of two. */
 int rn_build_unary(const rn_builder *b, int src, const char *layer, rn_op op);
-int rn_build_add(const rn_builder *b, int left, int right, const char *layer);
+int rn_build_window(const rn_builder *b, int src, const char *layer, rn_op op,
+                    const rn_window *window);
+int rn_build_binary(const rn_builder *b, int left, int right, const char *layer, rn_op op);
+int rn_build_channel_pad(const rn_builder *b, int src, const char *layer, size_t channels);
 
 int rn_build_input(const rn_builder *b, size_t channels, size_t height, size_t width);
 

@@ -193,7 +193,7 @@ static int build_res_layer(const layer *l)
     const rn_window window = rn_square(kernel, stride, kernel - 2);
     const int conv = rn_build_conv(l->b, l->src, name, &window, 1, RN_BIAS_NEEDED);
     const int relu = rn_build_unary(l->b, conv, l->name, RN_OP_RELU);
-    return rn_build_add(l->b, relu, l->src, l->name);
+    return rn_build_binary(l->b, relu, l->src, l->name, RN_OP_ADD);
 }
 
 /* ---- the others ------------------------------------------------------------------------------ */
@@ -239,7 +239,7 @@ static int build_max_pool(const layer *l)
 {
     rn_window window;
     if (!take_pool_window(l, &window) || !is_absent_or_false(l, "return_indices")) return -1;
-    return rn_build_pool(l->b, l->src, l->name, RN_OP_MAX_POOL, &window);
+    return rn_build_window(l->b, l->src, l->name, RN_OP_MAX_POOL, &window);
 }
 
 static int build_avg_pool(const layer *l)
@@ -250,7 +250,7 @@ static int build_avg_pool(const layer *l)
     if (!take_bool(l, "count_include_pad", &window.count_include_pad)) return -1;
     if (argument(l, "divisor_override"))
         return bad_argument(l, "divisor_override", "null: others can't be served"), -1;
-    return rn_build_pool(l->b, l->src, l->name, RN_OP_AVG_POOL, &window);
+    return rn_build_window(l->b, l->src, l->name, RN_OP_AVG_POOL, &window);
 }
 
 /* An output of 1x1 is the mean of the map; others are average pools when they divide the input. */
@@ -265,7 +265,7 @@ static int build_adaptive_pool(const layer *l)
         return bad_argument(l, "output_size", "a divisor of the input's size"), -1;
     const size_t kernel[2] = {in.h / out[0], in.w / out[1]};
     const rn_window window = window_of(kernel, kernel, (size_t[]){0, 0}, (size_t[]){1, 1});
-    return rn_build_pool(l->b, l->src, l->name, RN_OP_AVG_POOL, &window);
+    return rn_build_window(l->b, l->src, l->name, RN_OP_AVG_POOL, &window);
 }
 
 static int build_flatten(const layer *l)

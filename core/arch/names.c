@@ -12,18 +12,35 @@
  * end stands for the rest of the name. */
 static const struct {
     const char *ours, *theirs;
-    bool hugging_face;
+    rn_naming naming;
 } rows[] = {
-    {"conv1.*", "embedder.embedder.convolution.*", true},
-    {"bn1.*", "embedder.embedder.normalization.*", true},
-    {"layer%S.%B.conv%N.*", "encoder.stages.%s.layers.%B.layer.%n.convolution.*", true},
-    {"layer%S.%B.bn%N.*", "encoder.stages.%s.layers.%B.layer.%n.normalization.*", true},
-    {"layer%S.%B.downsample.0.*", "encoder.stages.%s.layers.%B.shortcut.convolution.*", true},
-    {"layer%S.%B.downsample.1.*", "encoder.stages.%s.layers.%B.shortcut.normalization.*", true},
-    {"fc.*", "classifier.1.*", true},
-    {"fc.*", "linear.*", false},
-    {"layer%S.%B.downsample.%N.*", "layer%S.%B.shortcut.%N.*", false},
-    {"layer%S.%B.se.*", "layer%S.%B.se_module.*", false},
+    {"conv1.*", "embedder.embedder.convolution.*", RN_NAMING_HUGGING_FACE},
+    {"bn1.*", "embedder.embedder.normalization.*", RN_NAMING_HUGGING_FACE},
+    {"layer%S.%B.conv%N.*", "encoder.stages.%s.layers.%B.layer.%n.convolution.*",
+     RN_NAMING_HUGGING_FACE},
+    {"layer%S.%B.bn%N.*", "encoder.stages.%s.layers.%B.layer.%n.normalization.*",
+     RN_NAMING_HUGGING_FACE},
+    {"layer%S.%B.downsample.0.*", "encoder.stages.%s.layers.%B.shortcut.convolution.*",
+     RN_NAMING_HUGGING_FACE},
+    {"layer%S.%B.downsample.1.*", "encoder.stages.%s.layers.%B.shortcut.normalization.*",
+     RN_NAMING_HUGGING_FACE},
+    {"fc.*", "classifier.1.*", RN_NAMING_HUGGING_FACE},
+
+    {"conv1.*", "stem.conv.*", RN_NAMING_TIMM_V2},
+    {"conv1.0.*", "stem.conv1.*", RN_NAMING_TIMM_V2},
+    {"conv1.1.*", "stem.norm1.*", RN_NAMING_TIMM_V2},
+    {"conv1.3.*", "stem.conv2.*", RN_NAMING_TIMM_V2},
+    {"conv1.4.*", "stem.norm2.*", RN_NAMING_TIMM_V2},
+    {"conv1.6.*", "stem.conv3.*", RN_NAMING_TIMM_V2},
+    {"layer%S.%B.conv%N.*", "stages.%s.blocks.%B.conv%N.*", RN_NAMING_TIMM_V2},
+    {"layer%S.%B.bn%N.*", "stages.%s.blocks.%B.norm%N.*", RN_NAMING_TIMM_V2},
+    {"layer%S.%B.downsample.0.*", "stages.%s.blocks.%B.downsample.conv.*", RN_NAMING_TIMM_V2},
+    {"fc.*", "head.fc.*", RN_NAMING_TIMM_V2},
+
+    {"fc.*", "linear.*", RN_NAMING_TORCHVISION},
+    {"norm.*", "bn.*", RN_NAMING_TORCHVISION},
+    {"layer%S.%B.downsample.%N.*", "layer%S.%B.shortcut.%N.*", RN_NAMING_TORCHVISION},
+    {"layer%S.%B.se.*", "layer%S.%B.se_module.*", RN_NAMING_TORCHVISION},
 };
 
 /* In front of every tensor's name: left out. */
@@ -102,7 +119,7 @@ static void translate_name(rn_names *names, const char *theirs, char text[RN_NAM
         match found = {0};
         if (!matches(rows[i].theirs, theirs, &found)) continue;
         render(rows[i].ours, &found, text);
-        names->hugging_face |= rows[i].hugging_face;
+        if (rows[i].naming) names->naming = rows[i].naming;
         return;
     }
     snprintf(text, RN_NAME, "%s", theirs);
@@ -110,9 +127,9 @@ static void translate_name(rn_names *names, const char *theirs, char text[RN_NAM
 
 char *rn_names_original(const rn_names *names, const char *name, char text[RN_NAME])
 {
-    for (size_t i = 0; names->hugging_face && i < sizeof rows / sizeof *rows; i++) {
+    for (size_t i = 0; names->naming && i < sizeof rows / sizeof *rows; i++) {
         match found = {0};
-        if (!rows[i].hugging_face || !matches(rows[i].ours, name, &found)) continue;
+        if (rows[i].naming != names->naming || !matches(rows[i].ours, name, &found)) continue;
         render(rows[i].theirs, &found, text);
         return text;
     }

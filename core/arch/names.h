@@ -14,10 +14,12 @@ typedef struct {
     rn_tensor *tensor;
 } rn_name;
 
+typedef enum { RN_NAMING_TORCHVISION, RN_NAMING_HUGGING_FACE, RN_NAMING_TIMM_V2 } rn_naming;
+
 typedef struct {
     rn_name *entry; /* sorted by name */
     size_t count;
-    bool hugging_face;
+    rn_naming naming; /* the file's */
 } rn_names;
 
 /* tensors: sorted; must outlive the index. translate false: names are taken as they are. */

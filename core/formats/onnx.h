@@ -4,6 +4,8 @@
  * onnx_graph.c  walks the document's nodes in order and keeps what each name stands for
  * onnx_node.c   what an import function asks about its node: inputs, attributes, windows
  * onnx_ops.c    one row per ONNX operator: its import function
+ * onnx_shape.c  import functions of operators that change a shape
+ * onnx_integers.c  import functions that compute shapes
  *
  * ONNX keeps the batch in every shape, the graph leaves it out: N x C x H x W is a value of rank 3
  * there and N x F one of rank 1. Nothing else is served. One thread. */
@@ -102,6 +104,20 @@ typedef struct {
     size_t least, most; /* inputs */
     rn_onnx_import *import;
 } rn_onnx_op;
+
+/* onnx_shape.c */
+rn_onnx_import rn_onnx_import_flatten, rn_onnx_import_reshape, rn_onnx_import_concat;
+rn_onnx_import rn_onnx_import_pad;
+
+/* onnx_integers.c. What Shape answers for a batch of any size: it can be passed on, but not be
+ * computed with. */
+#define RN_ONNX_OPEN_BATCH INT64_MIN
+bool rn_onnx_has_integers(rn_onnx_node *node, size_t input);
+rn_onnx_import rn_onnx_import_shape, rn_onnx_import_constant_of_shape, rn_onnx_import_transpose;
+rn_onnx_import rn_onnx_import_gather, rn_onnx_import_slice, rn_onnx_import_unsqueeze;
+rn_onnx_import rn_onnx_import_cast;
+rn_onnx_import rn_onnx_reshape_integers, rn_onnx_join_integers;
+void rn_onnx_compute_integers(rn_onnx_node *node, char operation); /* one of + - * / */
 
 /* NULL: the operator isn't served. */
 const rn_onnx_op *rn_onnx_find_op(const char *domain, const char *type);

@@ -78,6 +78,18 @@ static void import_reduce_mean(rn_onnx_node *n)
 
 /* ---- channel by channel ---------------------------------------------------------------------- */
 
+/* The decimal number that was stored as a float: other formats have 1e-5 as a double, and the same
+ * network shall give the same bits. */
+static double decimal(double stored)
+{
+    double power = 1;
+    for (int digits = 0; digits < 12; digits++, power *= 10) {
+        const double whole = round(stored * power);
+        if (whole < 1e6 && (double)(float)(whole / power) == stored) return whole / power;
+    }
+    return stored;
+}
+
 static void import_batch_normalization(rn_onnx_node *n)
 {
     const int x = rn_onnx_value(n, 0);
@@ -87,7 +99,7 @@ static void import_batch_normalization(rn_onnx_node *n)
     if (rn_onnx_int(n, "spatial", 1) != 1) rn_onnx_fail(n, "spatial is 0");
     rn_onnx_emit(n, &(rn_node){.op = RN_OP_BATCH_NORM,
                                .src = {x},
-                               .eps = rn_onnx_float(n, "epsilon", (double)1e-5f),
+                               .eps = decimal(rn_onnx_float(n, "epsilon", 1e-5)),
                                .weight = rn_onnx_vector(n, 1, c),
                                .bias = rn_onnx_vector(n, 2, c),
                                .mean = rn_onnx_vector(n, 3, c),
@@ -109,9 +121,10 @@ static bool is_per_channel(const rn_onnx_constant *constant, rn_dims dims)
     return constant->elements == dims.c && constant->dims[constant->rank - 1 - behind] == dims.c;
 }
 
-/* y = factor * x + term for each channel, as the batch norm that it is; `constant` gives one of the
- * two: (c) or one number. */
-static void emit_affine(rn_onnx_node *n, int x, rn_onnx_constant *constant, bool is_factor)
+/* x and one number per channel: the batch norm that this is. */
+typedef enum { PLUS, MINUS, TIMES, OVER } arithmetic;
+
+static void emit_affine(rn_onnx_node *n, int x, rn_onnx_constant *constant, arithmetic how)
 {
     const rn_dims dims = rn_onnx_dims(n, x);
     if (!constant || !is_per_channel(constant, dims)) {
@@ -123,26 +136,55 @@ static void emit_affine(rn_onnx_node *n, int x, rn_onnx_constant *constant, bool
     float *var = rn_onnx_new_floats(n, dims.c);
     if (!given || !value || !mean || !var) return;
     for (size_t i = 0; i < dims.c; i++) {
-        value[i] = given[constant->elements == 1 ? 0 : i];
+        const float number = given[constant->elements == 1 ? 0 : i];
+        value[i] = how == MINUS ? -number : how == OVER ? 1 / number : number;
         var[i] = 1;
     }
     rn_node node = {.op = RN_OP_BATCH_NORM, .src = {x}, .mean = mean, .var = var};
-    if (is_factor)
+    if (how == TIMES || how == OVER)
         node.weight = value;
     else
         node.bias = value;
     rn_onnx_emit(n, &node);
 }
 
+/* Two constants are integers of a shape; of one, when the order matters, only the second may be. */
+static void emit_with_constant(rn_onnx_node *n, arithmetic how)
+{
+    static const char operations[] = {[PLUS] = '+', [MINUS] = '-', [TIMES] = '*', [OVER] = '/'};
+    if (rn_onnx_has_integers(n, 0)) {
+        rn_onnx_compute_integers(n, operations[how]);
+        return;
+    }
+    const bool either = how == PLUS || how == TIMES;
+    const size_t constant = either && rn_onnx_is_constant(n, 0) ? 0 : 1;
+    const int x = rn_onnx_value(n, 1 - constant);
+    emit_affine(n, x, rn_onnx_constant_of(n, constant), how);
+}
+
 static void import_add(rn_onnx_node *n)
 {
-    const size_t constant = rn_onnx_is_constant(n, 0) ? 0 : 1;
-    if (rn_onnx_is_constant(n, constant)) {
-        emit_affine(n, rn_onnx_value(n, 1 - constant), rn_onnx_constant_of(n, constant), false);
+    if (rn_onnx_is_constant(n, 0) || rn_onnx_is_constant(n, 1)) {
+        emit_with_constant(n, PLUS);
         return;
     }
     const int a = rn_onnx_value(n, 0), b = rn_onnx_value(n, 1);
     rn_onnx_emit(n, &(rn_node){.op = RN_OP_ADD, .src = {a, b}});
+}
+
+static void import_sub(rn_onnx_node *n)
+{
+    emit_with_constant(n, MINUS);
+}
+
+static void import_mul(rn_onnx_node *n)
+{
+    emit_with_constant(n, TIMES);
+}
+
+static void import_div(rn_onnx_node *n)
+{
+    emit_with_constant(n, OVER);
 }
 
 static void import_sum(rn_onnx_node *n)
@@ -155,56 +197,20 @@ static void import_sum(rn_onnx_node *n)
     rn_onnx_emit_value(n, sum);
 }
 
-/* ---- shapes ---------------------------------------------------------------------------------- */
-
-/* One row of numbers per image. */
-static void emit_flat(rn_onnx_node *n, int x)
+/* Until opset 12 the axes from `axis` on are one row; since 13 `axis` alone is. */
+static void import_softmax(rn_onnx_node *n)
 {
-    if (rn_onnx_dims(n, x).rank == 1)
-        rn_onnx_emit_value(n, x);
-    else
-        rn_onnx_emit(n, &(rn_node){.op = RN_OP_FLATTEN, .src = {x}});
-}
-
-static void import_flatten(rn_onnx_node *n)
-{
-    const int x = rn_onnx_value(n, 0);
-    const int64_t axis = rn_onnx_int(n, "axis", 1);
-    const int64_t rank = (int64_t)rn_onnx_dims(n, x).rank + 1;
-    if (axis != 1 && axis + rank != 1) rn_onnx_fail(n, "axis %lld, want 1", (long long)axis);
-    emit_flat(n, x);
-}
-
-/* The batch stays in front: 0 copies it, -1 is what remains, a number is the input's own. */
-static bool is_batch(const rn_onnx_node *n, int64_t size)
-{
-    return size == 0 || size == -1 || (n->im->batch && size == n->im->batch);
-}
-
-static void import_reshape(rn_onnx_node *n)
-{
-    int64_t want[4];
     const int x = rn_onnx_value(n, 0);
     const rn_dims d = rn_onnx_dims(n, x);
-    const size_t axes = rn_onnx_integers(n, 1, want, 4);
-    if (rn_onnx_int(n, "allowzero", 0) != 0) rn_onnx_fail(n, "allowzero isn't served");
-    const int64_t all = (int64_t)rn_dims_size(d), batch = axes ? want[0] : 1;
-    const bool rest = batch != -1; /* a later axis may be -1 */
-    if (axes == 2 && is_batch(n, batch) &&
-        (want[1] == all || (rest && want[1] == -1) || (want[1] == 0 && (int64_t)d.c == all))) {
-        emit_flat(n, x);
-        return;
-    }
-    const int64_t same[3] = {(int64_t)d.c, (int64_t)d.h, (int64_t)d.w};
-    size_t open = 0, equal = 0;
-    for (size_t i = 1; i < axes && axes == 4; i++) {
-        equal += want[i] == 0 || want[i] == same[i - 1];
-        open += want[i] == -1;
-    }
-    if (d.rank != 3 || axes != 4 || !is_batch(n, batch) || equal + open != 3 || open > rest)
-        rn_onnx_fail(n, "only a flat row per image or the same shape can be served");
-    rn_onnx_emit_value(n, x);
+    const bool rows = n->im->opset < 13;
+    const int64_t axis = rn_onnx_int(n, "axis", rows ? 1 : -1), rank = (int64_t)d.rank + 1;
+    if ((axis != 1 && axis + rank != 1) || (rows && d.h * d.w != 1))
+        rn_onnx_fail(n, "only the softmax over C can be served");
+    rn_onnx_emit(n, &(rn_node){.op = RN_OP_SOFTMAX, .src = {x}});
 }
+
+/* ---- names and constants -----------------------------------------------------------------------
+ */
 
 static void import_identity(rn_onnx_node *n)
 {
@@ -342,19 +348,32 @@ static const rn_onnx_op ops[] = {
     {"Add", 2, 2, import_add},
     {"AveragePool", 1, 1, import_average_pool},
     {"BatchNormalization", 5, 5, import_batch_normalization},
+    {"Cast", 1, 1, rn_onnx_import_cast},
+    {"Concat", 1, MANY, rn_onnx_import_concat},
     {"Constant", 0, 0, import_constant},
+    {"ConstantOfShape", 1, 1, rn_onnx_import_constant_of_shape},
     {"Conv", 2, 3, import_conv},
+    {"Div", 2, 2, import_div},
     {"Dropout", 1, 3, import_dropout},
-    {"Flatten", 1, 1, import_flatten},
+    {"Flatten", 1, 1, rn_onnx_import_flatten},
+    {"Gather", 2, 2, rn_onnx_import_gather},
     {"Gemm", 2, 3, import_gemm},
     {"GlobalAveragePool", 1, 1, import_global_average_pool},
     {"Identity", 1, 1, import_identity},
     {"MatMul", 2, 2, import_mat_mul},
     {"MaxPool", 1, 1, import_max_pool},
+    {"Mul", 2, 2, import_mul},
+    {"Pad", 1, 3, rn_onnx_import_pad},
     {"ReduceMean", 1, 1, import_reduce_mean},
     {"Relu", 1, 1, import_relu},
-    {"Reshape", 2, 2, import_reshape},
+    {"Reshape", 2, 2, rn_onnx_import_reshape},
+    {"Shape", 1, 1, rn_onnx_import_shape},
+    {"Slice", 3, 5, rn_onnx_import_slice},
+    {"Softmax", 1, 1, import_softmax},
+    {"Sub", 2, 2, import_sub},
     {"Sum", 1, MANY, import_sum},
+    {"Transpose", 1, 1, rn_onnx_import_transpose},
+    {"Unsqueeze", 1, 2, rn_onnx_import_unsqueeze},
 };
 
 const rn_onnx_op *rn_onnx_find_op(const char *domain, const char *type)

@@ -220,8 +220,15 @@ static void convert(const rn_tensor *tensor, size_t elements, float *dst)
     }
 }
 
-const float *rn_tensor_floats(rn_tensors *set, rn_tensor *tensor, rn_error *err)
+static bool lies_as_floats(const rn_tensor *tensor)
 {
+    return tensor->dtype == RN_F32 && is_contiguous(tensor) &&
+           (uintptr_t)tensor->data % sizeof(float) == 0;
+}
+
+float *rn_tensor_own(rn_tensors *set, rn_tensor *tensor, rn_error *err)
+{
+    (void)set; /* owns the copy, by its tensor */
     if (tensor->dtype == RN_I64) {
         rn_fail(err, RN_ERR_FORMAT, "tensor %s: its type is I64, weights must be floats",
                 tensor->name);
@@ -229,15 +236,18 @@ const float *rn_tensor_floats(rn_tensors *set, rn_tensor *tensor, rn_error *err)
     }
     tensor->used = true;
     if (tensor->floats) return tensor->floats;
-    if (tensor->dtype == RN_F32 && is_contiguous(tensor) &&
-        (uintptr_t)tensor->data % sizeof(float) == 0) {
-        set->in_place = true;
-        return (const float *)(const void *)tensor->data;
-    }
     const size_t elements = rn_tensor_elements(tensor);
     tensor->floats = rn_alloc(elements, sizeof(float), err);
     if (tensor->floats) convert(tensor, elements, tensor->floats);
     return tensor->floats;
+}
+
+const float *rn_tensor_floats(rn_tensors *set, rn_tensor *tensor, rn_error *err)
+{
+    if (tensor->floats || !lies_as_floats(tensor)) return rn_tensor_own(set, tensor, err);
+    tensor->used = true;
+    set->in_place = true;
+    return (const float *)(const void *)tensor->data;
 }
 
 rn_status rn_tensors_check_used(const rn_tensors *set, rn_error *err)

@@ -59,6 +59,9 @@ size_t rn_tensor_elements(const rn_tensor *tensor);
  * contiguous), otherwise converted once into memory of the set. Marks the tensor as used. */
 const float *rn_tensor_floats(rn_tensors *set, rn_tensor *tensor, rn_error *err);
 
+/* The same as a copy that the caller may change: everybody sees it from then on. */
+float *rn_tensor_own(rn_tensors *set, rn_tensor *tensor, rn_error *err);
+
 /* RN_ERR_FORMAT naming the first tensor that no layer took. Integer tensors of rank 0
  * (num_batches_tracked) don't count. */
 rn_status rn_tensors_check_used(const rn_tensors *set, rn_error *err);

@@ -111,7 +111,9 @@ size_t rn_node_parameters(const rn_graph *graph, const rn_node *node)
     case RN_OP_CONV:
     case RN_OP_LINEAR: return node->out.c * (fan_in(graph, node) + (node->bias != NULL));
     case RN_OP_BATCH_NORM:
+    case RN_OP_GROUP_NORM:
         return node->out.c * ((size_t)(node->weight != NULL) + (size_t)(node->bias != NULL));
+    case RN_OP_CHANNEL_CONV: return node->window.kh;
     default: return 0;
     }
 }

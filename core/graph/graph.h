@@ -39,14 +39,17 @@ typedef struct {
     const char *name;       /* of the layer in the weights; copied by rn_graph_add() */
     int src[RN_MAX_INPUTS]; /* values; unused ones are ignored */
     rn_dims out;            /* set by the shape rule (INPUT: by the caller) */
-    rn_window window;       /* CONV, MAX_POOL, AVG_POOL */
-    size_t groups;          /* CONV; 0 means 1 */
-    size_t channels;        /* CONV, LINEAR: output channels or features */
-    const float
-        *weight; /* CONV: (oc, ic/groups, kh, kw); LINEAR: (oc, ic); BATCH_NORM: (c) or NULL */
+    rn_window window;       /* CONV, pools; ZERO_PAD: the padding alone; CHANNEL_CONV: kh alone */
+    size_t groups;          /* CONV, GROUP_NORM; 0 means 1 */
+    /* CONV, LINEAR: output channels or features. CHANNEL_PAD: output channels, the new ones
+     * zero, half of them in front and half behind. */
+    size_t channels;
+    /* CONV: (oc, ic/groups, kh, kw). LINEAR: (oc, ic). BATCH_NORM: (c) or NULL. GROUP_NORM: (c).
+     * CHANNEL_CONV: (kh) */
+    const float *weight;
     const float *bias;       /* (oc), (c) or NULL */
     const float *mean, *var; /* BATCH_NORM: (c) */
-    double eps;              /* BATCH_NORM */
+    double eps;              /* BATCH_NORM, GROUP_NORM */
 } rn_node;
 
 typedef struct {

@@ -131,6 +131,49 @@ rn_status rn_shape_linear(rn_node *node, const rn_dims *in, rn_error *err)
     return set_out(node, (rn_dims){.rank = 1, .c = node->channels, .h = 1, .w = 1}, err);
 }
 
+rn_status rn_shape_group_norm(rn_node *node, const rn_dims *in, rn_error *err)
+{
+    if (!node->weight || !node->bias) return rn_fail(err, RN_ERR_FORMAT, "no weight or bias");
+    if (want_map(in, err) != RN_OK) return RN_ERR_FORMAT;
+    if (in->c % node->groups)
+        return rn_fail(err, RN_ERR_FORMAT, "%zu channels in %zu groups", in->c, node->groups);
+    return set_out(node, in[0], err);
+}
+
+rn_status rn_shape_channel_conv(rn_node *node, const rn_dims *in, rn_error *err)
+{
+    if (!node->weight) return rn_fail(err, RN_ERR_FORMAT, "no weight");
+    if (in->rank != 3 || in->h != 1 || in->w != 1 || node->window.kh % 2 == 0)
+        return rn_fail(err, RN_ERR_FORMAT, "the input must be C x 1 x 1, the kernel odd");
+    return set_out(node, in[0], err);
+}
+
+/* The image is reflected at its edge, which takes two pixels. */
+rn_status rn_shape_blur_pool(rn_node *node, const rn_dims *in, rn_error *err)
+{
+    if (in->h < 2 || in->w < 2)
+        return rn_fail(err, RN_ERR_FORMAT, "the input %zux%zu can't be reflected", in->h, in->w);
+    node->window = (rn_window){.kh = 3,
+                               .kw = 3,
+                               .stride_h = node->window.stride_h,
+                               .stride_w = node->window.stride_w,
+                               .pad_top = 1,
+                               .pad_left = 1,
+                               .pad_bottom = 1,
+                               .pad_right = 1,
+                               .dilation_h = 1,
+                               .dilation_w = 1};
+    return rn_shape_pool(node, in, err);
+}
+
+rn_status rn_shape_channel_pad(rn_node *node, const rn_dims *in, rn_error *err)
+{
+    if (want_map(in, err) != RN_OK) return RN_ERR_FORMAT;
+    if (node->channels < in->c)
+        return rn_fail(err, RN_ERR_FORMAT, "%zu channels can't become %zu", in->c, node->channels);
+    return set_out(node, (rn_dims){3, node->channels, in->h, in->w}, err);
+}
+
 static bool broadcast_axis(size_t a, size_t b, size_t *out)
 {
     *out = a == 1 ? b : a;
@@ -149,7 +192,31 @@ rn_status rn_shape_broadcast(rn_node *node, const rn_dims *in, rn_error *err)
     rn_dims out;
     char a[TEXT], b[TEXT];
     if (!rn_broadcast(in[0], in[1], &out))
-        return rn_fail(err, RN_ERR_FORMAT, "shapes %s and %s can't be added",
+        return rn_fail(err, RN_ERR_FORMAT, "shapes %s and %s can't be %s",
+                       rn_dims_text(in[0], a, sizeof a), rn_dims_text(in[1], b, sizeof b),
+                       node->op == RN_OP_MUL ? "multiplied" : "added");
+    return set_out(node, out, err);
+}
+
+/* Channels behind channels. */
+rn_status rn_shape_concat(rn_node *node, const rn_dims *in, rn_error *err)
+{
+    char a[TEXT], b[TEXT];
+    if (in[0].rank != in[1].rank || in[0].h != in[1].h || in[0].w != in[1].w)
+        return rn_fail(err, RN_ERR_FORMAT, "channels of %s and %s can't be joined",
                        rn_dims_text(in[0], a, sizeof a), rn_dims_text(in[1], b, sizeof b));
+    rn_dims out = in[0];
+    out.c += in[1].c;
+    return set_out(node, out, err);
+}
+
+rn_status rn_shape_zero_pad(rn_node *node, const rn_dims *in, rn_error *err)
+{
+    if (want_map(in, err) != RN_OK) return RN_ERR_FORMAT;
+    const rn_window *w = &node->window;
+    rn_dims out = *in;
+    if (!rn_size_add(out.h, w->pad_top, &out.h) || !rn_size_add(out.h, w->pad_bottom, &out.h) ||
+        !rn_size_add(out.w, w->pad_left, &out.w) || !rn_size_add(out.w, w->pad_right, &out.w))
+        return rn_fail(err, RN_ERR_FORMAT, "padding beyond any image");
     return set_out(node, out, err);
 }

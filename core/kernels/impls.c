@@ -28,6 +28,15 @@ const rn_impl *const rn_impls[] = {
     &rn_ref_avg_pool,
     &rn_ref_global_avg_pool,
     &rn_ref_flatten,
+    &rn_ref_concat,
+    &rn_ref_zero_pad,
+    &rn_ref_softmax,
+    &rn_ref_group_norm,
+    &rn_ref_sigmoid,
+    &rn_ref_mul,
+    &rn_ref_channel_conv,
+    &rn_ref_blur_pool,
+    &rn_ref_channel_pad,
     &rn_ref_reorder,
 };
 

@@ -1,5 +1,5 @@
 /* Second pass: what costs nothing when it is part of its neighbour. Batch norm behind a convolution
- * becomes that convolution's scale and shift; flattening one pixel becomes a matter of shape. */
+ * or linear layer becomes its scale and shift; flattening one pixel becomes a matter of shape. */
 #include "plan/plan.h"
 
 /* The step that alone makes what `step` reads, if nobody else reads it. */
@@ -10,10 +10,15 @@ static rn_step *only_producer(const rn_plan *plan, const rn_step *step)
     return &plan->step[producer];
 }
 
+static bool has_weights(const rn_step *step)
+{
+    return step->desc.op == RN_OP_CONV || step->desc.op == RN_OP_LINEAR;
+}
+
 static bool fold_batch_norm(rn_plan *plan, size_t index)
 {
     rn_step *norm = &plan->step[index], *conv = only_producer(plan, norm);
-    if (!conv || conv->desc.op != RN_OP_CONV || conv->scale) return false;
+    if (!conv || !has_weights(conv) || conv->scale) return false;
     conv->scale = norm->scale;
     conv->shift = norm->shift;
     conv->parameters += norm->parameters;

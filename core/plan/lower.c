@@ -28,7 +28,11 @@ static rn_status lower_node(rn_plan *plan, const rn_graph *graph, int id, rn_err
     const rn_node *node = &graph->node[id];
     rn_step *step = &plan->step[plan->count++];
     *step = (rn_step){
-        .desc = {.op = node->op, .out = node->out, .window = node->window, .groups = node->groups},
+        .desc = {.op = node->op,
+                 .out = node->out,
+                 .window = node->window,
+                 .groups = node->groups,
+                 .eps = node->eps},
         .name = node->name,
         .src = node->src[0],
         .addend = RN_NO_VALUE,

@@ -177,7 +177,7 @@ static size_t check_shape(struct request *request, const struct infer *infer)
 {
     char error[240];
     const size_t samples = tensor_samples(&infer->result->tensor, infer->model->info,
-                                          infer->content == CONTENT_RAW, error);
+                                          infer->model->name, infer->content == CONTENT_RAW, error);
     if (!samples) request_fail(request, 400, "input: %s", error);
     return samples;
 }

@@ -72,7 +72,7 @@ static void answer(const struct infer *infer, const char *path, const struct ten
     const bool flat = parameters && tensor->rank == 2;
     char error[240];
     rn_error err;
-    const size_t samples = tensor_samples(tensor, info, flat, error);
+    const size_t samples = tensor_samples(tensor, info, infer->model_name, flat, error);
     if (!samples) cmd_die(infer->self->name, EX_DATAERR, "%s: %s", path, error);
 
     float *output = cmd_alloc(samples * info->output_size, sizeof *output);

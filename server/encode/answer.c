@@ -1,18 +1,14 @@
 /* The JSON answer; see answer.h. */
 #include "answer.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-/* The shortest decimal, of up to nine digits, that reads back as the same float. */
+#include "float_text.h"
+
 static void append_float(struct buffer *text, float value)
 {
-    char digits[32];
-    for (int precision = 6; precision <= 9; precision++) {
-        snprintf(digits, sizeof digits, "%.*g", precision, (double)value);
-        if (strtof(digits, NULL) == value) break;
-    }
-    buffer_text(text, digits);
+    char digits[FLOAT_TEXT_SIZE];
+    buffer_append(text, digits, float_text(value, digits));
 }
 
 /* One sample as nested arrays: dim[0] x ... x dim[rank - 1]. */

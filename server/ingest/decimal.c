@@ -22,7 +22,7 @@ static const struct {
     uint64_t high, low;
 } pow5[] = {
 #define POW5(high, low) {high, low},
-#include "ingest/pow5.def"
+#include "pow5.def"
 #undef POW5
 };
 

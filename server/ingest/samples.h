@@ -6,8 +6,9 @@
 #include "resnet.h"
 
 /* Accepts N x C x H x W, C x H x W (one sample), and N x (C * H * W) where `flat` says that the
- * form has no shape of its own. 0: none of these; `error` then has the two shapes. */
-size_t tensor_samples(const struct tensor *tensor, const rn_model_info *info, bool flat,
-                      char error[240]);
+ * form has no shape of its own. 0: none of these; `error` then has the two shapes and the model's
+ * name. */
+size_t tensor_samples(const struct tensor *tensor, const rn_model_info *info, const char *name,
+                      bool flat, char error[240]);
 
 #endif

@@ -50,14 +50,14 @@ static const struct {
     const char *error;
 } json_cases[] = {
     {"/infer", "{\"input\":[1,2,3]}", 400,
-     "input: shape [3], model fashion-resnet needs [N,1,28,28] or [1,28,28]; flat numbers need a "
+     "input: shape [3], the model needs [N,1,28,28] or [1,28,28]; flat numbers need a "
      "\\\"shape\\\""},
     {"/infer", "{\"input\":[[[1,2],[3,4]]]}", 400,
-     "input: shape [1,2,2], model fashion-resnet needs [N,1,28,28] or [1,28,28]"},
+     "input: shape [1,2,2], the model needs [N,1,28,28] or [1,28,28]"},
     {"/infer", "{\"input\":[1,2,3],\"shape\":[1,1,28,28]}", 400,
      "input: 3 numbers, shape [1,1,28,28] needs 784"},
-    {"/infer", "{\"input\":[[1,2,3],[1,2]]}", 400, "input[1]: 2 numbers, 3 needed"},
-    {"/infer", "{\"input\":[1e39]}", 400, "input[0]: 1e+39 is beyond float32"},
+    {"/infer", "{\"input\":[[1,2,3],[1,2]]}", 400, "byte 22: input[1]: 2 numbers, 3 needed"},
+    {"/infer", "{\"input\":[1e39]}", 400, "byte 10: input[0]: beyond float32"},
     {"/infer", "{\"inputs\":[]}", 400,
      "inputs: no such key here; known are input, shape, model, top_k, timeout_ms and id"},
     {"/infer", "{\"input\":[1],\"model\":\"../x\"}", 404,

@@ -107,11 +107,9 @@ static float *integers(const char *name, size_t count)
 /* As the plan has it: y = scale * x + bias */
 static void fold_batch_norm(vector *v)
 {
-    double eps = 0;
-    rn_json_number(rn_json_get(v->json, "eps"), &eps);
     float *mean = integers("mean", v->channels), *var = integers("var", v->channels);
     for (size_t i = 0; i < v->channels; i++) {
-        const double scale = (double)v->weights[i] / sqrt(fabs((double)var[i]) + 1 + eps);
+        const double scale = (double)v->weights[i] / sqrt(fabs((double)var[i]) + 1 + v->desc.eps);
         v->weights[i] = (float)scale;
         v->bias[i] = (float)((double)v->bias[i] - (double)mean[i] * scale);
     }
@@ -126,13 +124,14 @@ static void read_numbers(vector *v)
     const size_t out = v->n * rn_dims_size(d->out);
     size_t weights = v->channels;
     if (d->op == RN_OP_LINEAR) weights *= rn_dims_size(d->in[0]);
+    if (d->op == RN_OP_CHANNEL_CONV) weights = d->window.kh;
     if (d->op == RN_OP_CONV) weights *= d->in[0].c / d->groups * d->window.kh * d->window.kw;
     v->input = integers("input", v->n * rn_dims_size(d->in[0]));
     v->weights = integers("weight", weights);
     v->bias = rn_alloc_zero(v->channels + 16, sizeof *v->bias, NULL);
     derive_integers("bias", v->channels, LIMIT, v->bias);
     if (d->op == RN_OP_BATCH_NORM) fold_batch_norm(v);
-    if (d->op == RN_OP_ADD)
+    if (rn_op_inputs(d->op) == 2)
         v->addend = integers("second", v->n * rn_dims_size(d->in[1]));
     else if (d->epilogue.add)
         v->addend = integers("addend", out);
@@ -155,7 +154,8 @@ static void read_vector(vector *v, size_t index)
                         .window = window_of(v),
                         .groups = size_of(v, "groups", 1),
                         .epilogue = epilogue_of(v)};
-    if (v->desc.op == RN_OP_ADD) v->desc.in[1] = dims_of(v, "second");
+    rn_json_number(rn_json_get(v->json, "eps"), &v->desc.eps);
+    if (rn_op_inputs(v->desc.op) == 2) v->desc.in[1] = dims_of(v, "second");
     v->channels = size_of(v, "channels", v->desc.in[0].c);
     read_numbers(v);
 }
@@ -181,7 +181,8 @@ static bool works_on_nchw(const rn_impl *impl, const rn_desc *desc)
 
 static bool divides(rn_op op)
 {
-    return op == RN_OP_BATCH_NORM || op == RN_OP_AVG_POOL || op == RN_OP_GLOBAL_AVG_POOL;
+    return op == RN_OP_BATCH_NORM || op == RN_OP_AVG_POOL || op == RN_OP_GLOBAL_AVG_POOL ||
+           op == RN_OP_SOFTMAX || op == RN_OP_GROUP_NORM || op == RN_OP_SIGMOID;
 }
 
 static void compare(const vector *v, const rn_impl *impl, const float *have)

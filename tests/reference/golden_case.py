@@ -14,15 +14,16 @@ GAIN = math.sqrt(2.0)
 BATCH = 4
 
 
-def set_weights(model, gain=GAIN):
-    """Gives the model its derived weights. Returns their names and shapes."""
+def set_weights(model, gain=GAIN, rename=lambda name: name):
+    """Gives the model its derived weights. Returns their names, as the file has them, and shapes."""
     shapes = {}
     with torch.no_grad():
         for name, value in model.state_dict().items():
             if name.endswith("num_batches_tracked"):
                 continue
-            shapes[name] = list(value.shape)
-            value.copy_(torch.from_numpy(derive.tensor(name, shapes[name], gain)))
+            shape, given = list(value.shape), rename(name)
+            shapes[given] = shape
+            value.copy_(torch.from_numpy(derive.tensor(given, shape, gain)))
     return shapes
 
 
@@ -61,9 +62,9 @@ def write_refused(path, shape, tensors, config, reason):
         json.dump(case, file, separators=(",", ":"))
 
 
-def make(folder, name, model, shape, config=None, gain=GAIN):
+def make(folder, name, model, shape, config=None, gain=GAIN, rename=lambda name: name):
     """The whole case, its weights derived where it is read."""
-    tensors = set_weights(model, gain)
+    tensors = set_weights(model, gain, rename)
     write(os.path.join(folder, name + ".json"), shape, answer(model, shape), tensors, config, gain)
 
 

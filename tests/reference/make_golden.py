@@ -13,6 +13,7 @@ sys.path.insert(0, HERE)
 import golden_case  # noqa: E402
 import layer_list  # noqa: E402
 import nets  # noqa: E402
+import variants  # noqa: E402
 
 
 def res(ni, no, kernel_size, **more):
@@ -88,6 +89,104 @@ NETS = {
 }
 
 
+BASIC, BOTTLENECK = "basic", "bottleneck"
+DEEP = dict(blocks=[2, 1, 2], stem=(6, 6, 12), shortcut="avg")
+RESNET_V2 = dict(preact=True, final_norm=True, conv_head=True)
+BIT = dict(RESNET_V2, bit=True, norm_groups=32, stem_width=32, planes=(32, 64, 96), blocks=[2, 1, 1])
+
+# name: input shape, options of variants.Options, more arguments of golden_case.make
+VARIANTS = {
+    "05-gluon-c": ([3, 53, 40], dict(blocks=[1, 2, 1, 1], stem=(5, 5, 10)), {}),
+    "06-d-odd": ([3, 61, 39], DEEP, {}),
+    "06-18d": ([3, 64, 64], dict(DEEP, kinds=[BASIC] * 3), {}),
+    "06-next-d": ([3, 47, 47], dict(DEEP, inner=2, groups=4), {}),
+    "07-t": ([3, 45, 58], dict(DEEP, stem=(3, 4, 8), kinds=[BASIC, BOTTLENECK, BASIC]), {}),
+    "08-se": ([3, 40, 41], dict(blocks=[2, 1, 1], gate="se", kinds=[BOTTLENECK, BASIC, BOTTLENECK]), {}),
+    "08-se-next-d": ([3, 37, 35], dict(DEEP, gate="se", inner=2, groups=4), {}),
+    "09-eca-d": ([3, 64, 50], dict(DEEP, gate="eca"), {}),
+    "09-eca-pruned": (
+        [3, 51, 33],
+        dict(blocks=[2, 2, 1], gate="eca", planes=(5, 13, 6), expansion=3, stem_width=7),
+        {},
+    ),
+    "10-rs": ([3, 65, 63], dict(DEEP, gate="se", conv_pool=True), {}),
+    "11-aa": ([3, 64, 96], dict(blocks=[1, 2, 1], antialias="avg"), dict(config={"antialias": "avg"})),
+    "11-aa-se-d": (
+        [3, 64, 32],
+        dict(DEEP, antialias="avg", gate="se", kinds=[BASIC, BASIC, BOTTLENECK]),
+        dict(config={"architecture": "seresnextaa101d_32x8d"}),
+    ),
+    "12-blur": ([3, 57, 62], dict(blocks=[1, 2, 1], antialias="blur"), dict(config={"antialias": "blur"})),
+    "12-blur-basic": (
+        [3, 41, 44],
+        dict(blocks=[1, 1, 1], antialias="blur", kinds=[BASIC] * 3),
+        dict(config={"architecture": "resnetblur18"}),
+    ),
+    "12-blur-rs": (
+        [3, 51, 44],
+        dict(DEEP, antialias="blur", conv_pool=True),
+        dict(config={"architecture": "resnetblur50d"}),
+    ),
+    "13-senet154": (
+        [3, 63, 49],
+        dict(blocks=[1, 2, 1], stem=(6, 6, 12), halved=True, inner=2, groups=4, gate="se", down_kernel=3),
+        {},
+    ),
+    "14-gn": ([3, 41, 40], dict(blocks=[1, 1, 1], planes=(32, 64, 96), norm_groups=32, stem_width=32), {}),
+    "14-gn-4-groups": ([3, 41, 40], dict(blocks=[1, 2, 1], norm_groups=4), dict(config={"norm_groups": 4})),
+    "15-mixed": (
+        [3, 73, 57],
+        dict(blocks=[1, 1, 1, 1], kinds=[BASIC, BASIC, BOTTLENECK, BASIC], planes=(9, 11, 5, 17),
+             stem=(4, 4, 8), shortcut="avg", expansion=3),
+        {},
+    ),
+    "16-v2": ([3, 65, 43], dict(RESNET_V2, blocks=[2, 1, 2]), dict(rename=variants.timm_v2)),
+    "16-v2-basic": (
+        [3, 64, 64],
+        dict(RESNET_V2, blocks=[1, 2, 1], kinds=[BASIC] * 3, stem_width=6),
+        dict(rename=variants.timm_v2),
+    ),
+    "16-v2-d": ([3, 49, 64], dict(RESNET_V2, **DEEP), dict(rename=variants.timm_v2)),
+    "16-v2-d-gn": (
+        [3, 49, 64],
+        dict(RESNET_V2, **DEEP, norm_groups=2),
+        dict(rename=variants.timm_v2, config={"norm_groups": 2}),
+    ),
+    "16-v2-bit": ([3, 47, 64], BIT, dict(rename=variants.timm_v2)),
+    "16-v2-bit-3-groups": (
+        [3, 64, 33],
+        dict(BIT, norm_groups=3, planes=(9, 6, 12), stem_width=6),
+        dict(rename=variants.timm_v2, config={"norm_groups": 3}),
+    ),
+    "17-cifar": (
+        [3, 32, 32],
+        dict(blocks=[3, 3, 3], kinds=[BASIC] * 3, stem=3, stem_width=8, shortcut="zero"),
+        dict(rename=variants.cifar),
+    ),
+    "17-cifar-odd": (
+        [1, 15, 9],
+        dict(blocks=[1, 2, 1], kinds=[BASIC] * 3, stem=3, shortcut="zero", planes=(8, 13, 26), channels=1),
+        {},
+    ),
+    "17-cifar-preact": (
+        [3, 32, 31],
+        dict(blocks=[2, 1, 2], kinds=[BASIC] * 3, stem=3, preact=True, final_norm=True),
+        dict(rename=variants.cifar),
+    ),
+    "17-cifar-preact-bottleneck": ([3, 17, 16], dict(blocks=[1, 1, 1], stem=3, preact=True), {}),
+}  # fmt: skip
+
+HUGGING_FACE = {
+    "hf-50": ([3, 49, 55], dict(blocks=[2, 1, 2], bottleneck=True), {"depths": [2, 1, 2]}),
+    "hf-18": ([3, 33, 64], dict(blocks=[1, 2, 1]), {"depths": [1, 2, 1], "layer_type": "basic"}),
+    "hf-1x1": (
+        [3, 64, 49],
+        dict(blocks=[1, 2, 1], bottleneck=True, stride_in_1x1=True),
+        {"downsample_in_bottleneck": True},
+    ),
+}
+
+
 def main(folder):
     os.makedirs(folder, exist_ok=True)
     for name, (shape, layers, gain) in LAYERS.items():
@@ -95,6 +194,11 @@ def main(folder):
         golden_case.make(folder, "layers-" + name, model, shape, layer_list.config(entries, shape), gain)
     for name, (shape, arguments) in NETS.items():
         golden_case.make(folder, "net-" + name, nets.ResNet(**arguments), shape)
+    for name, (shape, options, more) in VARIANTS.items():
+        golden_case.make(folder, "variant-" + name, variants.variant(**options), shape, **more)
+    for name, (shape, arguments, config) in HUGGING_FACE.items():
+        golden_case.make(folder, "variant-" + name, nets.ResNet(**arguments), shape, config,
+                         rename=variants.hugging_face)  # fmt: skip
 
 
 if __name__ == "__main__":

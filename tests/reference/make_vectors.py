@@ -82,11 +82,39 @@ def add(case, x):
     return epilogue(x + integers("second", [x.shape[0], *case["second"]]), case)
 
 
+def group_norm(case, x):
+    c = [x.shape[1]]
+    return F.group_norm(x, case["groups"], integers("weight", c), integers("bias", c), case["eps"])
+
+
+def channel_conv(case, x):
+    kernel = case["kernel"][0]
+    weight = integers("weight", [kernel]).reshape(1, 1, kernel)
+    return F.conv1d(x.flatten(2).transpose(1, 2), weight, padding=kernel // 2).transpose(1, 2)[..., None]
+
+
+def blur_pool(case, x):
+    row = torch.tensor([1.0, 2.0, 1.0])
+    weight = (row[:, None] * row / 16).expand(x.shape[1], 1, 3, 3)
+    return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), weight, stride=case["stride"], groups=x.shape[1])
+
+
+def channel_pad(case, x):
+    more = case["channels"] - x.shape[1]
+    return F.pad(x, (0, 0, 0, 0, more // 2, more - more // 2))
+
+
 OPERATORS = {
     "Conv2d": conv, "MaxPool2d": max_pool, "AvgPool2d": avg_pool, "Linear": linear, "Add": add,
     "BatchNorm2d": batch_norm, "ReLU": lambda case, x: F.relu(x),
     "AdaptiveAvgPool2d": lambda case, x: F.adaptive_avg_pool2d(x, 1),
     "Flatten": lambda case, x: x.flatten(1),
+    "Concat": lambda case, x: torch.cat([x, integers("second", [x.shape[0], *case["second"]])], 1),
+    "ZeroPad2d": lambda case, x: padded(x, case["pad"]),
+    "Softmax": lambda case, x: F.softmax(x, 1),
+    "GroupNorm": group_norm, "Conv1d": channel_conv,
+    "BlurPool2d": blur_pool, "ChannelPad": channel_pad, "Sigmoid": lambda case, x: torch.sigmoid(x),
+    "Mul": lambda case, x: x * integers("second", [x.shape[0], *case["second"]]),
 }  # fmt: skip
 
 
@@ -159,6 +187,28 @@ CASES = [
     dict(op="Add", input=[1, 3, 4], second=[5, 3, 4]),
     dict(op="Add", input=[5, 1, 4], second=[5, 3, 1]),
     dict(op="Add", input=[5, 3, 4], second=[1, 1, 1], relu=True),
+    dict(op="Concat", input=[5, 3, 4], second=[2, 3, 4]),
+    dict(op="Concat", input=[3], second=[4], n=3),
+    dict(op="ZeroPad2d", input=[2, 3, 4], **window(0, pad=(1, 0, 2, 3))),
+    dict(op="ZeroPad2d", input=[2, 3, 4], **window(0, pad=(0, 2, 0, 0))),
+    dict(op="Softmax", input=[7], n=3),
+    dict(op="Softmax", input=[5, 3, 2]),
+    dict(op="Mul", input=[5, 3, 4], second=[5, 1, 1]),
+    dict(op="Mul", input=[17, 1, 1], second=[17, 3, 2]),
+    dict(op="Mul", input=[5, 3, 4], second=[5, 3, 4]),
+    dict(op="Sigmoid", input=[17, 1, 1]),
+    dict(op="Sigmoid", input=[9]),
+    dict(op="GroupNorm", input=[6, 3, 4], groups=3, eps=1e-5),
+    dict(op="GroupNorm", input=[6, 3, 4], groups=6, eps=1e-2),
+    dict(op="GroupNorm", input=[40, 2, 2], groups=4, eps=1e-5, n=1),
+    dict(op="Conv1d", input=[7, 1, 1], **window([3, 1])),
+    dict(op="Conv1d", input=[18, 1, 1], **window([5, 1])),
+    dict(op="Conv1d", input=[2, 1, 1], **window([7, 1])),
+    dict(op="BlurPool2d", input=[3, 5, 4], **window(3, 2, 1)),
+    dict(op="BlurPool2d", input=[3, 2, 7], **window(3, 2, 1)),
+    dict(op="BlurPool2d", input=[2, 3, 3], **window(3, 1, 1)),
+    dict(op="ChannelPad", input=[3, 4, 5], channels=6),
+    dict(op="ChannelPad", input=[4, 3, 3], channels=8),
 ]
 
 

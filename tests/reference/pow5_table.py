@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Writes server/ingest/pow5.def: 5^q for q in [-64, 38] as 128-bit fractions.
+"""Writes server/pow5.def: 5^q for q in [-64, 45] as 128-bit fractions.
 
 Row q holds floor(5^q * 2^(127 - floor(log2(5^q)))), so the top bit is always set and the error is
 less than one unit in the last place (none at all for q >= 0).
 
-    python3 tests/reference/pow5_table.py > server/ingest/pow5.def
+    python3 tests/reference/pow5_table.py > server/pow5.def
 """
-FIRST, LAST = -64, 38
+FIRST, LAST = -64, 45
 
 
 def row(q):

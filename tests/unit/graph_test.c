@@ -100,6 +100,58 @@ START_TEST(pool_ceil_mode_lets_the_kernel_reach_over_the_edge)
 }
 END_TEST
 
+START_TEST(group_norm_wants_whole_groups)
+{
+    static const float numbers[6];
+    rn_node node = {.op = RN_OP_GROUP_NORM,
+                    .src = {add_input(6, 4, 5)},
+                    .groups = 3,
+                    .weight = numbers,
+                    .bias = numbers};
+    expect_out(rn_graph_add(&graph, &node, &err), 6, 4, 5);
+    node.groups = 4;
+    expect_refusal(&node, "6 channels in 4 groups");
+    node.bias = NULL;
+    expect_refusal(&node, "no weight or bias");
+}
+END_TEST
+
+START_TEST(channel_conv_wants_one_pixel_and_an_odd_kernel)
+{
+    static const float numbers[4];
+    rn_node node = {.op = RN_OP_CHANNEL_CONV,
+                    .src = {add_input(7, 1, 1)},
+                    .window = {.kh = 3},
+                    .weight = numbers};
+    expect_out(rn_graph_add(&graph, &node, &err), 7, 1, 1);
+    node.window.kh = 4;
+    expect_refusal(&node, "the kernel odd");
+    node.window.kh = 3;
+    node.src[0] = add_input(7, 2, 1);
+    expect_refusal(&node, "must be C x 1 x 1");
+}
+END_TEST
+
+START_TEST(blur_pool_needs_two_pixels_to_reflect)
+{
+    rn_node node = {.op = RN_OP_BLUR_POOL,
+                    .src = {add_input(3, 5, 4)},
+                    .window = {.stride_h = 2, .stride_w = 2}};
+    expect_out(rn_graph_add(&graph, &node, &err), 3, 3, 2);
+    node.src[0] = add_input(3, 5, 1);
+    expect_refusal(&node, "can't be reflected");
+}
+END_TEST
+
+START_TEST(channel_pad_only_adds)
+{
+    rn_node node = {.op = RN_OP_CHANNEL_PAD, .src = {add_input(3, 5, 4)}, .channels = 8};
+    expect_out(rn_graph_add(&graph, &node, &err), 8, 5, 4);
+    node.channels = 2;
+    expect_refusal(&node, "3 channels can't become 2");
+}
+END_TEST
+
 START_TEST(addition_broadcasts)
 {
     const int a = add_input(3, 4, 4), b = add_input(1, 4, 1), c = add_input(2, 4, 4);
@@ -152,6 +204,10 @@ int main(void)
     tcase_add_test(tests, dilated_conv);
     tcase_add_test(tests, pool_ceil_mode_drops_a_window_that_starts_in_the_padding);
     tcase_add_test(tests, pool_ceil_mode_lets_the_kernel_reach_over_the_edge);
+    tcase_add_test(tests, group_norm_wants_whole_groups);
+    tcase_add_test(tests, channel_conv_wants_one_pixel_and_an_odd_kernel);
+    tcase_add_test(tests, blur_pool_needs_two_pixels_to_reflect);
+    tcase_add_test(tests, channel_pad_only_adds);
     tcase_add_test(tests, addition_broadcasts);
     tcase_add_test(tests, linear_wants_features);
     tcase_add_test(tests, refusals);

@@ -138,6 +138,8 @@ static void add_tensor(Onnx__Tensor *tensor, const char **text)
             APPEND(tensor->n_int64_data, tensor->int64_data, i);
         else if (strcmp(field, "raw") == 0)
             APPEND(tensor->raw_data.len, tensor->raw_data.data, (uint8_t)i);
+        else if (strcmp(field, "zeros") == 0)
+            APPEND(tensor->raw_data.len, tensor->raw_data.data, 0);
     }
     free(field);
 }
@@ -178,15 +180,10 @@ static void add_attribute(Onnx__Node *node, Onnx__Graph *graph, char *word)
     free(word);
 }
 
-static void add_node(Onnx__Graph *graph, const char *type, const char **text)
+/* "INPUTS > OUTPUTS ATTRIBUTES" */
+static void add_words(Onnx__Node *node, Onnx__Graph *graph, const char **text)
 {
-    Onnx__Node *node;
-    NEW(onnx__node, node);
-    const char *colon = strchr(type, ':');
-    node->domain = strndup(type, colon ? (size_t)(colon - type) : 0);
-    node->op_type = strdup(colon ? colon + 1 : type);
-    bool outputs = false;
-    while (!at_end(text, ' ')) {
+    for (bool outputs = false; !at_end(text, ' ');) {
         char *word = next_word(text, ' ');
         if (strcmp(word, "-") == 0) *word = '\0';
         if (strchr(word, '=')) {
@@ -200,6 +197,16 @@ static void add_node(Onnx__Graph *graph, const char *type, const char **text)
             APPEND(node->n_input, node->input, word);
         }
     }
+}
+
+static void add_node(Onnx__Graph *graph, const char *type, const char **text)
+{
+    Onnx__Node *node;
+    NEW(onnx__node, node);
+    const char *colon = strchr(type, ':');
+    node->domain = strndup(type, colon ? (size_t)(colon - type) : 0);
+    node->op_type = strdup(colon ? colon + 1 : type);
+    add_words(node, graph, text);
     APPEND(graph->n_node, graph->node, node);
 }
 

@@ -67,6 +67,9 @@ static void describe(char *text, size_t size)
 
 #define FC   "floats w 5,3;"
 #define POOL "input x N,3,7,8;output y;"
+#define VIEW(unsqueeze)                                                    \
+    "tensor i 7 . zeros 8;Constant > zero value=@i;ints m -1;Shape x > s;" \
+    "Gather s zero > g;" unsqueeze ";Concat u m > t axis=0;Reshape x t > y"
 static const struct {
     int64_t opset;
     const char *model, *graph;
@@ -127,6 +130,39 @@ static const struct {
      POOL "floats s 3;floats b 3;floats m 3;floats v 3;BatchNormalization x s b m v > y "
           "epsilon=0.001 momentum=0.9",
      "Input()=3x7x8 BatchNorm2d(0)=3x7x8 -> 1"},
+    {9, POOL "floats b 3,1,1;Sub x b > y", "Input()=3x7x8 BatchNorm2d(0)=3x7x8 -> 1"},
+    {9, POOL "floats b 3,1,1;Mul b x > y", "Input()=3x7x8 BatchNorm2d(0)=3x7x8 -> 1"},
+    {9, POOL "floats b .;Div x b > y", "Input()=3x7x8 BatchNorm2d(0)=3x7x8 -> 1"},
+    /* maps */
+    {9, POOL "Relu x > r;Concat x r x > y axis=1",
+     "Input()=3x7x8 ReLU(0)=3x7x8 Concat(0,1)=6x7x8 Concat(2,0)=9x7x8 -> 3"},
+    {13, POOL "Relu x > r;Concat x r > y axis=-3",
+     "Input()=3x7x8 ReLU(0)=3x7x8 Concat(0,1)=6x7x8 -> 2"},
+    {9, POOL "Pad x > y pads=0,0,1,2,0,0,3,4", "Input()=3x7x8 ZeroPad2d(0)=3x11x14 -> 1"},
+    {11, POOL "ints p 0,0,1,2,0,0,3,4;tensor v 1 . raw 4;Pad x p > y mode=constant",
+     "Input()=3x7x8 ZeroPad2d(0)=3x11x14 -> 1"},
+    {9, "input x N,5;output y;Softmax x > y", "Input()=5 Softmax(0)=5 -> 1"},
+    {13, "input x N,5;output y;Softmax x > y", "Input()=5 Softmax(0)=5 -> 1"},
+    {13, POOL "Softmax x > y axis=1", "Input()=3x7x8 Softmax(0)=3x7x8 -> 1"},
+    {9, POOL "GlobalAveragePool x > p;Softmax p > y axis=1",
+     "Input()=3x7x8 AdaptiveAvgPool2d(0)=3x1x1 Softmax(1)=3x1x1 -> 2"},
+    /* x.view(x.size(0), -1) as torch exports it, for any batch and for one */
+    {9, POOL VIEW("Unsqueeze g > u axes=0,"), "Input()=3x7x8 Flatten(0)=168 -> 1"},
+    {13, POOL VIEW("ints a 0;Unsqueeze g a > u"), "Input()=3x7x8 Flatten(0)=168 -> 1"},
+    {9, "input x 5,3,7,8;output y;" VIEW("Unsqueeze g > u axes=0,"),
+     "Input()=3x7x8 Flatten(0)=168 -> 1"},
+    {9,
+     POOL "ints i 1,-1;ints j 0,;Shape x > s;Gather s i > g;ints m -1,;ints k 3;Concat m g k > "
+          "d;Gather d j > z;Relu x > y",
+     "Input()=3x7x8 ReLU(0)=3x7x8 -> 1"},
+    /* the padding 3,4,1,2 of columns and rows, and how torch computes ONNX's from it */
+    {13,
+     POOL "ints p 3,4,1,2;ints eight 8;ints zero 0;ints last -1;ints pairs -1,2;"
+          "ints begin -9223372036854775807;Shape p > n;Sub eight n > k;ints z 0;"
+          "ConstantOfShape k > rest value=@z;Cast p > q to=7;Concat q rest > all axis=0;"
+          "Reshape all pairs > m;Slice m last begin zero last > r;Transpose r > t perm=1,0;"
+          "Reshape t last > pads;Pad x pads > y",
+     "Input()=3x7x8 ZeroPad2d(0)=3x10x15 -> 1"},
     /* matrices */
     {9, "input x N,3;output y;floats w 3,5;MatMul x w > y", "Input()=3 Linear(0)=5 -> 1"},
     {9, "input x N,3;output y;" FC "floats b 5;Gemm x w b > y transB=1",
@@ -199,6 +235,14 @@ START_TEST(adds_constants_per_channel)
     for (size_t c = 0; c < 3; c++) {
         ck_assert(n->bias[c] == onnx_float("b", c));
         ck_assert(n->mean[c] == 0 && n->var[c] == 1 && n->weight == NULL && n->eps == 0);
+    }
+    unload();
+    ck_assert_int_eq(load(9, POOL "floats b 1,3,1,1;Sub x b > z;Mul z b > t;Div t b > y"), RN_OK);
+    for (size_t c = 0; c < 3; c++) {
+        const float number = onnx_float("b", c);
+        ck_assert(graph.node[1].bias[c] == -number && graph.node[1].weight == NULL);
+        ck_assert(graph.node[2].weight[c] == number && graph.node[2].bias == NULL);
+        ck_assert(graph.node[3].weight[c] == 1 / number && graph.node[3].bias == NULL);
     }
     unload();
 }
@@ -287,6 +331,60 @@ static const struct {
     {9, NET("floats b 8;Add x b > y"), "node y (Add): its constant has not one number per channel"},
     {9, NET("floats b 3,7,8;Add x b > y"), "node y (Add): its constant has not one number"},
     {9, NET("floats b 3;Add b b > y"), "node y (Add): input 1 is a constant"},
+    {9, NET("floats b 3,1,1;Sub b x > y"), "node y (Sub): input 0 is a constant"},
+    {9, NET("floats b .;Div b x > y"), "node y (Div): input 0 is a constant"},
+    {9, NET("Mul x x > y"), "node y (Mul): input 1 is no constant"},
+    {9, NET("Softmax x > y"), "node y (Softmax): only the softmax over C"},
+    {9, NET("Softmax x > y axis=2"), "node y (Softmax): only the softmax over C"},
+    {13, NET("Softmax x > y"), "node y (Softmax): only the softmax over C"},
+    {9, NET("Concat x x > y axis=2"), "node y (Concat): axis 2, want 1"},
+    {9, NET("GlobalAveragePool x > p;Concat x p > y axis=1"),
+     "y: Concat: channels of 3x7x8 and 3x"},
+    {9, NET("floats b 3;Concat x b > y axis=1"), "node y (Concat): input 1 is a constant"},
+    {9, NET("ints i 1;Concat i x > y axis=0"), "node y (Concat): input 1 is no constant"},
+    {9, NET("ints i 1;Concat i i > y axis=1"), "node y (Concat): only lists of integers"},
+    {9, NET("ints i 1,2,3,4,5,6,7,8;Concat i i i i i i i i > z axis=0;Concat z i > w"),
+     "node w (Concat): only lists of up to 64 integers"},
+    {9, NET("Relu x > y;ints i 1,2,3,4,5,6,7,8;Concat i i i i i i i i > z axis=0;Reshape x z > w"),
+     "node w (Reshape): input 1 is no list of at most 4"},
+    {9, NET("ints i 1,2,3;ints s 2,-1;Reshape i s > y"), "node y (Reshape): its shape doesn't fit"},
+    {9, NET("ints i 1,2,3;ints s 2,2;Reshape i s > y"),
+     "node y (Reshape): its shape doesn't fit 3"},
+    {9, NET("ints i 1,2,3;ints s 0,-1;Reshape i s > y"), "node y (Reshape): its shape doesn't fit"},
+    {9, NET("ints i 1,2,3;ints s -1,-1;Reshape i s > y"), "node y (Reshape): its shape doesn't"},
+    {9, NET("ints i 1;ints s 1,1,1,1,1,1,1,1,1;Reshape i s > y"), "node y (Reshape): its shape"},
+    {9, NET("ints i 1,2;Transpose i > y"), "node y (Transpose): want a matrix"},
+    {9, NET("ints i 1,2;ints s 1,2;Reshape i s > m;Transpose m > y perm=0,1"), "want a matrix"},
+    {9, NET("ints i 1,2;ints a 0;ints b 2;ints t 2;Slice i a b a t > y"), "(Slice): only rows"},
+    {9, NET("ints i 1,2;ints a 0;ints b 2;ints t 1;Slice i a b t t > y"), "(Slice): only rows"},
+    {9, NET("ints i 1,2;ints a 0,1;ints b 2;Slice i a b > y"), "input 1 has 2 integers"},
+    {9, NET("Slice x x x > y"), "node y (Slice): input 0 is no constant"},
+    {9, NET("ints i 1;Cast i > y to=1"), "node y (Cast): only casts to integers"},
+    {9, NET("Cast x > y to=7"), "node y (Cast): input 0 is no constant"},
+    {9, NET("ints i 1,2;ConstantOfShape i > y"), "(ConstantOfShape): its value is no integer"},
+    {9, NET("ints i 65;ints v 7;ConstantOfShape i > y value=@v"), "only a list of up to 64"},
+    {9, NET("ints i -1;ints v 7;ConstantOfShape i > y value=@v"), "only a list of up to 64"},
+    {9, NET("Shape x > s;ints i 1;Add s i > y"),
+     "(Add): -9223372036854775808 + 1 can't be computed"},
+    {9, NET("ints i 9223372036854775807;Mul i i > y"), "(Mul): 9223372036854775807 * 92"},
+    {9, NET("ints i 0;Div i i > y"), "node y (Div): 0 / 0 can't be computed"},
+    {9, NET("ints i 1,2;ints j 1,2,3;Sub i j > y"), "node y (Sub): sizes don't match"},
+    {9, NET("Pad x > y"), "node y (Pad): only H and W"},
+    {9, NET("Pad x > y pads=0,1,0,0,0,0,0,0"), "node y (Pad): only H and W"},
+    {9, NET("Pad x > y pads=0,0,0,0,1,0,0,0"), "node y (Pad): only H and W"},
+    {9, NET("Pad x > y pads=0,0,0,-1,0,0,0,0"), "node y (Pad): only H and W"},
+    {9, NET("Pad x > y pads=0,0,2147483647,0,0,0,0,0"), "y: ZeroPad2d: the output 3x2147483654x8"},
+    {9, NET("Pad x > y pads=0,0,1,1,0,0,1,1 mode=reflect"), "node y (Pad): only zeros"},
+    {9, NET("Pad x > y pads=0,0,1,1,0,0,1,1 value=1.0"), "node y (Pad): only zeros"},
+    {11, NET("ints p 0,0,1,1,0,0,1,1;tensor v 1 . float 1;Pad x p v > y"), "(Pad): only zeros"},
+    {9, NET("ints i 4;Shape x > s;Gather s i > y"), "node y (Gather): place 4 of 4"},
+    {9, NET("ints i -5;Shape x > s;Gather s i > y"), "node y (Gather): place -5 of 4"},
+    {9, NET("ints i 0;Shape x > s;Gather s i > y axis=1"), "node y (Gather): only lists"},
+    {9, NET("ints i 0;Gather x i > y"), "node y (Gather): input 0 is no constant"},
+    {9, NET("Shape x > s;Unsqueeze s > y axes=0,"), "node y (Unsqueeze): only single integers"},
+    {9, NET("Shape x > y"), "output y: no node makes it"},
+    {9, NET("ints i 0;Shape x > s;Gather s i > g;Reshape x g > y"),
+     "node y (Reshape): only a flat"},
     {9, NET("Flatten x > y axis=2"), "node y (Flatten): axis 2, want 1"},
     {9, NET("Flatten x > y axis=0"), "node y (Flatten): axis 0, want 1"},
     {9, NET("Reshape x x > y"), "node y (Reshape): input 1 is no constant"},

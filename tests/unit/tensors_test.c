@@ -143,6 +143,22 @@ START_TEST(uses_aligned_floats_in_place)
 }
 END_TEST
 
+START_TEST(owned_copy_replaces_the_file)
+{
+    static const float value[2] = {1.5f, -2};
+    rn_tensors set = {0};
+    rn_error err;
+    const rn_tensor tensor = make(RN_F32, 1, (size_t[]){2}, value);
+    ck_assert_ptr_eq(one_tensor(&set, &tensor, sizeof value), value);
+    float *own = rn_tensor_own(&set, &set.tensor[0], &err);
+    ck_assert_mem_eq(own, value, sizeof value);
+    own[0] = 7;
+    ck_assert_ptr_eq(rn_tensor_floats(&set, &set.tensor[0], &err), own);
+    ck_assert_ptr_eq(rn_tensor_own(&set, &set.tensor[0], &err), own);
+    rn_tensors_release(&set);
+}
+END_TEST
+
 START_TEST(copies_unaligned_floats)
 {
     static const float value[2] = {1.5f, -2};
@@ -228,6 +244,7 @@ int main(void)
     tcase_add_test(tcase, scalars_and_empty_tensors_are_legal);
     tcase_add_test(tcase, names_the_unused_tensor);
     tcase_add_test(tcase, uses_aligned_floats_in_place);
+    tcase_add_test(tcase, owned_copy_replaces_the_file);
     tcase_add_test(tcase, copies_unaligned_floats);
     tcase_add_test(tcase, converts_halves);
     tcase_add_test(tcase, converts_bfloats_and_doubles);

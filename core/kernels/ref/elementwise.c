@@ -1,6 +1,8 @@
-/* ReLU, Add with NumPy's broadcasting over C, H and W, Flatten, and Reorder between layouts. */
+/* ReLU, Sigmoid, Add and Mul with NumPy's broadcasting over C, H and W, Flatten, and Reorder
+ * between layouts. */
 #include "kernels/ref/ref.h"
 
+#include <math.h>
 #include <string.h>
 
 static void run_relu(const rn_desc *desc, const rn_args *args)
@@ -16,16 +18,23 @@ static size_t broadcast_index(rn_dims d, size_t n, size_t c, size_t h, size_t w)
     return ((n * d.c + (d.c == 1 ? 0 : c)) * d.h + (d.h == 1 ? 0 : h)) * d.w + (d.w == 1 ? 0 : w);
 }
 
-static void run_add(const rn_desc *desc, const rn_args *args)
+static void run_broadcast(const rn_desc *desc, const rn_args *args)
 {
     const rn_dims out = desc->out;
     for (size_t i = 0; i < args->n * rn_dims_size(out); i++) {
         const size_t w = i % out.w, h = i / out.w % out.h;
         const size_t c = i / (out.w * out.h) % out.c, n = i / rn_dims_size(out);
-        const float sum = args->src[broadcast_index(desc->in[0], n, c, h, w)] +
-                          args->addend[broadcast_index(desc->in[1], n, c, h, w)];
-        args->dst[i] = rn_epilogue_apply(desc->epilogue, sum, 0);
+        const float left = args->src[broadcast_index(desc->in[0], n, c, h, w)];
+        const float right = args->addend[broadcast_index(desc->in[1], n, c, h, w)];
+        const float y = desc->op == RN_OP_MUL ? left * right : left + right;
+        args->dst[i] = rn_epilogue_apply(desc->epilogue, y, 0);
     }
+}
+
+static void run_sigmoid(const rn_desc *desc, const rn_args *args)
+{
+    const size_t size = args->n * rn_dims_size(desc->out);
+    for (size_t i = 0; i < size; i++) args->dst[i] = (float)(1 / (1 + exp(-(double)args->src[i])));
 }
 
 static void run_flatten(const rn_desc *desc, const rn_args *args)
@@ -56,7 +65,9 @@ static void run_reorder(const rn_desc *desc, const rn_args *args)
 
 const rn_impl rn_ref_relu = {
     .name = "ref", .op = RN_OP_RELU, .dst_layout = RN_LAYOUT_SAME, .run = run_relu};
-const rn_impl rn_ref_add = {.name = "ref", .op = RN_OP_ADD, .run = run_add};
+const rn_impl rn_ref_sigmoid = {.name = "ref", .op = RN_OP_SIGMOID, .run = run_sigmoid};
+const rn_impl rn_ref_add = {.name = "ref", .op = RN_OP_ADD, .run = run_broadcast};
+const rn_impl rn_ref_mul = {.name = "ref", .op = RN_OP_MUL, .run = run_broadcast};
 const rn_impl rn_ref_flatten = {.name = "ref", .op = RN_OP_FLATTEN, .run = run_flatten};
 const rn_impl rn_ref_reorder = {
     .name = "ref", .op = RN_OP_REORDER, .dst_layout = RN_LAYOUT_SAME, .run = run_reorder};

@@ -1,0 +1,282 @@
+/* Raw bytes that no honest client sends: ambiguous framing, broken requests, hostile bodies. The
+ * daemon refuses each of them, never answers twice for one request, and goes on. */
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "http/client.h"
+#include "http/daemon.h"
+
+#include "check_main.h"
+
+static struct daemon server;
+
+static void start(void)
+{
+    DAEMON_START(&server, "--max-body-bytes", "100000", "--idle-timeout", "1", "--log-level",
+                 "warning");
+}
+
+static void stop(void)
+{
+    char *log = daemon_log(&server);
+    ck_assert_int_eq(daemon_stop(&server, SIGTERM), 0);
+    ck_assert_msg(!strstr(log, "ERROR") && !strstr(log, "runtime error"), "%s", log);
+    free(log);
+}
+
+static void expect_alive(void)
+{
+    struct response response = client_get(server.port, "/v2/health/ready");
+    ck_assert_int_eq(response.status, 200);
+    response_free(&response);
+}
+
+/* Sends the bytes and reads until the daemon closes; to be freed. */
+static char *talk(const char *bytes, size_t size)
+{
+    char *text = calloc(1, 65536);
+    size_t got = 0;
+    const int fd = client_open(server.port);
+    client_send(fd, bytes, size);
+    shutdown(fd, SHUT_WR);
+    for (ssize_t n; got < 65535 && (n = recv(fd, text + got, 65535 - got, 0)) > 0;)
+        got += (size_t)n;
+    close(fd);
+    return text;
+}
+
+#define HIDDEN "GET /v2/models HTTP/1.1\r\nHost: x\r\n\r\n"
+
+/* Requests whose end can be read in two ways; what follows them must not be taken for a request. */
+static const char *const smuggled[] = {
+    "POST /infer HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\nTransfer-Encoding: "
+    "chunked\r\n\r\n0\r\n\r\n" HIDDEN,
+    "POST /infer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: "
+    "40\r\n\r\n0\r\n\r\n" HIDDEN,
+    "POST /infer HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: 44\r\n\r\n" HIDDEN,
+    "POST /infer HTTP/1.1\r\nHost: x\r\nContent-Length: 44\r\nContent-Length: 0\r\n\r\n" HIDDEN,
+    "POST /infer HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\ncontent-length: 0\r\n\r\n" HIDDEN,
+    "POST /infer HTTP/1.1\r\nHost: x\r\nContent-Length: +0\r\n\r\n" HIDDEN,
+    "POST /infer HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n" HIDDEN,
+    "POST /infer HTTP/1.1\r\nHost: x\r\nContent-Length: 0x0\r\n\r\n" HIDDEN,
+    "POST /infer HTTP/1.1\r\nHost: x\r\nContent-Length: 0, 0\r\n\r\n" HIDDEN,
+    "POST /infer HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n" HIDDEN,
+    "POST /infer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n" HIDDEN,
+    "POST /infer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n" HIDDEN,
+    "POST /infer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: "
+    "identity\r\n\r\n0\r\n\r\n" HIDDEN,
+    "POST /infer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding:\r\n chunked\r\nContent-Length: "
+    "0\r\n\r\n" HIDDEN,
+    "POST /infer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\nContent-Length: "
+    "0\r\n\r\n" HIDDEN,
+    "POST /infer HTTP/1.1\r\nHost: x\r\nTransfer-: chunked\r\n Encoding\r\n\r\n0\r\n\r\n" HIDDEN,
+    "POST /infer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n" HIDDEN,
+    "POST /infer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n\r\n" HIDDEN,
+    "POST /infer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+    "chunked\r\n\r\nffffffffffffffffff\r\n\r\n" HIDDEN,
+};
+
+START_TEST(nothing_is_smuggled)
+{
+    char *text = talk(smuggled[_i], strlen(smuggled[_i]));
+    ck_assert_msg(!strstr(text, "{\"models\":"), "the hidden request was answered: %s", text);
+    ck_assert_msg(!strstr(text, "HTTP/1.1 200"), "%s", text);
+    free(text);
+    expect_alive();
+}
+END_TEST
+
+static const struct {
+    const char *request;
+    int status; /* 0: none, or any that is not 200 */
+} odd[] = {
+    {"GET http://x/livez HTTP/1.1\r\nHost: x\r\n\r\n", 200},
+    {"GET http://x//livez HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+    {"GET //livez HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+    {"GET /v2/%2e%2e/livez HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+    {"GET /livez%00 HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+    {"GET /livez%0d%0aX:%20y HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+    {"GET /%6civez HTTP/1.1\r\nHost: x\r\n\r\n", 200},
+    {"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+    {"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", 0},
+    {"TRACE /livez HTTP/1.1\r\nHost: x\r\n\r\n", 405},
+    {"get /livez HTTP/1.1\r\nHost: x\r\n\r\n", 405},
+    {"GET /livez HTTP/1.1\r\n\r\n", 0}, /* no Host */
+    {"GET /livez HTTP/9.9\r\nHost: x\r\n\r\n", 0},
+    {"GET /livez\r\n\r\n", 0},
+    {"GET  HTTP/1.1\r\nHost: x\r\n\r\n", 0},
+    {"\x16\x03\x01\x02\x01\x01\xfc\x03\x03\r\n\r\n", 0},
+    {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 0},
+    {"GET /livez HTTP/1.1\r\nHost: x\r\nX: a\r\n folded\r\n\r\n", 400},
+    {"GET /livez HTTP/1.1\r\nHost: x\r\nX:\r\n\tfolded\r\n\r\n", 400},
+    {"GET /livez HTTP/1.1\r\nHost: x\r\nX:\r\n\r\n", 200},
+    {"GET /livez HTTP/1.1\r\nHost: x\r\nX-A:   b   \r\n\r\n", 200},
+    {"GET /livez HTTP/1.1\r\nHost: x\r\nX : a\r\n\r\n", 400},
+    {"GET /livez HTTP/1.1\r\nHost: x\r\nX: a\rY: b\r\n\r\n", 400},
+    {"GET /livez HTTP/1.1\r\nHost: x\r\nX: a\x01\r\n\r\n", 400},
+    {"\r\n\r\n\r\n\r\n", 0},
+    {"", 0},
+};
+
+START_TEST(odd_requests)
+{
+    char *text = talk(odd[_i].request, strlen(odd[_i].request));
+    const int status = strncmp(text, "HTTP/1.1 ", 9) ? 0 : (int)strtol(text + 9, NULL, 10);
+    if (odd[_i].status)
+        ck_assert_msg(status == odd[_i].status, "%s\nanswered: %s", odd[_i].request, text);
+    else
+        ck_assert_msg(status != 200, "%s\nanswered: %s", odd[_i].request, text);
+    free(text);
+    expect_alive();
+}
+END_TEST
+
+START_TEST(headers_without_end)
+{
+    char *request = malloc(400000), *at = request;
+    at += sprintf(at, "GET /livez HTTP/1.1\r\nHost: x\r\n");
+    while (at - request < 300000) at += sprintf(at, "X-Header-%zd: value\r\n", at - request);
+    at += sprintf(at, "\r\n");
+    char *text = talk(request, (size_t)(at - request));
+    ck_assert_msg(!strstr(text, "HTTP/1.1 200"), "%s", text);
+    free(text);
+    at = request;
+    at += sprintf(at, "GET /");
+    memset(at, 'a', 200000);
+    at += 200000;
+    at += sprintf(at, " HTTP/1.1\r\nHost: x\r\n\r\n");
+    text = talk(request, (size_t)(at - request));
+    ck_assert_msg(!strstr(text, "HTTP/1.1 200"), "%s", text);
+    free(text);
+    free(request);
+    /* within libmicrohttpd's own limit, beyond ours */
+    char headers[20000] = "X: ";
+    memset(headers + 3, 'a', 19000);
+    memcpy(headers + 19003, "\r\n\r\n", 5);
+    const int fd = client_open(server.port);
+    static const char line[] = "GET /livez HTTP/1.1\r\nHost: x\r\n";
+    client_send(fd, line, sizeof line - 1);
+    client_send(fd, headers, strlen(headers));
+    struct response response = client_receive(fd);
+    ck_assert_int_eq(response.status, 431);
+    ck_assert_ptr_nonnull(strstr(response.body, "--max-header-bytes allows 16384"));
+    response_free(&response);
+    close(fd);
+    expect_alive();
+}
+END_TEST
+
+START_TEST(answers_hold_no_new_lines_of_ours)
+{
+    struct response response =
+        client_ask(server.port, "GET", "/livez", "X-Request-Id: a\tb\r\n", "", 0);
+    char value[128] = "";
+    ck_assert_int_eq(response.status, 200);
+    ck_assert(response_header(&response, "X-Request-Id", value, sizeof value));
+    ck_assert_uint_eq(strspn(value, "0123456789abcdef"), 16);
+    response_free(&response);
+    response = client_post_json(server.port, "/infer", "{\"input\":[1],\"id\":\"a\\r\\nX: y\"}");
+    ck_assert_int_eq(response.status, 400);
+    response_free(&response);
+}
+END_TEST
+
+static uint64_t random_state = 1;
+
+static size_t random_below(size_t n)
+{
+    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+    return (size_t)(random_state >> 33) % n;
+}
+
+/* An honest body with some bytes changed, dropped or doubled, or the end cut off. */
+static size_t mutate(char *body, size_t size)
+{
+    static const char alphabet[] = "{}[],:\"\\0123456789eE+-.truefalsn \x00\xff\x80\n";
+    for (size_t i = 1 + random_below(4); i; i--) {
+        const size_t at = random_below(size - 1);
+        switch (random_below(4)) {
+        case 0: body[at] = alphabet[random_below(sizeof alphabet)]; break;
+        case 1: memmove(body + at, body + at + 1, size - at - 1), size--; break;
+        case 2: body[at] = (char)random_below(256); break;
+        default:
+            if (random_below(8) == 0) size = 2 + at;
+        }
+    }
+    return size;
+}
+
+/* Every one of them gets an answer, and it is 200 or a clear refusal. */
+START_TEST(hostile_bodies)
+{
+    char seed[2000], body[2000];
+    const size_t length = (size_t)sprintf(
+        seed, "{\"shape\":[1,1,28,28],\"top_k\":2,\"id\":\"\\u00e9x\",\"timeout_ms\":90000,"
+              "\"model\":\"fashion-resnet\",\"input\":[0.5,-1e-3");
+    size_t size = length;
+    for (size_t i = 2; i < 784; i++) size += (size_t)sprintf(seed + size, ",%zu", i % 10);
+    size += (size_t)sprintf(seed + size, "]}");
+    int fd = client_open(server.port);
+    size_t good = 0, refused = 0;
+    for (size_t i = 0; i < 3000; i++) {
+        memcpy(body, seed, size);
+        const size_t changed = i ? mutate(body, size) : size;
+        static const char *const type[] = {"Content-Type: application/json\r\n",
+                                           "Content-Type: application/octet-stream\r\n", ""};
+        client_send_request(fd, "POST", "/infer", type[random_below(20) < 18 ? 0 : i % 3], body,
+                            changed);
+        struct response response = client_receive(fd);
+        good += response.status == 200;
+        refused += response.status >= 400 && response.status < 500;
+        if (response.status == 0 || response.close) {
+            close(fd);
+            fd = client_open(server.port);
+        }
+        response_free(&response);
+    }
+    close(fd);
+    ck_assert_uint_eq(good + refused, 3000);
+    ck_assert_uint_gt(good, 100);
+    ck_assert_uint_gt(refused, 1000);
+    expect_alive();
+}
+END_TEST
+
+/* Clients that leave: in the middle of the headers, of the body, and before the answer. */
+START_TEST(clients_that_leave)
+{
+    static const float zero_image[784];
+    static const char head[] = "POST /infer HTTP/1.1\r\nHost: x\r\nContent-Type: "
+                               "application/octet-stream\r\nContent-Length: 3136\r\n\r\n";
+    for (size_t i = 0; i < 300; i++) {
+        const int fd = client_open(server.port);
+        const size_t part = i % 3;
+        client_send(fd, head, part == 0 ? sizeof head / 2 : sizeof head - 1);
+        if (part) client_send(fd, zero_image, part == 1 ? 1000 : 3136);
+        const struct linger reset = {.l_onoff = 1};
+        if (i % 2) setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+        close(fd);
+    }
+    expect_alive();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("hostile");
+    TCase *tests = tcase_create("hostile");
+    suite_add_tcase(suite, tests);
+    tcase_add_unchecked_fixture(tests, start, stop);
+    tcase_set_timeout(tests, 120);
+    tcase_add_loop_test(tests, nothing_is_smuggled, 0, sizeof smuggled / sizeof *smuggled);
+    tcase_add_loop_test(tests, odd_requests, 0, sizeof odd / sizeof *odd);
+    tcase_add_test(tests, headers_without_end);
+    tcase_add_test(tests, answers_hold_no_new_lines_of_ours);
+    tcase_add_test(tests, hostile_bodies);
+    tcase_add_test(tests, clients_that_leave);
+    return run_suite(suite);
+}
