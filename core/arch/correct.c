@@ -105,16 +105,20 @@ static rn_status check_depths(const rn_family *f, const rn_builder *b, const rn_
     return RN_OK;
 }
 
-static rn_status check_kind(const rn_family *f, const rn_builder *b, const rn_json *config)
+/* Words of which one can be served. */
+static rn_status check_words(const rn_family *f, const rn_builder *b, const rn_json *config)
 {
-    const char *type = rn_json_string(rn_json_get(config, "layer_type"));
-    const char *act = rn_json_string(rn_json_get(config, "hidden_act"));
-    if (type && (strcmp(type, "bottleneck") == 0) != f->stage[0].bottleneck)
-        return rn_fail(b->err, RN_ERR_FORMAT, "config.json: layer_type: the tensors show %s blocks",
-                       f->stage[0].bottleneck ? "bottleneck" : "basic");
-    if (act && strcmp(act, "relu") != 0)
-        return rn_fail(b->err, RN_ERR_FORMAT, "config.json: hidden_act: %.30s can't be served",
-                       act);
+    const char *const words[][2] = {
+        {"layer_type", f->stage[0].bottleneck ? "bottleneck" : "basic"}, /* as the tensors show */
+        {"hidden_act", "relu"},
+        {"global_pool", "avg"},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        const char *word = rn_json_string(rn_json_get(config, words[i][0]));
+        if (word && strcmp(word, words[i][1]) != 0)
+            return rn_fail(b->err, RN_ERR_FORMAT, "config.json: %s: %.30s can't be served, only %s",
+                           words[i][0], word, words[i][1]);
+    }
     return RN_OK;
 }
 
@@ -141,6 +145,6 @@ rn_status rn_family_correct(rn_family *f, const rn_builder *b, const rn_json *co
     for (size_t i = 0; status == RN_OK && i < sizeof corrections / sizeof *corrections; i++)
         status = corrections[i](f, b, config);
     if (status == RN_OK) status = check_depths(f, b, config);
-    if (status == RN_OK) status = check_kind(f, b, config);
+    if (status == RN_OK) status = check_words(f, b, config);
     return status;
 }

@@ -3,9 +3,10 @@
 
     tests/reference/random_nets.py GOLDEN_TEST [COUNT [SEED]]      default: 200 1
 
-Half are lists of layers (residual layers of any kernel, stride and channels among them), half
-residual networks of random kind, depth, width and input size. What PyTorch refuses, the engine has
-to refuse too.
+A third are lists of layers (residual layers of any kernel, stride and channels among them), a third
+residual networks of random depth, width and input size, a third variants of them: stems, gates,
+shortcuts, anti-aliasing, norms and pre-activation mixed at random. What PyTorch refuses, the engine
+has to refuse too.
 """
 import os
 import random
@@ -18,6 +19,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import golden_case  # noqa: E402
 import layer_list  # noqa: E402
 import nets  # noqa: E402
+import variants  # noqa: E402
 
 
 def pair(rng, low, high):
@@ -113,12 +115,62 @@ def make_family(folder, name, rng):
     golden_case.make(folder, name, model, [channels, rng.randint(low, 70), rng.randint(low, 70)])
 
 
+def random_options(rng):
+    """Options of variants.Options and the config.json that says what tensors don't show."""
+    stages = rng.randint(1, 4)
+    options = dict(
+        blocks=[rng.randint(1, 3) for _ in range(stages)],
+        kinds=[rng.choice(["basic", "bottleneck"]) for _ in range(stages)],
+        planes=sorted(rng.randint(1, 6) * 4 for _ in range(stages)),
+        expansion=rng.randint(2, 4),
+        inner=rng.choice([1, 1, 2]),
+        groups=rng.choice([1, 1, 2, 4]),
+        stem=rng.choice([7, 3, 5, (4, 4, 8), (4, 8, 12), (8, 8, 16)]),
+        gate=rng.choice([None, None, "se", "eca"]),
+        channels=rng.choice([1, 3]),
+        classes=rng.randint(1, 12),
+    )
+    config = {}
+    if rng.random() < 0.3:
+        options["norm_groups"] = config["norm_groups"] = rng.choice([1, 2, 4])
+    if rng.random() < 0.3:
+        options.update(preact=True, final_norm=rng.random() < 0.7)
+    elif rng.random() < 0.4 and options["stem"] != 3:
+        options["antialias"] = config["antialias"] = rng.choice(["avg", "blur"])
+    if not options.get("preact") and options["stem"] != 3:
+        options["conv_pool"] = rng.random() < 0.2
+    options["conv_head"] = rng.random() < 0.2
+    return options, config
+
+
+def make_variant(folder, name, rng):
+    options, config = random_options(rng)
+    deep, preact = not isinstance(options["stem"], int), options.get("preact")
+    rename = lambda name: name  # noqa: E731
+    if preact and options["gate"] is None and rng.random() < 0.5:
+        rename = variants.timm_v2
+        options["shortcut"] = "avg" if deep else "conv"
+    else:
+        options["shortcut"] = rng.choice(["conv", "avg"])
+    if preact and options.get("norm_groups") and not deep:
+        options["bit"] = config["weight_standardization"] = rng.random() < 0.5
+    path, shape = os.path.join(folder, name + ".json"), [options["channels"], rng.randint(24, 70), rng.randint(24, 70)]
+    model = variants.variant(**options)
+    tensors = golden_case.set_weights(model, rename=rename)
+    try:
+        expected = golden_case.answer(model, shape)
+    except RuntimeError as refusal:
+        golden_case.write_refused(path, shape, tensors, config, str(refusal))
+    else:
+        golden_case.write(path, shape, expected, tensors, config)
+
+
 def main(program, count=200, seed=1):
     warnings.filterwarnings("ignore", message="Using padding='same' with even kernel")
     with tempfile.TemporaryDirectory() as folder:
         for i in range(count):
             rng = random.Random(seed * 1000003 + i)
-            (make_list if i % 2 else make_family)(folder, f"{i:05d}", rng)
+            (make_list, make_family, make_variant)[i % 3](folder, f"{i:05d}", rng)
         paths = sorted(os.path.join(folder, name) for name in os.listdir(folder))
         run = subprocess.run([program, "-q", *paths], capture_output=True, text=True)
         refused = sum('"refused":' in open(path).read(4096) for path in paths)

@@ -206,6 +206,9 @@ static const struct {
     {"{\"pretrained_cfg\":{\"input_size\":7}}", "config.json: pretrained_cfg.input_size"},
     {"{\"stem_stride\":0}", "config.json: stem_stride: want a size of at least 1"},
     {"{\"stem_stride\":\"2\"}", "config.json: stem_stride"},
+    {"{\"antialias\":\"gauss\"}", "config.json: antialias: want \"none\", \"avg\" or \"blur\""},
+    {"{\"avg_down\":2}", "config.json: avg_down: want true or false"},
+    {"{\"global_pool\":\"max\"}", "config.json: global_pool: max can't be served"},
     {"{\"stem_pool\":1}", "config.json: stem_pool: want true or false"},
     {"{\"strides\":[1,2]}", "config.json: strides: want one size a stage"},
     {"{\"strides\":[1,2,0,2]}", "config.json: strides: want sizes of at least 1"},
@@ -213,7 +216,8 @@ static const struct {
     {"{\"num_classes\":11}", "config.json: num_classes: 11, but fc.weight has 10"},
     {"{\"depths\":[1,1,1]}", "config.json: depths: 3 stages, tensors of 4"},
     {"{\"depths\":[1,1,2,1]}", "config.json: depths[2]: the tensors show 1 blocks"},
-    {"{\"layer_type\":\"bottleneck\"}", "config.json: layer_type: the tensors show basic blocks"},
+    {"{\"layer_type\":\"bottleneck\"}",
+     "config.json: layer_type: bottleneck can't be served, only basic"},
     {"{\"hidden_act\":\"gelu\"}", "config.json: hidden_act: gelu can't be served"},
     {"{\"labels\":[\"a\"]}", "config.json: labels: 1 labels, the network answers 10 classes"},
     {"{\"labels\":7}", "config.json: labels: want a list"},
@@ -360,6 +364,139 @@ START_TEST(other_namings)
 }
 END_TEST
 
+/* ---- variants ----------------------------------------------------------------------------------
+ */
+
+/* Calls change(net, name) for each tensor whose name holds `part`. */
+static void each_with(fake_net *net, const char *part, void (*change)(fake_net *, const char *))
+{
+    for (size_t i = net->tensors.count; i-- > 0;) {
+        char name[96];
+        snprintf(name, sizeof name, "%s", net->tensors.tensor[i].name);
+        if (strstr(name, part)) change(net, name);
+    }
+}
+
+static void make_deep(fake_net *net, size_t a, size_t b, size_t c)
+{
+    fake_remove(net, "conv1.weight");
+    fake_add(net, a, 3, 3, 3, "conv1.0.weight");
+    fake_add_norm(net, a, "conv1.1");
+    fake_add(net, b, a, 3, 3, "conv1.3.weight");
+    fake_add_norm(net, b, "conv1.4");
+    fake_add(net, c, b, 3, 3, "conv1.6.weight");
+}
+
+/* downsample.0 becomes a pool: what was 0 and 1 is 1 and 2. */
+static void move_shortcut(fake_net *net, const char *name)
+{
+    char moved[96];
+    snprintf(moved, sizeof moved, "%s", name);
+    strstr(moved, "downsample.")[strlen("downsample.")]++;
+    fake_rename(net, name, moved);
+}
+
+static void add_gate(fake_net *net, const char *name, bool eca)
+{
+    char gate[128];
+    const int block = (int)(strlen(name) - strlen("conv3.weight"));
+    size_t channels = 0;
+    for (size_t i = 0; i < net->tensors.count; i++)
+        if (strcmp(net->tensors.tensor[i].name, name) == 0)
+            channels = net->tensors.tensor[i].shape[0];
+    snprintf(gate, sizeof gate, "%.*sse.%s.weight", block, name, eca ? "conv" : "fc1");
+    if (eca) {
+        fake_add(net, 1, 1, 5, 0, gate);
+        return;
+    }
+    fake_add(net, 16, channels, 1, 1, gate);
+    snprintf(gate, sizeof gate, "%.*sse.fc2.weight", block, name);
+    fake_add(net, channels, 16, 1, 1, gate);
+}
+
+static void add_se(fake_net *net, const char *name)
+{
+    add_gate(net, name, false);
+}
+
+static void add_eca(fake_net *net, const char *name)
+{
+    add_gate(net, name, true);
+}
+
+static void variant_d(fake_net *net)
+{
+    make_deep(net, 32, 32, 64);
+    each_with(net, "downsample.", move_shortcut);
+}
+
+static void variant_t(fake_net *net)
+{
+    make_deep(net, 24, 32, 64);
+    each_with(net, "downsample.", move_shortcut);
+}
+
+static void variant_c(fake_net *net)
+{
+    make_deep(net, 32, 32, 64);
+}
+
+static void variant_se(fake_net *net)
+{
+    each_with(net, ".conv3.weight", add_se);
+}
+
+static void variant_eca_d(fake_net *net)
+{
+    variant_d(net);
+    each_with(net, ".conv3.weight", add_eca);
+}
+
+static void variant_rs(fake_net *net)
+{
+    variant_d(net);
+    variant_se(net);
+    fake_add(net, 64, 64, 3, 3, "maxpool.0.weight");
+    fake_add_norm(net, 64, "maxpool.1");
+}
+
+static void variant_gn(fake_net *net)
+{
+    each_with(net, ".running_", fake_remove);
+}
+
+static const struct {
+    void (*make)(fake_net *net);
+    const char *config, *name, *topic, *note;
+} variants[] = {
+    {variant_c, NULL, "resnet50c", "stem", "stem: three convolutions, stride 2, 3x3 max pool of"},
+    {variant_d, NULL, "resnet50d", "norm", "norm: batch norm, epsilon 1e-05"},
+    {variant_t, NULL, "resnet50t", "blocks", "blocks: 3,4,6,3 bottleneck"},
+    {variant_se, NULL, "seresnet50", "gates", "gates: squeeze-excite"},
+    {variant_eca_d, NULL, "ecaresnet50d", "gates", "gates: ECA"},
+    {variant_rs, NULL, "seresnetrs50", "stem", "stem: three convolutions, stride 2, a convolution"},
+    {variant_gn, NULL, "resnet50_gn", "norm", "norm: 32 groups, epsilon 1e-05"},
+    {variant_gn, "{\"norm_groups\":16}", "resnet50_gn", "norm", "norm: 16 groups, epsilon 1e-05"},
+    {variant_c, "{\"antialias\":\"blur\"}", "resnetblur50c", "anti",
+     "anti-aliasing: blurred pools"},
+    {variant_d, "{\"architecture\":\"resnetaa50d\"}", "resnetaa50d", "anti",
+     "anti-aliasing: average pools"},
+};
+
+START_TEST(names_variants)
+{
+    fake_net net;
+    fake_init(&net);
+    fake_add_resnet(&net, &(fake_resnet){4, {3, 4, 6, 3}, .bottleneck = true, .width = 64});
+    variants[_i].make(&net);
+    ck_assert_msg(fake_build(&net, variants[_i].config, 0, 0) == RN_OK, "%s", net.err.text);
+    ck_assert_str_eq(net.arch.name, variants[_i].name);
+    const char *note = note_about(&net, variants[_i].topic);
+    ck_assert_msg(strncmp(note, variants[_i].note, strlen(variants[_i].note)) == 0, "%s", note);
+    fake_release(&net);
+}
+END_TEST
+
 /* Without classes the pooled features are the answer. */
 START_TEST(headless)
 {
@@ -388,6 +525,7 @@ int main(void)
     tcase_add_test(tcase, names_every_missing_tensor);
     tcase_add_test(tcase, names_what_does_not_fit);
     tcase_add_test(tcase, other_namings);
+    tcase_add_loop_test(tcase, names_variants, 0, sizeof variants / sizeof *variants);
     tcase_add_test(tcase, headless);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
