@@ -82,10 +82,11 @@ static void import_reduce_mean(rn_onnx_node *n)
  * network shall give the same bits. */
 static double decimal(double stored)
 {
-    double power = 1;
+    int64_t power = 1;
     for (int digits = 0; digits < 12; digits++, power *= 10) {
-        const double whole = round(stored * power);
-        if (whole < 1e6 && (double)(float)(whole / power) == stored) return whole / power;
+        const double whole = round(stored * (double)power);
+        const double number = whole / (double)power;
+        if (whole < 1e6 && (double)(float)number == stored) return number;
     }
     return stored;
 }
