@@ -10,8 +10,13 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/size.h"
+#include "formats/digest.h"
 #include "formats/format.h"
 #include "kernels/gemm_blas.h"
+#include "run/team.h"
+
+#define LOAD_THREADS  8 /* at most, whatever the machine has */
+#define LARGE_WEIGHTS ((size_t)4 << 20)
 
 /* What load works on; only the model outlives it. */
 typedef struct {
@@ -116,7 +121,6 @@ static rn_status build_graph(loader *l)
     const rn_format_options format = {l->opt.max_header, l->opt.input_height, l->opt.input_width};
     rn_status status = rn_format_load(&m->tensors, &m->graph, &l->weights, &format, l->err);
     if (status != RN_OK) return status;
-    memcpy(m->digest, m->tensors.digest, sizeof m->digest);
     const rn_arch_options arch = {l->config, l->opt.input_height, l->opt.input_width};
     return rn_arch_build(&m->arch, &m->graph, &m->tensors, &arch, l->err);
 }
@@ -147,7 +151,16 @@ static void describe(rn_model *m)
     }
 }
 
-static rn_status load_mapped(loader *l)
+/* Threads for the packing of large weights; NULL when they can't be had: one will do. */
+static rn_team *new_load_team(size_t bytes)
+{
+    rn_team *team = NULL;
+    const size_t threads = rn_min(rn_team_cpus(), LOAD_THREADS);
+    if (bytes >= LARGE_WEIGHTS && threads > 1) rn_team_new(&team, threads, false, NULL);
+    return team;
+}
+
+static rn_status build_model(loader *l)
 {
     rn_model *m = l->model;
     rn_isa isa;
@@ -156,10 +169,24 @@ static rn_status load_mapped(loader *l)
         status =
             rn_json_parse(&l->config, l->opt.config, l->opt.config_size, "config.json", l->err);
     if (status == RN_OK) status = build_graph(l);
-    if (status == RN_OK) status = rn_plan_build(&m->plan, &m->graph, isa, l->err);
     if (status != RN_OK) return status;
+    rn_team *team = new_load_team(m->tensors.file.size);
+    status = rn_plan_build(&m->plan, &m->graph, isa, team, l->err);
+    rn_team_free(team);
+    return status;
+}
+
+static rn_status load_mapped(loader *l)
+{
+    rn_model *m = l->model;
+    rn_digest digest;
+    rn_digest_start(&digest, l->weights.bytes, l->weights.size);
+    const rn_status status = build_model(l);
+    rn_digest_finish(&digest);
+    if (status != RN_OK) return status;
+    memcpy(m->digest, digest.text, sizeof m->digest);
     describe(m);
-    if (!rn_plan_uses_file(&m->plan)) rn_tensors_release(&m->tensors);
+    rn_tensors_release(&m->tensors);
     return RN_OK;
 }
 

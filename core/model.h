@@ -12,7 +12,7 @@
 
 struct rn_model {
     atomic_size_t references;
-    rn_tensors tensors; /* empty when the plan has packed all that it needs */
+    rn_tensors tensors; /* empty once the plan has packed the weights */
     rn_graph graph;
     rn_arch arch;
     rn_plan plan;

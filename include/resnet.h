@@ -85,12 +85,12 @@ typedef struct {
 } rn_layer_info;
 
 /* Loads a weights file, or a directory that holds one (and its config.json). Everything is checked
- * and packed here; the weights are in memory once however many sessions follow. */
+ * and packed here, by a thread per CPU when it is much; the weights are in memory once however many
+ * sessions follow, and the file is closed. */
 rn_status rn_model_load(rn_model **out, const char *path, const rn_model_options *opt,
                         rn_error *err);
 
-/* The same from memory. `bytes` must outlive the model: weights are used in place where they can
- * be. */
+/* The same from memory. `bytes` are not kept. */
 rn_status rn_model_load_memory(rn_model **out, const void *bytes, size_t size,
                                const rn_model_options *opt, rn_error *err);
 

@@ -3,22 +3,32 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/error.h"
 #include "base/size.h"
+
+/* From here on memory is asked for in huge pages: weights and arenas are written once, and a page
+ * fault for each 4 KiB would take longer than that. */
+#define LARGE     ((size_t)8 << 20)
+#define HUGE_PAGE ((size_t)2 << 20)
 
 static atomic_size_t allocations;
 
 void *rn_alloc(size_t count, size_t size, rn_error *err)
 {
     size_t bytes, padded;
-    if (!rn_size_mul(count, size, &bytes) || !rn_size_add(bytes, RN_ALIGN, &padded)) {
+    if (!rn_size_mul(count, size, &bytes) || !rn_size_add(bytes, HUGE_PAGE, &padded)) {
         rn_fail(err, RN_ERR_MEMORY, "out of memory: %zu elements of %zu bytes", count, size);
         return NULL;
     }
     atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
-    void *memory = aligned_alloc(RN_ALIGN, rn_round_up(rn_max(bytes, 1), RN_ALIGN));
-    if (!memory) rn_fail_memory(err, bytes);
+    const size_t align = bytes >= LARGE ? HUGE_PAGE : RN_ALIGN;
+    void *memory = aligned_alloc(align, rn_round_up(rn_max(bytes, 1), align));
+    if (!memory)
+        rn_fail_memory(err, bytes);
+    else if (align == HUGE_PAGE)
+        madvise(memory, bytes, MADV_HUGEPAGE);
     return memory;
 }
 

@@ -3,7 +3,6 @@
 
 #include "base/error.h"
 #include "base/size.h"
-#include "formats/digest.h"
 
 /* A probe may not take another format's file: the first one that says yes loads it. */
 static const rn_format formats[] = {
@@ -39,6 +38,5 @@ rn_status rn_format_load(rn_tensors *set, rn_graph *graph, rn_file *file,
     rn_status status = format->load(set, set->file.bytes, set->file.size, options, err);
     if (status == RN_OK) status = rn_tensors_sort(set, err);
     if (status == RN_OK && format->build) status = format->build(graph, set, options, err);
-    if (status == RN_OK) rn_digest(set->file.bytes, set->file.size, set->digest);
     return status;
 }

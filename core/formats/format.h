@@ -28,7 +28,7 @@ typedef struct {
 } rn_format;
 
 /* Finds the format by the first bytes and loads it. Takes `file` over (unmapped on release). Sets
- * format and digest, and sorts. `graph` stays empty (count 0) when the format has only tensors. */
+ * format and sorts. `graph` stays empty (count 0) when the format has only tensors. */
 rn_status rn_format_load(rn_tensors *set, rn_graph *graph, rn_file *file,
                          const rn_format_options *options, rn_error *err);
 

@@ -28,7 +28,6 @@ typedef struct {
     rn_tensor *tensor;
     size_t count, capacity;
     const char *format; /* "safetensors", ... : a constant */
-    char digest[65];    /* SHA-256 of the file, hex */
     bool in_place;      /* some float pointer given out points into `file` */
     /* What a format parsed the file into when tensors point into it, else NULL. Owned. */
     void *document;

@@ -1,7 +1,7 @@
-/* Fifth pass: weights and biases as the implementations want them, in one block of memory. Where an
- * implementation reads the file's order and no batch norm was folded in, the file itself is used.
+/* Last pass: weights and biases as the implementations want them, in one block of memory. Nothing
+ * points into the file after this, whatever format it has: its pages can go.
  *
- * The pass walks the steps twice with the same code: once to measure, once to write. */
+ * The steps are walked twice: once to measure, once to write, by all threads of a team. */
 #include <string.h>
 
 #include "base/error.h"
@@ -11,20 +11,26 @@
 
 #define LINE 16 /* floats of a cache line */
 
+/* Floats of the step's weights in the file's order. */
 static size_t weight_count(const rn_step *step)
 {
     const rn_desc *d = &step->desc;
-    if (d->op == RN_OP_LINEAR) return d->out.c * rn_dims_size(d->in[0]);
-    return d->out.c * (d->in[0].c / d->groups) * d->window.kh * d->window.kw;
+    if (!step->weight && d->op != RN_OP_BATCH_NORM) return 0;
+    switch (d->op) {
+    case RN_OP_LINEAR: return d->out.c * rn_dims_size(d->in[0]);
+    case RN_OP_CONV: return d->out.c * (d->in[0].c / d->groups) * d->window.kh * d->window.kw;
+    case RN_OP_CHANNEL_CONV: return d->window.kh;
+    default: return d->out.c;
+    }
 }
 
-/* Floats of the step's weights in the block; 0: it has none, or they stay in the file. */
+/* Floats of the step's weights in the block; 0: it has none. */
 static size_t packed_weights(const rn_step *step)
 {
-    if (step->desc.op == RN_OP_BATCH_NORM) return step->desc.out.c;
-    if (!step->weight) return 0;
-    const size_t packed = step->impl->packed_size ? step->impl->packed_size(&step->desc) : 0;
-    return packed == 0 && step->scale ? weight_count(step) : packed;
+    const size_t count = weight_count(step);
+    const size_t packed =
+        count && step->impl->packed_size ? step->impl->packed_size(&step->desc) : 0;
+    return packed ? packed : count;
 }
 
 static size_t packed_bias(const rn_step *step)
@@ -33,12 +39,13 @@ static size_t packed_bias(const rn_step *step)
     return has_bias ? rn_round_up(step->desc.out.c, LINE) : 0;
 }
 
-static void scale_rows(const rn_step *step, float *packed)
+/* The file's order, each output channel times its factor. */
+static void copy_weights(const rn_step *step, float *packed)
 {
-    const size_t row = weight_count(step) / step->desc.out.c;
-    for (size_t oc = 0; oc < step->desc.out.c; oc++)
-        for (size_t i = oc * row; i < (oc + 1) * row; i++)
-            packed[i] = step->weight[i] * step->scale[oc];
+    const size_t count = weight_count(step), row = count / step->desc.out.c;
+    if (!step->scale) memcpy(packed, step->weight, count * sizeof(float));
+    for (size_t i = 0; step->scale && i < count; i++)
+        packed[i] = step->weight[i] * step->scale[i / row];
 }
 
 static void pack_weights(const rn_step *step, float *packed)
@@ -48,7 +55,7 @@ static void pack_weights(const rn_step *step, float *packed)
     else if (step->impl->packed_size && step->impl->packed_size(&step->desc))
         step->impl->pack(&step->desc, step->weight, step->scale, packed);
     else
-        scale_rows(step, packed);
+        copy_weights(step, packed);
 }
 
 /* scale * (conv + bias) + shift */
@@ -62,48 +69,55 @@ static void pack_bias(const rn_step *step, float *packed)
     }
 }
 
+static size_t packed_size(const rn_step *step)
+{
+    return rn_round_up(packed_weights(step), LINE) + packed_bias(step);
+}
+
 static void pack_step(rn_step *step, float *block)
 {
     const size_t weights = packed_weights(step);
     float *bias = block + rn_round_up(weights, LINE);
-    pack_bias(step, bias); /* first: packed_bias() asks for the weight, which may go */
+    pack_bias(step, bias);
+    pack_weights(step, block);
     step->bias = bias;
-    step->packed = step->weight;
-    if (weights) {
-        pack_weights(step, block);
-        step->packed = block;
-        step->weight = NULL;
-    }
+    step->packed = block;
+    step->weight = NULL;
     rn_free(step->scale);
     rn_free(step->shift);
     step->scale = step->shift = NULL;
 }
 
-rn_status rn_plan_pack(rn_plan *plan, rn_error *err)
+typedef struct {
+    rn_plan *plan;
+    size_t *offset; /* of each step's block */
+} job;
+
+/* Steps are taken from the last: the largest weights stand there, and small ones fill up the end.
+ */
+static void pack_task(void *context, size_t task, size_t thread)
 {
-    size_t total = 0;
-    for (size_t i = 0; i < plan->count; i++) {
-        const rn_step *step = &plan->step[i];
-        const size_t size = rn_round_up(packed_weights(step), LINE) + packed_bias(step);
-        if (!rn_size_add(total, size, &total)) return rn_fail_memory(err, SIZE_MAX);
-    }
-    plan->weights = rn_alloc(total, sizeof(float), err);
-    if (!plan->weights) return RN_ERR_MEMORY;
-    plan->weights_size = total;
-    float *block = plan->weights;
-    for (size_t i = 0; i < plan->count; i++) {
-        rn_step *step = &plan->step[i];
-        const size_t bias = packed_bias(step);
-        const size_t size = rn_round_up(packed_weights(step), LINE) + bias;
-        if (bias) pack_step(step, block);
-        block += size;
-    }
-    return RN_OK;
+    (void)thread;
+    const job *j = context;
+    const size_t index = j->plan->count - 1 - task;
+    rn_step *step = &j->plan->step[index];
+    if (packed_size(step)) pack_step(step, j->plan->weights + j->offset[index]);
 }
 
-bool rn_plan_uses_file(const rn_plan *plan)
+rn_status rn_plan_pack(rn_plan *plan, rn_team *team, rn_error *err)
 {
-    for (size_t i = 0; i < plan->count; i++)
-        if (plan->step[i].weight) return true;
-    return false;
+    job j = {plan, rn_alloc(plan->count, sizeof *j.offset, err)};
+    if (!j.offset) return RN_ERR_MEMORY;
+    size_t total = 0;
+    bool fits = true;
+    for (size_t i = 0; fits && i < plan->count; i++) {
+        j.offset[i] = total;
+        fits = rn_size_add(total, packed_size(&plan->step[i]), &total);
+    }
+    plan->weights = fits ? rn_alloc(total, sizeof(float), err) : NULL;
+    plan->weights_size = total;
+    if (plan->weights) rn_team_for(team, plan->count, pack_task, &j);
+    rn_free(j.offset);
+    if (!fits) return rn_fail_memory(err, SIZE_MAX);
+    return plan->weights ? RN_OK : RN_ERR_MEMORY;
 }

@@ -1,4 +1,4 @@
-/* Last pass: each value between steps gets an offset in one arena; values whose lifetimes don't
+/* Fifth pass: each value between steps gets an offset in one arena; values whose lifetimes don't
  * meet share memory. Largest first, each at the lowest offset that is free while it lives.
  *
  * Offsets are in floats of one image: an arena for n images is n times as large, with every offset

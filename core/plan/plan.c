@@ -8,22 +8,22 @@
 
 typedef rn_status plan_pass(rn_plan *plan, rn_error *err);
 
-static plan_pass *const passes[] = {rn_plan_fold, rn_plan_fuse, rn_plan_choose, rn_plan_pack,
-                                    rn_plan_place};
+static plan_pass *const passes[] = {rn_plan_fold, rn_plan_fuse, rn_plan_choose, rn_plan_place};
 
-static rn_status run_passes(rn_plan *plan, const rn_graph *graph, rn_error *err)
+static rn_status run_passes(rn_plan *plan, const rn_graph *graph, rn_team *team, rn_error *err)
 {
     rn_status status = rn_plan_lower(plan, graph, err);
     for (size_t i = 0; status == RN_OK && i < sizeof passes / sizeof *passes; i++)
         status = passes[i](plan, err);
-    return status;
+    return status == RN_OK ? rn_plan_pack(plan, team, err) : status;
 }
 
-rn_status rn_plan_build(rn_plan *plan, const rn_graph *graph, rn_isa isa, rn_error *err)
+rn_status rn_plan_build(rn_plan *plan, const rn_graph *graph, rn_isa isa, rn_team *team,
+                        rn_error *err)
 {
     *plan = (rn_plan){.input = RN_NO_VALUE, .output = RN_NO_VALUE, .isa = isa};
     if (graph->count < 2) return rn_fail(err, RN_ERR_FORMAT, "the network has no layers");
-    const rn_status status = run_passes(plan, graph, err);
+    const rn_status status = run_passes(plan, graph, team, err);
     if (status != RN_OK) rn_plan_release(plan);
     return status;
 }

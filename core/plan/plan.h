@@ -4,8 +4,8 @@
  *   fold    batch norm goes into the scale and bias of the convolution in front of it
  *   fuse    activation and addition go into the store of the step that makes the value
  *   choose  an implementation per step; layout conversions are inserted where two disagree
- *   pack    weights and biases are written as the implementations want them
  *   place   values get offsets in one arena by their lifetimes
+ *   pack    weights and biases are written as the implementations want them
  *
  * Built once by rn_plan_build(), read-only after that: any thread. */
 #ifndef RN_PLAN_PLAN_H
@@ -23,7 +23,7 @@ typedef struct {
     const char *name; /* the graph node's; for a conversion, that of the step it serves */
     int src, addend;  /* values; RN_NO_VALUE when there is none */
     int dst;
-    const float *weight;  /* as in the file; NULL after pack when a packed copy replaced it */
+    const float *weight;  /* as in the file; NULL after pack */
     const float *bias;    /* as in the file; the plan's padded copy after pack */
     const float *packed;  /* what run() gets */
     float *scale, *shift; /* folded batch norm: y = scale * conv + shift, (oc); freed by pack */
@@ -52,13 +52,10 @@ typedef struct {
     rn_isa isa;
 } rn_plan;
 
-/* graph: valid and checked. tensors: where its weights point to; what was packed is no longer
- * needed after this (rn_plan_uses_file tells). The plan keeps `graph`'s names: it must outlive it.
- */
-rn_status rn_plan_build(rn_plan *plan, const rn_graph *graph, rn_isa isa, rn_error *err);
-
-/* True when some step reads the weights where the file has them. */
-bool rn_plan_uses_file(const rn_plan *plan);
+/* graph: valid and checked; its weights are no longer needed after this, its names are, and must
+ * outlive the plan. team: packs the weights; NULL: this thread alone. */
+rn_status rn_plan_build(rn_plan *plan, const rn_graph *graph, rn_isa isa, rn_team *team,
+                        rn_error *err);
 
 /* Scratch floats that the steps need for n images on that many threads. */
 size_t rn_plan_scratch(const rn_plan *plan, size_t n, size_t threads);
@@ -70,8 +67,8 @@ rn_status rn_plan_lower(rn_plan *plan, const rn_graph *graph, rn_error *err);
 rn_status rn_plan_fold(rn_plan *plan, rn_error *err);
 rn_status rn_plan_fuse(rn_plan *plan, rn_error *err);
 rn_status rn_plan_choose(rn_plan *plan, rn_error *err);
-rn_status rn_plan_pack(rn_plan *plan, rn_error *err);
 rn_status rn_plan_place(rn_plan *plan, rn_error *err);
+rn_status rn_plan_pack(rn_plan *plan, rn_team *team, rn_error *err);
 
 /* Tools of the passes. */
 int rn_plan_producer(const rn_plan *plan, int value);   /* step index, -1 for the input */

@@ -172,3 +172,11 @@ void rn_team_for(rn_team *team, size_t tasks, rn_task *task, void *context)
     for (size_t left; (left = atomic_load(&team->working)) != 0;)
         await_change(team, &team->working, left);
 }
+
+size_t rn_team_cpus(void)
+{
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return 1;
+    const int count = CPU_COUNT(&allowed);
+    return count > 0 ? (size_t)count : 1;
+}

@@ -21,4 +21,7 @@ size_t rn_team_threads(const rn_team *team); /* NULL is a team of one */
 /* Runs all tasks and returns when the last is done. NULL: runs them one after the other. */
 void rn_team_for(rn_team *team, size_t tasks, rn_task *task, void *context);
 
+/* CPUs that this process may use, at least 1. */
+size_t rn_team_cpus(void);
+
 #endif

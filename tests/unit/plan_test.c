@@ -84,7 +84,8 @@ static int sum(int a, int b)
 
 static void build(void)
 {
-    ck_assert_msg(rn_plan_build(&plan, &graph, RN_ISA_PORTABLE, &err) == RN_OK, "%s", err.text);
+    ck_assert_msg(rn_plan_build(&plan, &graph, RN_ISA_PORTABLE, NULL, &err) == RN_OK, "%s",
+                  err.text);
 }
 
 static void expect_step(size_t index, rn_op op, rn_activation act, rn_addition addition)
@@ -303,23 +304,42 @@ START_TEST(living_values_do_not_overlap)
 }
 END_TEST
 
-START_TEST(weights_without_norm_stay_in_the_file)
+/* Also of steps that need no packing: the file can go. */
+START_TEST(weights_are_copied)
 {
     conv(input(3, 8, 8), 8, 3, 1, true);
+    const float *weight = graph.node[1].weight;
     build();
-    ck_assert(rn_plan_uses_file(&plan));
-    ck_assert_ptr_eq(plan.step[0].packed, fill + 8);
+    ck_assert_ptr_null(plan.step[0].weight);
+    ck_assert_ptr_eq(plan.step[0].packed, plan.weights);
+    ck_assert_mem_eq(plan.step[0].packed, weight, 8 * 3 * 9 * sizeof *weight);
+}
+END_TEST
+
+/* A team packs what one thread packs. */
+START_TEST(threads_pack_the_same)
+{
+    int x = input(16, 8, 8);
+    for (int i = 0; i < 9; i++) x = norm(conv(x, 16, 3, 1, true));
+    build();
+    float *alone = rn_alloc(plan.weights_size, sizeof *alone, NULL);
+    memcpy(alone, plan.weights, plan.weights_size * sizeof *alone);
+    const size_t size = plan.weights_size;
     rn_plan_release(&plan);
-    norm(graph.output);
-    build();
-    ck_assert(!rn_plan_uses_file(&plan));
+    rn_team *team;
+    ck_assert_int_eq(rn_team_new(&team, 3, false, &err), RN_OK);
+    ck_assert_int_eq(rn_plan_build(&plan, &graph, RN_ISA_PORTABLE, team, &err), RN_OK);
+    ck_assert_uint_eq(plan.weights_size, size);
+    ck_assert_mem_eq(plan.weights, alone, size * sizeof *alone);
+    rn_team_free(team);
+    rn_free(alone);
 }
 END_TEST
 
 START_TEST(a_network_needs_a_layer)
 {
     input(3, 8, 8);
-    ck_assert_int_eq(rn_plan_build(&plan, &graph, RN_ISA_PORTABLE, &err), RN_ERR_FORMAT);
+    ck_assert_int_eq(rn_plan_build(&plan, &graph, RN_ISA_PORTABLE, NULL, &err), RN_ERR_FORMAT);
     ck_assert_str_eq(err.text, "the network has no layers");
 }
 END_TEST
@@ -337,7 +357,8 @@ int main(void)
     tcase_add_test(tests, adding_a_value_to_itself);
     tcase_add_test(tests, an_inner_value_may_be_the_output);
     tcase_add_test(tests, living_values_do_not_overlap);
-    tcase_add_test(tests, weights_without_norm_stay_in_the_file);
+    tcase_add_test(tests, weights_are_copied);
+    tcase_add_test(tests, threads_pack_the_same);
     tcase_add_test(tests, a_network_needs_a_layer);
     Suite *suite = suite_create("plan");
     suite_add_tcase(suite, tests);

@@ -55,7 +55,6 @@ START_TEST(loads_a_good_file)
     rn_error err;
     ck_assert_msg(load(&set, file.bytes, file.size, &err) == RN_OK, "%s", err.text);
     ck_assert_str_eq(set.format, "safetensors");
-    ck_assert_uint_eq(strlen(set.digest), 64);
     ck_assert_uint_eq(set.count, 4);
     rn_tensor *weight = rn_tensors_find(&set, "fc.weight");
     ck_assert_ptr_nonnull(weight);
@@ -183,19 +182,6 @@ START_TEST(refuses_hostile_headers)
 }
 END_TEST
 
-START_TEST(digests_the_file)
-{
-    blob file = make_file("{}", 0);
-    rn_tensors set;
-    rn_error err;
-    ck_assert_int_eq(load(&set, file.bytes, file.size, &err), RN_OK);
-    ck_assert_str_eq(set.digest,
-                     "411a485216e432ece6b9af94fa32154cf79a2a56d4f81266baa50063f45092bd");
-    rn_tensors_release(&set);
-    rn_free(file.bytes);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("safetensors");
@@ -205,7 +191,6 @@ int main(void)
     tcase_add_test(tcase, survives_every_changed_byte);
     tcase_add_test(tcase, refuses_header_lengths);
     tcase_add_loop_test(tcase, refuses_hostile_headers, 0, sizeof hostile / sizeof *hostile);
-    tcase_add_test(tcase, digests_the_file);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
