@@ -120,13 +120,13 @@ static int downsample(const rn_net *n, int src, const rn_block *block)
 
 /* ---- the block ------------------------------------------------------------------------------- */
 
-/* Both ways must have one shape: broadcasting would hide a shortcut that is missing. */
+/* Both ways must have the same channels: broadcasting those would hide a missing shortcut. */
 static int add_ways(const rn_net *n, int way, int other, const rn_block *block)
 {
     char a[TEXT], b[TEXT];
     if (way < 0 || other < 0) return -1;
     const rn_dims left = rn_build_dims(n->b, way), right = rn_build_dims(n->b, other);
-    if (rn_dims_equal(left, right))
+    if (left.c == right.c)
         return rn_build_binary(n->b, way, other, rn_join(block->name, "add").text, RN_OP_ADD);
     rn_fail(n->b->err, RN_ERR_FORMAT,
             "block %s: its convolutions give %s, its shortcut %s: they can't be added", block->name,
