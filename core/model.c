@@ -22,9 +22,9 @@
 typedef struct {
     rn_model *model;
     rn_model_options opt;
-    rn_file weights; /* taken over by the model's tensors */
-    rn_file config_file;
-    rn_json *config;
+    rn_file weights;                                     /* taken over by the model's tensors */
+    rn_file config_file, labels_file, preprocessor_file; /* beside the weights, if they are there */
+    rn_json *config, *preprocessor;
     rn_error *err;
 } loader;
 
@@ -76,14 +76,22 @@ static rn_status find_weights(const char *folder, char **found, rn_error *err)
                    folder);
 }
 
-/* config.json in the folder, if there is one. */
+/* A file of the folder, if it is there. */
+static rn_status map_if_there(rn_file *file, const char *folder, const char *name, rn_error *err)
+{
+    char *path = rn_path_join(folder, name, err);
+    if (!path) return RN_ERR_MEMORY;
+    const rn_status status = rn_file_exists(path) ? rn_file_map(file, path, err) : RN_OK;
+    rn_free(path);
+    return status;
+}
+
 static rn_status map_config(loader *l, const char *folder)
 {
-    char *path = rn_path_join(folder, "config.json", l->err);
-    if (!path) return RN_ERR_MEMORY;
-    rn_status status = RN_OK;
-    if (rn_file_exists(path)) status = rn_file_map(&l->config_file, path, l->err);
-    rn_free(path);
+    rn_status status = map_if_there(&l->config_file, folder, "config.json", l->err);
+    if (status == RN_OK) status = map_if_there(&l->labels_file, folder, "labels.txt", l->err);
+    if (status == RN_OK)
+        status = map_if_there(&l->preprocessor_file, folder, "preprocessor_config.json", l->err);
     if (status == RN_OK && !l->opt.config) {
         l->opt.config = (const char *)l->config_file.bytes;
         l->opt.config_size = l->config_file.size;
@@ -121,7 +129,12 @@ static rn_status build_graph(loader *l)
     const rn_format_options format = {l->opt.max_header, l->opt.input_height, l->opt.input_width};
     rn_status status = rn_format_load(&m->tensors, &m->graph, &l->weights, &format, l->err);
     if (status != RN_OK) return status;
-    const rn_arch_options arch = {l->config, l->opt.input_height, l->opt.input_width};
+    const rn_arch_options arch = {.config = l->config,
+                                  .input_height = l->opt.input_height,
+                                  .input_width = l->opt.input_width,
+                                  .labels = (const char *)l->labels_file.bytes,
+                                  .labels_size = l->labels_file.size,
+                                  .preprocessor = l->preprocessor};
     return rn_arch_build(&m->arch, &m->graph, &m->tensors, &arch, l->err);
 }
 
@@ -168,6 +181,9 @@ static rn_status build_model(loader *l)
     if (status == RN_OK && l->opt.config)
         status =
             rn_json_parse(&l->config, l->opt.config, l->opt.config_size, "config.json", l->err);
+    if (status == RN_OK && l->preprocessor_file.size)
+        status = rn_json_parse(&l->preprocessor, (const char *)l->preprocessor_file.bytes,
+                               l->preprocessor_file.size, "preprocessor_config.json", l->err);
     if (status == RN_OK) status = build_graph(l);
     if (status != RN_OK) return status;
     rn_team *team = new_load_team(m->tensors.file.size);
@@ -194,7 +210,10 @@ static rn_status load_mapped(loader *l)
 static rn_status finish(loader *l, rn_status status, rn_model **out)
 {
     rn_json_free(l->config);
+    rn_json_free(l->preprocessor);
     rn_file_unmap(&l->config_file);
+    rn_file_unmap(&l->labels_file);
+    rn_file_unmap(&l->preprocessor_file);
     rn_file_unmap(&l->weights);
     if (status == RN_OK)
         *out = l->model;

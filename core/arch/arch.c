@@ -141,7 +141,7 @@ static rn_status take_over(rn_arch *arch, const rn_graph *graph, const rn_tensor
     snprintf(arch->name, sizeof arch->name, "%s", tensors->format);
     const rn_status status =
         rn_arch_note(arch, err, "network: %zu nodes of the %s file", graph->count, tensors->format);
-    return status == RN_OK ? rn_arch_describe(arch, graph, options->config, err) : status;
+    return status == RN_OK ? rn_arch_describe(arch, graph, options, err) : status;
 }
 
 static rn_status build_network(const rn_builder *b, const rn_arch_options *options)
@@ -150,7 +150,7 @@ static rn_status build_network(const rn_builder *b, const rn_arch_options *optio
     rn_status status = list ? build_layers(b, options) : build_family(b, options);
     if (status == RN_OK) status = rn_tensors_check_used(b->tensors, b->err);
     if (status == RN_OK) status = note_input(b->arch, b->graph, options, b->err);
-    if (status == RN_OK) status = rn_arch_describe(b->arch, b->graph, options->config, b->err);
+    if (status == RN_OK) status = rn_arch_describe(b->arch, b->graph, options, b->err);
     return status;
 }
 

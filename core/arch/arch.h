@@ -17,7 +17,8 @@ typedef struct {
     char name[RN_ARCH_NAME]; /* "resnet50", "layers", ... */
     char **note;             /* "stem: 7x7 stride 2, max pool (conv1.weight 64x3x7x7)" */
     size_t notes, note_capacity;
-    char **label; /* classes' names */
+    char *
+        *label; /* classes' names: config's, else labels.txt's, else ImageNet's for 1000 classes */
     size_t labels;
     double mean[3], std[3]; /* of preprocessing: config's, else ImageNet's */
 } rn_arch;
@@ -25,6 +26,9 @@ typedef struct {
 typedef struct {
     const rn_json *config;            /* config.json, or NULL */
     size_t input_height, input_width; /* 0: config's, else 224 */
+    const char *labels;               /* labels.txt, a class's name a line, or NULL */
+    size_t labels_size;
+    const rn_json *preprocessor; /* preprocessor_config.json, or NULL */
 } rn_arch_options;
 
 /* Builds the graph; one that is not empty was brought by the file and is only described. Release

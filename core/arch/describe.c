@@ -38,70 +38,173 @@ static const char *label_at(const rn_json *labels, size_t index)
     return rn_json_string(rn_json_get(labels, key));
 }
 
-static rn_status read_labels(rn_arch *arch, rn_dims out, const rn_json *config, rn_error *err)
+/* There must be one for each class. */
+static rn_status make_room(rn_arch *arch, size_t count, rn_dims out, const char *where,
+                           rn_error *err)
 {
-    const char *key;
-    const rn_json *labels = find_labels(config, &key);
-    const size_t count = rn_json_count(labels);
-    if (rn_json_is_null(labels)) return RN_OK;
-    if (!rn_json_is_array(labels) && !rn_json_is_object(labels))
-        return bad_key(err, key, "a list of strings");
-    if (count == 0) return RN_OK;
     if (out.rank != 1 || count != out.c)
-        return rn_fail(err, RN_ERR_FORMAT,
-                       "config.json: %s: %zu labels, the network answers %zu %s", key, count, out.c,
-                       out.rank == 1 ? "classes" : "maps");
+        return rn_fail(err, RN_ERR_FORMAT, "%s: %zu labels, the network answers %zu %s", where,
+                       count, out.c, out.rank == 1 ? "classes" : "maps");
     arch->label = rn_alloc_zero(count, sizeof *arch->label, err);
     if (!arch->label) return RN_ERR_MEMORY;
     arch->labels = count;
-    for (size_t i = 0; i < count; i++) {
+    return rn_arch_note(arch, err, "labels: %zu (%s)", count, where);
+}
+
+static rn_status set_label(rn_arch *arch, size_t index, const char *text, size_t size,
+                           rn_error *err)
+{
+    arch->label[index] = rn_strndup(text, size, err);
+    return arch->label[index] ? RN_OK : RN_ERR_MEMORY;
+}
+
+static rn_status take_json(rn_arch *arch, rn_dims out, const rn_json *labels, const char *key,
+                           rn_error *err)
+{
+    char where[64];
+    const size_t count = rn_json_count(labels);
+    if (!rn_json_is_array(labels) && !rn_json_is_object(labels))
+        return bad_key(err, key, "a list of strings");
+    snprintf(where, sizeof where, "config.json: %s", key);
+    rn_status status = make_room(arch, count, out, where, err);
+    for (size_t i = 0; status == RN_OK && i < count; i++) {
         const char *label = label_at(labels, i);
-        if (!label)
-            return rn_fail(err, RN_ERR_FORMAT, "config.json: %s: class %zu is no string", key, i);
-        arch->label[i] = rn_strdup(label, err);
-        if (!arch->label[i]) return RN_ERR_MEMORY;
+        if (!label) return rn_fail(err, RN_ERR_FORMAT, "%s: class %zu is no string", where, i);
+        status = set_label(arch, i, label, strlen(label), err);
     }
-    return RN_OK;
+    return status;
+}
+
+/* Bytes of the UTF-8 character at text; 0: none. Labels become part of JSON answers. */
+static size_t character(const unsigned char *text, size_t size)
+{
+    static const unsigned char least[] = {0, 0, 0xc2, 0xe0, 0xf0}; /* of the first of 2, 3, 4 */
+    const size_t bytes = text[0] < 0x80 ? 1 : text[0] < 0xe0 ? 2 : text[0] < 0xf0 ? 3 : 4;
+    if (bytes == 1) return text[0] != '\0';
+    if (text[0] < least[bytes] || text[0] > 0xf4 || bytes > size) return 0;
+    for (size_t i = 1; i < bytes; i++)
+        if ((text[i] & 0xc0) != 0x80) return 0;
+    const bool overlong =
+        (text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xf0 && text[1] < 0x90);
+    const bool beyond = (text[0] == 0xed && text[1] > 0x9f) || (text[0] == 0xf4 && text[1] > 0x8f);
+    return overlong || beyond ? 0 : bytes;
+}
+
+static bool is_utf8(const char *text, size_t size)
+{
+    for (size_t at = 0, bytes = 0; at < size; at += bytes) {
+        bytes = character((const unsigned char *)text + at, size - at);
+        if (bytes == 0) return false;
+    }
+    return true;
+}
+
+/* The length of the line at text, and in *next that of the line and its end. */
+static size_t line_size(const char *text, size_t size, size_t *next)
+{
+    const char *end = memchr(text, '\n', size);
+    size_t length = end ? (size_t)(end - text) : size;
+    *next = end ? length + 1 : size;
+    if (length > 0 && text[length - 1] == '\r') length--;
+    return length;
+}
+
+static rn_status take_text(rn_arch *arch, rn_dims out, const char *text, size_t size, rn_error *err)
+{
+    size_t count = 0, next;
+    if (!is_utf8(text, size)) return rn_fail(err, RN_ERR_FORMAT, "labels.txt: no UTF-8 text");
+    for (size_t at = 0; at < size; at += next, count++) line_size(text + at, size - at, &next);
+    rn_status status = make_room(arch, count, out, "labels.txt", err);
+    for (size_t i = 0, at = 0; status == RN_OK && i < count; i++, at += next) {
+        const size_t length = line_size(text + at, size - at, &next);
+        status = set_label(arch, i, text + at, length, err);
+    }
+    return status;
+}
+
+static rn_status take_imagenet(rn_arch *arch, rn_dims out, rn_error *err)
+{
+    static const char *const names[] = {
+#define CLASS(name) name,
+#include "arch/imagenet.def"
+#undef CLASS
+    };
+    const size_t count = sizeof names / sizeof *names;
+    if (out.rank != 1 || out.c != count) return RN_OK;
+    rn_status status = make_room(arch, count, out, "default: ImageNet's", err);
+    for (size_t i = 0; status == RN_OK && i < count; i++)
+        status = set_label(arch, i, names[i], strlen(names[i]), err);
+    return status;
+}
+
+static rn_status read_labels(rn_arch *arch, rn_dims out, const rn_arch_options *options,
+                             rn_error *err)
+{
+    const char *key;
+    const rn_json *labels = find_labels(options->config, &key);
+    const bool empty =
+        (rn_json_is_array(labels) || rn_json_is_object(labels)) && rn_json_count(labels) == 0;
+    if (!rn_json_is_null(labels) && !empty) return take_json(arch, out, labels, key, err);
+    if (options->labels) return take_text(arch, out, options->labels, options->labels_size, err);
+    return take_imagenet(arch, out, err);
 }
 
 /* ---- preprocessing --------------------------------------------------------------------------- */
 
 /* One number for all channels or one for each. */
-static rn_status read_channels(double out[3], const rn_json *list, const char *key, size_t channels,
-                               rn_error *err)
+static rn_status read_channels(double out[3], const rn_json *list, size_t channels, rn_error *err)
 {
     const size_t count = rn_json_count(list);
     if (rn_json_is_null(list)) return RN_OK;
     if (!rn_json_is_array(list) || (count != 1 && (count != channels || count > 3)))
-        return bad_key(err, key, "a list of one number, or one a channel");
+        return rn_fail(err, RN_ERR_FORMAT, "want a list of one number, or one a channel");
     for (size_t i = 0; i < 3; i++)
         if (!rn_json_number(rn_json_at(list, i < count ? i : 0), &out[i]))
-            return bad_key(err, key, "numbers");
+            return rn_fail(err, RN_ERR_FORMAT, "want numbers");
     return RN_OK;
 }
 
-static rn_status read_preprocessing(rn_arch *arch, size_t channels, const rn_json *config,
-                                    rn_error *err)
+/* Where mean and std stand: ours, timm's, Hugging Face's in a file of its own. */
+typedef struct {
+    const rn_json *mean, *std;
+    const char *where;
+} normalisation;
+
+static normalisation find_normalisation(const rn_arch_options *options)
 {
-    const rn_json *from = rn_json_get(config, "preprocess");
-    if (!from) from = rn_json_get(config, "pretrained_cfg");
-    memcpy(arch->mean, imagenet_mean, sizeof arch->mean);
-    memcpy(arch->std, imagenet_std, sizeof arch->std);
-    rn_status status = read_channels(arch->mean, rn_json_get(from, "mean"), "mean", channels, err);
-    if (status == RN_OK)
-        status = read_channels(arch->std, rn_json_get(from, "std"), "std", channels, err);
-    for (size_t i = 0; status == RN_OK && i < 3; i++)
-        if (!(arch->std[i] > 0)) return bad_key(err, "std", "numbers above 0");
-    if (status != RN_OK) return status;
-    return rn_arch_note(arch, err, "preprocessing: mean %g %g %g, std %g %g %g (%s)", arch->mean[0],
-                        arch->mean[1], arch->mean[2], arch->std[0], arch->std[1], arch->std[2],
-                        rn_json_get(from, "mean") ? "config.json" : "default: ImageNet's");
+    const rn_json *ours = rn_json_get(options->config, "preprocess");
+    const rn_json *timm = rn_json_get(options->config, "pretrained_cfg");
+    const normalisation places[] = {
+        {rn_json_get(ours, "mean"), rn_json_get(ours, "std"), "config.json: preprocess"},
+        {rn_json_get(timm, "mean"), rn_json_get(timm, "std"), "config.json: pretrained_cfg"},
+        {rn_json_get(options->preprocessor, "image_mean"),
+         rn_json_get(options->preprocessor, "image_std"), "preprocessor_config.json"},
+    };
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        if (!rn_json_is_null(places[i].mean) || !rn_json_is_null(places[i].std)) return places[i];
+    return (normalisation){.where = "default: ImageNet's"};
 }
 
-rn_status rn_arch_describe(rn_arch *arch, const rn_graph *graph, const rn_json *config,
+static rn_status read_preprocessing(rn_arch *arch, size_t channels, const rn_arch_options *options,
+                                    rn_error *err)
+{
+    const normalisation n = find_normalisation(options);
+    memcpy(arch->mean, imagenet_mean, sizeof arch->mean);
+    memcpy(arch->std, imagenet_std, sizeof arch->std);
+    rn_status status = read_channels(arch->mean, n.mean, channels, err);
+    if (status == RN_OK) status = read_channels(arch->std, n.std, channels, err);
+    for (size_t i = 0; status == RN_OK && i < 3; i++)
+        if (!(arch->std[i] > 0)) status = rn_fail(err, RN_ERR_FORMAT, "std: want numbers above 0");
+    if (status != RN_OK) return rn_context(err, "%s", n.where), status;
+    return rn_arch_note(arch, err, "preprocessing: mean %g %g %g, std %g %g %g (%s)", arch->mean[0],
+                        arch->mean[1], arch->mean[2], arch->std[0], arch->std[1], arch->std[2],
+                        n.where);
+}
+
+rn_status rn_arch_describe(rn_arch *arch, const rn_graph *graph, const rn_arch_options *options,
                            rn_error *err)
 {
-    const rn_status status = read_labels(arch, graph->node[graph->output].out, config, err);
+    const rn_status status = read_labels(arch, graph->node[graph->output].out, options, err);
     if (status != RN_OK) return status;
-    return read_preprocessing(arch, graph->node[0].out.c, config, err);
+    return read_preprocessing(arch, graph->node[0].out.c, options, err);
 }

@@ -192,6 +192,78 @@ START_TEST(takes_labels_and_preprocessing)
 END_TEST
 
 static const struct {
+    const char *labels, *first, *second; /* first NULL: `second` is the refusal */
+} label_texts[] = {
+    {"a\nb\n", "a", "b"},
+    {"a\r\nb", "a", "b"},
+    {"gr\xc3\xbcn\n\xf0\x9f\x90\x9f\n", "gr\xc3\xbcn", "\xf0\x9f\x90\x9f"},
+    {"\n\n", "", ""},
+    {"a\nb\nc\n", NULL, "labels.txt: 3 labels, the network answers 2 classes"},
+    {"", NULL, "labels.txt: 0 labels"},
+    {"a\n\xff\n", NULL, "labels.txt: no UTF-8 text"},
+    {"a\n\xc0\x80\n", NULL, "labels.txt: no UTF-8 text"},
+    {"a\n\xe0\x80\x80\n", NULL, "labels.txt: no UTF-8 text"},
+    {"a\n\xed\xa0\x80\n", NULL, "labels.txt: no UTF-8 text"},
+    {"a\n\xf4\x90\x80\x80\n", NULL, "labels.txt: no UTF-8 text"},
+    {"a\n\xe2\x82", NULL, "labels.txt: no UTF-8 text"},
+    {"a\n\xc3", NULL, "labels.txt: no UTF-8 text"},
+};
+
+START_TEST(takes_labels_from_a_text)
+{
+    fake_net net;
+    fake_init(&net);
+    fake_add_resnet(&net, &(fake_resnet){2, {1, 1}, .width = 8, .classes = 2});
+    const rn_status status = fake_build_with(&net, &(fake_files){.labels = label_texts[_i].labels});
+    if (label_texts[_i].first) {
+        ck_assert_msg(status == RN_OK, "%s", net.err.text);
+        ck_assert_uint_eq(net.arch.labels, 2);
+        ck_assert_str_eq(net.arch.label[0], label_texts[_i].first);
+        ck_assert_str_eq(net.arch.label[1], label_texts[_i].second);
+        ck_assert_str_eq(note_about(&net, "labels"), "labels: 2 (labels.txt)");
+    } else {
+        ck_assert_int_eq(status, RN_ERR_FORMAT);
+        ck_assert_msg(strstr(net.err.text, label_texts[_i].second), "\"%s\"", net.err.text);
+    }
+    fake_release(&net);
+}
+END_TEST
+
+START_TEST(a_thousand_classes_are_imagenet)
+{
+    static const struct {
+        size_t classes, labels;
+    } cases[] = {{1000, 1000}, {999, 0}, {1001, 0}};
+    for (size_t i = 0; i < 3; i++) {
+        fake_net net;
+        fake_init(&net);
+        fake_add_resnet(&net, &(fake_resnet){2, {1, 1}, .width = 8, .classes = cases[i].classes});
+        ck_assert_msg(fake_build(&net, NULL, 0, 0) == RN_OK, "%s", net.err.text);
+        ck_assert_uint_eq(net.arch.labels, cases[i].labels);
+        if (cases[i].labels) {
+            ck_assert_str_eq(net.arch.label[0], "tench");
+            ck_assert_str_eq(net.arch.label[999], "toilet tissue");
+        }
+        fake_release(&net);
+    }
+}
+END_TEST
+
+START_TEST(takes_the_preprocessor_file)
+{
+    fake_net net;
+    fake_init(&net);
+    fake_add_resnet(&net, &(fake_resnet){2, {1, 1}, .width = 8});
+    const fake_files files = {
+        .preprocessor = "{\"image_mean\":[0.1,0.2,0.3],\"image_std\":[1,2,3],\"size\":224}"};
+    ck_assert_msg(fake_build_with(&net, &files) == RN_OK, "%s", net.err.text);
+    ck_assert_double_eq(net.arch.mean[2], 0.3);
+    ck_assert_double_eq(net.arch.std[1], 2);
+    fake_release(&net);
+}
+END_TEST
+
+static const struct {
     const char *config, *says;
 } bad_configs[] = {
     {"[]", "config.json: want an object"},
@@ -223,9 +295,10 @@ static const struct {
     {"{\"labels\":7}", "config.json: labels: want a list"},
     {"{\"labels\":[1,2,3,4,5,6,7,8,9,10]}", "config.json: labels: class 0 is no string"},
     {"{\"id2label\":{\"0\":\"a\"}}", "config.json: id2label: 1 labels"},
-    {"{\"preprocess\":{\"mean\":[1,2]}}", "config.json: mean: want a list of one number"},
-    {"{\"preprocess\":{\"std\":[0]}}", "config.json: std: want numbers above 0"},
-    {"{\"preprocess\":{\"std\":\"1\"}}", "config.json: std"},
+    {"{\"preprocess\":{\"mean\":[1,2]}}", "config.json: preprocess: want a list of one number"},
+    {"{\"preprocess\":{\"std\":[0]}}", "config.json: preprocess: std: want numbers above 0"},
+    {"{\"preprocess\":{\"std\":\"1\"}}", "config.json: preprocess: want a list of one number"},
+    {"{\"pretrained_cfg\":{\"std\":[true]}}", "config.json: pretrained_cfg: want numbers"},
     {"{\"model_type\":\"layers\"}", "config.json: input.shape"},
 };
 
@@ -521,6 +594,10 @@ int main(void)
     tcase_add_test(tcase, config_eps_reaches_batch_norm);
     tcase_add_test(tcase, stage_without_shortcut_keeps_size);
     tcase_add_test(tcase, takes_labels_and_preprocessing);
+    tcase_add_loop_test(tcase, takes_labels_from_a_text, 0,
+                        sizeof label_texts / sizeof *label_texts);
+    tcase_add_test(tcase, a_thousand_classes_are_imagenet);
+    tcase_add_test(tcase, takes_the_preprocessor_file);
     tcase_add_loop_test(tcase, refuses_bad_config, 0, sizeof bad_configs / sizeof *bad_configs);
     tcase_add_test(tcase, names_every_missing_tensor);
     tcase_add_test(tcase, names_what_does_not_fit);

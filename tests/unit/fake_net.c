@@ -120,18 +120,35 @@ void fake_rename(fake_net *net, const char *from, const char *to)
     tensor->name = rn_strdup(to, NULL);
 }
 
-rn_status fake_build(fake_net *net, const char *config, size_t height, size_t width)
+static rn_json *parse(const char *text)
 {
     rn_json *document = NULL;
+    rn_error err;
+    if (text) ck_assert_int_eq(rn_json_parse(&document, text, strlen(text), "text", &err), RN_OK);
+    return document;
+}
+
+rn_status fake_build_with(fake_net *net, const fake_files *files)
+{
     net->err = (rn_error){0};
     rn_status status = rn_tensors_sort(&net->tensors, &net->err);
     ck_assert_msg(status == RN_OK, "%s", net->err.text);
-    if (config) status = rn_json_parse(&document, config, strlen(config), "config", &net->err);
-    ck_assert_msg(status == RN_OK, "%s", net->err.text);
-    const rn_arch_options options = {document, height, width};
+    rn_json *config = parse(files->config), *preprocessor = parse(files->preprocessor);
+    const rn_arch_options options = {.config = config,
+                                     .input_height = files->height,
+                                     .input_width = files->width,
+                                     .labels = files->labels,
+                                     .labels_size = files->labels ? strlen(files->labels) : 0,
+                                     .preprocessor = preprocessor};
     status = rn_arch_build(&net->arch, &net->graph, &net->tensors, &options, &net->err);
-    rn_json_free(document);
+    rn_json_free(config);
+    rn_json_free(preprocessor);
     return status;
+}
+
+rn_status fake_build(fake_net *net, const char *config, size_t height, size_t width)
+{
+    return fake_build_with(net, &(fake_files){.config = config, .height = height, .width = width});
 }
 
 void fake_release(fake_net *net)

@@ -36,7 +36,12 @@ void fake_remove(fake_net *net, const char *name);
 /* Gives the tensor that is called `from` another name. */
 void fake_rename(fake_net *net, const char *from, const char *to);
 
-/* config: JSON text or NULL. */
+/* What stands beside the weights: JSON texts and labels.txt, each may be NULL. */
+typedef struct {
+    const char *config, *labels, *preprocessor;
+    size_t height, width;
+} fake_files;
+rn_status fake_build_with(fake_net *net, const fake_files *files);
 rn_status fake_build(fake_net *net, const char *config, size_t height, size_t width);
 
 void fake_release(fake_net *net);
