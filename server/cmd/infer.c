@@ -38,7 +38,9 @@ static struct ingest *ingest_file(const struct infer *infer, const char *path, c
 {
     const enum ingest_form form = looks_like_json(bytes, size) ? INGEST_JSON : INGEST_RAW;
     const size_t sample_size = rn_model_info_of(infer->model)->input_size;
-    const struct ingest_spec spec = {.form = form, .body_size = size, .sample_size = sample_size};
+    /* A file holds no more numbers than it has bytes. */
+    const struct ingest_spec spec = {
+        .form = form, .body_size = size, .sample_size = sample_size, .max_floats = size};
     struct ingest *ingest = ingest_new(&spec);
     if (!ingest) cmd_die(infer->self->name, EX_OSERR, "%s: no memory", path);
     *result = ingest_feed(ingest, bytes, size) ? ingest_finish(ingest) : NULL;
