@@ -123,7 +123,7 @@ asan: ## run the suites under AddressSanitizer and UndefinedBehaviorSanitizer, i
 tsan: ## run the suites under ThreadSanitizer, in build-tsan
 	@$(sanitized) SANITIZE=-fsanitize=thread suites
 suites: all tests # slow ones shortened: 20,000 random numbers, not all images of the test set
-	@BUILD=$(BUILD) NUMBER_CASES=20000 \
+	@BUILD=$(BUILD) NUMBER_CASES=20000 LOAD_ROUNDS=5 \
 	  tests/run.sh $(filter-out %/fashion_test,$(call programs,$(suites)))
 
 fuzz: ## fuzz each target for FUZZ_SECONDS=30, from tests/fuzz/corpus

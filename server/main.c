@@ -69,7 +69,6 @@ static int serve(struct server *server)
     metrics_ready(server->metrics, true);
     say_ready(server, http);
     signals_wait();
-    signals_release();
     drain(server, http);
     http_stop(http);
     LOG(LOG_INFO, "stopped", LOG_NUMBER("code", EX_OK));
@@ -113,7 +112,7 @@ int main(int argc, char **argv)
     else if (options.print_config)
         options_print(&options, stdout);
     else {
-        signals_block();
+        signals_catch();
         code = run(&options);
     }
     options_free(&options);

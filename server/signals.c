@@ -1,36 +1,37 @@
-/* Signals; see signals.h. They are blocked everywhere and taken by sigwait(): there is no handler.
- */
+/* Signals; see signals.h. A handler and not a mask: libraries make threads before main() runs, which
+ * would not have the mask, and the signal would end the process in one of them. */
 #include "signals.h"
 
-#include <pthread.h>
+#include <errno.h>
+#include <semaphore.h>
 #include <signal.h>
 
-static sigset_t ending_signals(void)
+static sem_t ended;
+
+/* In any thread, at any moment: only what is safe in a handler. */
+static void on_signal(int number)
 {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    return set;
+    const int before = errno;
+    (void)number;
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    sem_post(&ended);
+    errno = before;
 }
 
-void signals_block(void)
+void signals_catch(void)
 {
-    const sigset_t set = ending_signals();
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sem_init(&ended, 0, 0);
+    sigemptyset(&action.sa_mask);
+    sigaddset(&action.sa_mask, SIGTERM);
+    sigaddset(&action.sa_mask, SIGINT);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
 
-int signals_wait(void)
+void signals_wait(void)
 {
-    const sigset_t set = ending_signals();
-    int number = 0;
-    sigwait(&set, &number);
-    return number;
-}
-
-void signals_release(void)
-{
-    const sigset_t set = ending_signals();
-    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    while (sem_wait(&ended) && errno == EINTR) continue;
 }

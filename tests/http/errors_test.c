@@ -50,10 +50,10 @@ static const struct {
     const char *error;
 } json_cases[] = {
     {"/infer", "{\"input\":[1,2,3]}", 400,
-     "input: shape [3], the model needs [N,1,28,28] or [1,28,28]; flat numbers need a "
+     "input: shape [3], model fashion-resnet needs [N,1,28,28] or [1,28,28]; flat numbers need a "
      "\\\"shape\\\""},
     {"/infer", "{\"input\":[[[1,2],[3,4]]]}", 400,
-     "input: shape [1,2,2], the model needs [N,1,28,28] or [1,28,28]"},
+     "input: shape [1,2,2], model fashion-resnet needs [N,1,28,28] or [1,28,28]"},
     {"/infer", "{\"input\":[1,2,3],\"shape\":[1,1,28,28]}", 400,
      "input: 3 numbers, shape [1,1,28,28] needs 784"},
     {"/infer", "{\"input\":[[1,2,3],[1,2]]}", 400, "byte 22: input[1]: 2 numbers, 3 needed"},
@@ -285,6 +285,17 @@ START_TEST(leaving_is_not_ready_but_serves)
 }
 END_TEST
 
+/* A signal may come before main() has begun to wait for it, and in any thread. */
+START_TEST(a_signal_right_after_the_start)
+{
+    for (int i = 0; i < 20; i++) {
+        struct daemon young;
+        DAEMON_START(&young, "--log-level", "warning");
+        ck_assert_int_eq(daemon_stop(&young, i % 2 ? SIGTERM : SIGINT), 0);
+    }
+}
+END_TEST
+
 START_TEST(a_second_signal_ends_at_once)
 {
     struct daemon leaving;
@@ -315,6 +326,7 @@ int main(void)
     tcase_add_test(own, deadlines);
     tcase_add_test(own, slow_senders);
     tcase_add_test(own, leaving_is_not_ready_but_serves);
+    tcase_add_test(own, a_signal_right_after_the_start);
     tcase_add_test(own, a_second_signal_ends_at_once);
     return run_suite(suite);
 }
