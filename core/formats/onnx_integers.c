@@ -53,7 +53,9 @@ static void emit_list(rn_onnx_node *n, const int64_t *value, size_t count)
 
 bool rn_onnx_has_integers(rn_onnx_node *n, size_t input)
 {
-    return rn_onnx_is_constant(n, input) && rn_onnx_is_integer(rn_onnx_constant_of(n, input));
+    if (!rn_onnx_is_constant(n, input)) return false;
+    const rn_onnx_constant *constant = rn_onnx_constant_of(n, input);
+    return constant && rn_onnx_is_integer(constant);
 }
 
 /* ---- shapes ---------------------------------------------------------------------------------- */
@@ -63,6 +65,7 @@ void rn_onnx_import_shape(rn_onnx_node *n)
     int64_t shape[RN_MAX_RANK] = {n->im->batch ? n->im->batch : RN_ONNX_OPEN_BATCH};
     if (rn_onnx_is_constant(n, 0)) {
         const rn_onnx_constant *constant = rn_onnx_constant_of(n, 0);
+        if (!constant) return;
         for (size_t i = 0; i < constant->rank; i++) shape[i] = (int64_t)constant->dims[i];
         emit_list(n, shape, constant->rank);
         return;

@@ -397,6 +397,7 @@ static const struct {
     {9, NET("ints s 0,1,2,3,4;Reshape x s > y"), "input 1 is no list of at most 4 integers"},
     {9, NET("floats s 2;Reshape x s > y"), "input 1 is no list of at most 4 integers"},
     {14, NET("ints s 0,-1;Reshape x s > y allowzero=1"), "node y (Reshape): allowzero"},
+    {14, NET("ints s 1,-1;Reshape s s > y allowzero=1"), "node y (Reshape): allowzero"},
     {12, NET("floats r .;tensor t 9 . raw 1;Dropout x r t > y"),
      "node y (Dropout): it is in train"},
     {9, NET("Constant > c;Relu x > y"), "node c (Constant): want one attribute, its value"},
