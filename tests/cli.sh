@@ -61,6 +61,10 @@ result 'bench --json' says '^\{.*"median_ms":[0-9.]+,.*"share":[0-9.e-]+\}\]\}$'
 worker() { printf '2\n3\n' | "$RESNETD" bench fashion-reslayer --worker --batch 4; }
 worker_answers() { worker | awk 'NR == 1 { ok = $0 == "ready -" } NR > 1 { ok = ok && NF == NR && $1 > 0 } END { exit !(ok && NR == 3) }'; }
 result 'bench --worker' worker_answers
+result 'bench --load' says 'layers from safetensors, .* first answer [0-9.]+ ms .* loading [0-9.]+ ms' \
+    "$RESNETD" bench fashion-reslayer --load --rounds 2
+result 'bench --load --json' says '"first_answer_ms":[0-9.]+,"load_ms":[0-9.]+,"resident_mb":[0-9.]+,' \
+    "$RESNETD" bench "$models/fashion-reslayer" --load --rounds 1 --isa portable --json
 
 # ---- a daemon, and the same file through both ------------------------------------------------------
 fashion_image 0 >"$work/image.json"

@@ -189,41 +189,56 @@ static void print_json(const struct bench *bench, const struct result *result)
     buffer_free(&text);
 }
 
+static void bench_speed(struct bench *bench, double seconds, bool layers, bool json)
+{
+    struct result result = {0};
+    measure(bench, seconds, &result);
+    if (json)
+        print_json(bench, &result);
+    else
+        print_text(bench, &result, layers);
+    free(result.seconds);
+    free(result.layer);
+}
+
 int cmd_bench(const struct cmd *self, int argc, char **argv)
 {
     struct bench bench = {.batch = 1, .threads = cpus_usable()};
-    struct cmd_model_options options = {0};
     const char *input = NULL, *expect = NULL;
     double seconds = 3;
-    bool json = false, layers = false, worker = false;
+    size_t rounds = 10;
+    bool json = false, layers = false, worker = false, load = false, first = false;
     const struct cmd_option rows[] = {
         {"batch", "N", CMD_SIZE, &bench.batch, 1, 4096, "images of one pass, default 1"},
         {"threads", "T", CMD_SIZE, &bench.threads, 1, 256, "default: one per usable CPU"},
         {"seconds", "S", CMD_SECONDS, &seconds, 0, 3600, "time to spend, default 3"},
-        CMD_MODEL_ROWS(options),
+        CMD_MODEL_ROWS(bench.options),
         {"layers", "", CMD_FLAG, &layers, 0, 0, "show every layer, not only the slowest"},
         {"json", "", CMD_FLAG, &json, 0, 0, "print one JSON object"},
+        {"load", "", CMD_FLAG, &load, 0, 0,
+         "time processes from their start to their first answer"},
+        {"rounds", "N", CMD_SIZE, &rounds, 1, 1000, "processes of --load, default 10"},
+        {"first", "", CMD_FLAG, &first, 0, 0, "be a process of --load"},
         {"worker", "", CMD_FLAG, &worker, 0, 0, "time as many passes as each line of stdin says"},
         {"input", "X.npy", CMD_TEXT, &input, 0, 0, "images of the worker"},
         {"expect", "Y.npy", CMD_TEXT, &expect, 0, 0, "the answers they should have"},
     };
     cmd_parse(self, argc, argv, rows, sizeof rows / sizeof *rows, 1);
-    bench.model = cmd_load_model(self, argv[optind], &options);
-    bench_open(self, &bench, !worker);
+    const uint64_t start = clock_ns();
+    bench.name = argv[optind];
+    bench.model = cmd_load_model(self, bench.name, &bench.options);
+    const double load_seconds = (double)(clock_ns() - start) / NS_PER_SECOND;
+    bench_open(self, &bench, !worker && !first);
 
     int code = EX_OK;
-    if (worker) {
+    if (worker)
         code = bench_worker(&bench, input, expect);
-    } else {
-        struct result result = {0};
-        measure(&bench, seconds, &result);
-        if (json)
-            print_json(&bench, &result);
-        else
-            print_text(&bench, &result, layers);
-        free(result.seconds);
-        free(result.layer);
-    }
+    else if (first)
+        code = bench_first(&bench, load_seconds);
+    else if (load)
+        code = bench_load(&bench, rounds, json);
+    else
+        bench_speed(&bench, seconds, layers, json);
     bench_close(&bench);
     return code;
 }

@@ -6,6 +6,8 @@
 #include "cmd/cmd.h"
 
 struct bench {
+    const char *name; /* of the model, as the command line has it */
+    struct cmd_model_options options;
     rn_model *model;
     const rn_model_info *info;
     rn_session *session;
@@ -22,5 +24,12 @@ double bench_pass(struct bench *bench);
  * that file). Then, for each line K on stdin, runs K passes and prints their K times in seconds on
  * one line. Returns the exit code. */
 int bench_worker(struct bench *bench, const char *input, const char *expect);
+
+/* --load: times `rounds` processes of the same model and options, with --first, from their start to
+ * their first answer, and prints the median. Returns the exit code. */
+int bench_load(const struct bench *bench, size_t rounds, bool json);
+
+/* --first: one pass, then a line for bench_load(). */
+int bench_first(struct bench *bench, double load_seconds);
 
 #endif
