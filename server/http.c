@@ -392,7 +392,8 @@ static void on_connection(void *argument, struct MHD_Connection *connection, voi
     metrics_connections(http->server->metrics, code == MHD_CONNECTION_NOTIFY_STARTED ? 1 : -1);
 }
 
-static void on_log(void *argument, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void on_log(void *argument, const char *format,
+                                                         va_list arguments)
 {
     char text[256];
     (void)argument;

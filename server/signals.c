@@ -1,5 +1,5 @@
-/* Signals; see signals.h. A handler and not a mask: libraries make threads before main() runs, which
- * would not have the mask, and the signal would end the process in one of them. */
+/* Signals; see signals.h. A handler and not a mask: libraries make threads before main() runs,
+ * which would not have the mask, and the signal would end the process in one of them. */
 #include "signals.h"
 
 #include <errno.h>

@@ -2,7 +2,8 @@
 #ifndef SERVER_SIGNALS_H
 #define SERVER_SIGNALS_H
 
-/* From now on the first of them is kept for signals_wait(), and one more ends the process at once. */
+/* From now on the first of them is kept for signals_wait(), and one more ends the process at once.
+ */
 void signals_catch(void);
 /* Waits for the first. */
 void signals_wait(void);

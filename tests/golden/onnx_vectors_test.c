@@ -21,7 +21,7 @@
 #include "resnet.h"
 
 #define DATA       "/usr/lib/python3/dist-packages/onnx/backend/test/data"
-#define SERVED    65 /* vectors of onnx 1.12 that fit */
+#define SERVED     65 /* vectors of onnx 1.12 that fit */
 #define TOLERANCE  1e-5
 #define OLDEST     7 /* of the opsets; the operators that fit did not change from 1 to 7 */
 #define FLOAT_TYPE 1
