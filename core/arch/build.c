@@ -46,7 +46,8 @@ const float *rn_build_floats(const rn_builder *b, const char *layer, const char 
 
 rn_dims rn_build_dims(const rn_builder *b, int value)
 {
-    return value < 0 ? (rn_dims){0} : b->graph->node[value].out;
+    if (value < 0) return (rn_dims){0};
+    return b->graph->node[value].out;
 }
 
 rn_window rn_square(size_t kernel, size_t stride, size_t pad)

@@ -172,8 +172,8 @@ START_TEST(takes_labels_and_preprocessing)
 {
     static const char *const configs[] = {
         "{\"labels\":[\"a\",\"b\"],\"preprocess\":{\"mean\":[0.5],\"std\":[0.25]}}",
-        "{\"label_names\":[\"a\",\"b\"],\"pretrained_cfg\":{\"mean\":[0.5,0.5,0.5],"
-        "\"std\":[0.25,0.25,0.25]}}",
+        ("{\"label_names\":[\"a\",\"b\"],\"pretrained_cfg\":{\"mean\":[0.5,0.5,0.5],"
+         "\"std\":[0.25,0.25,0.25]}}"),
         "{\"id2label\":{\"1\":\"b\",\"0\":\"a\"},\"preprocess\":{\"mean\":[0.5],\"std\":[0.25]}}",
     };
     for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
