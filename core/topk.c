@@ -8,7 +8,7 @@ static bool before(const float *logits, size_t a, size_t b)
 {
     if (logits[a] > logits[b]) return true;
     if (isnan(logits[b]) && !isnan(logits[a])) return true;
-    return logits[a] == logits[b] && a < b;
+    return a < b && logits[a] == logits[b];
 }
 
 size_t rn_top_k(const float *logits, size_t classes, size_t k, size_t *cls, float *score)

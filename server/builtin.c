@@ -2,6 +2,7 @@
  * builtin.S. */
 #include "builtin.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #define BUILTIN(symbol, name, weights, config)                                        \
@@ -23,17 +24,23 @@ static const struct builtin_row {
 
 const size_t builtin_count = sizeof row / sizeof *row;
 
+/* Bytes from one of builtin.S's symbols to another: to C they are different objects. */
+static size_t span(const char *begin, const char *end)
+{
+    return (uintptr_t)end - (uintptr_t)begin;
+}
+
 bool builtin_at(size_t index, struct builtin *builtin)
 {
     if (index >= builtin_count) return false;
     const struct builtin_row *r = &row[index];
     *builtin = (struct builtin){.name = r->name,
                                 .weights = r->weights,
-                                .weights_size = (size_t)(r->weights_end - r->weights),
+                                .weights_size = span(r->weights, r->weights_end),
                                 .config = r->config,
-                                .config_size = (size_t)(r->config_end - r->config),
+                                .config_size = span(r->config, r->config_end),
                                 .example = builtin_example,
-                                .example_size = (size_t)(builtin_example_end - builtin_example)};
+                                .example_size = span(builtin_example, builtin_example_end)};
     return true;
 }
 

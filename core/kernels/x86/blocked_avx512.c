@@ -40,12 +40,11 @@ static inline vec vec_spread(const float *pixel, vec_index index)
 
 #define TILE_PIXELS 14
 #define TILE_BLOCKS 2
-#define EACH_PIXELS(X, blocks)                                                                  \
-    X(1, blocks)                                                                                \
-    X(2, blocks)                                                                                \
-    X(3, blocks)                                                                                \
-    X(4, blocks) X(5, blocks) X(6, blocks) X(7, blocks) X(8, blocks) X(9, blocks) X(10, blocks) \
-        X(11, blocks) X(12, blocks) X(13, blocks) X(14, blocks)
+/* clang-format off */
+#define EACH_PIXELS(X, blocks) \
+    X(1, blocks) X(2, blocks) X(3, blocks) X(4, blocks) X(5, blocks) X(6, blocks) X(7, blocks) \
+    X(8, blocks) X(9, blocks) X(10, blocks) X(11, blocks) X(12, blocks) X(13, blocks) X(14, blocks)
+/* clang-format on */
 #define EACH_TILE(X) EACH_PIXELS(X, 1) EACH_PIXELS(X, 2)
 
 #include "kernels/blocked/micro.inc"
