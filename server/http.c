@@ -336,6 +336,7 @@ static void *on_request_line(void *argument, const char *uri, struct MHD_Connect
     return r;
 }
 
+/* The parameters are libmicrohttpd's. NOLINTNEXTLINE(readability-function-size) */
 static enum MHD_Result on_access(void *argument, struct MHD_Connection *connection, const char *url,
                                  const char *method, const char *version, const char *upload,
                                  size_t *upload_size, void **context)
@@ -362,7 +363,7 @@ static void log_request(const struct http_request *r, unsigned status)
         LOG_TEXT("method", r->method ? r->method : "-"), LOG_TEXT("path", request->target.path),
         LOG_NUMBER("status", status), LOG_NUMBER("received", request->received),
         LOG_NUMBER("sent", r->sent),
-        LOG_NUMBER("ms", (double)((clock_ns() - request->began) / NS_PER_US) / 1e3));
+        LOG_NUMBER("ms", (double)(clock_ns() - request->began) / (double)NS_PER_MS));
 }
 
 static void on_completed(void *argument, struct MHD_Connection *connection, void **context,

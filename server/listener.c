@@ -49,7 +49,7 @@ int listener_open(const char *host, size_t port, char *error, size_t error_size)
 
 unsigned listener_port(int fd)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
     in_port_t port = 0;
     if (getsockname(fd, (struct sockaddr *)&address, &size)) return 0;

@@ -176,21 +176,28 @@ static void each_model(struct metrics *m, struct buffer *text, const char *name,
     }
 }
 
+/* How a histogram's buckets are bounded, and what its sum is multiplied by. */
+struct scale {
+    const double *bound;
+    size_t bounds;
+    double factor;
+};
+
 static void write_histogram(struct buffer *text, const char *name, const char *labels,
-                            const struct histogram *h, const double *bound, size_t bounds,
-                            double scale)
+                            const struct histogram *h, const struct scale *scale)
 {
     uint64_t total = 0;
-    for (size_t i = 0; i <= bounds; i++) {
+    for (size_t i = 0; i <= scale->bounds; i++) {
         total += atomic_load(&h->bucket[i]);
         buffer_format(text, "%s_bucket{%s,le=\"", name, labels);
-        if (i < bounds)
-            buffer_format(text, "%g", bound[i]);
+        if (i < scale->bounds)
+            buffer_format(text, "%g", scale->bound[i]);
         else
             buffer_text(text, "+Inf");
         buffer_format(text, "\"} %llu\n", (unsigned long long)total);
     }
-    buffer_format(text, "%s_sum{%s} %.9g\n", name, labels, (double)atomic_load(&h->sum) * scale);
+    buffer_format(text, "%s_sum{%s} %.9g\n", name, labels,
+                  (double)atomic_load(&h->sum) * scale->factor);
     buffer_format(text, "%s_count{%s} %llu\n", name, labels, (unsigned long long)total);
 }
 
@@ -257,7 +264,8 @@ static void render_batch(struct metrics *m, struct buffer *text, const char *nam
     for (const struct model_metrics *model = m->models; model; model = model->next) {
         char labels[96];
         snprintf(labels, sizeof labels, "model=\"%s\"", model->name);
-        write_histogram(text, name, labels, &model->batch, batch_bound, COUNT_OF(batch_bound), 1);
+        write_histogram(text, name, labels, &model->batch,
+                        &(struct scale){batch_bound, COUNT_OF(batch_bound), 1});
     }
 }
 
@@ -268,8 +276,8 @@ static void render_stages(struct metrics *m, struct buffer *text, const char *na
             char labels[128];
             snprintf(labels, sizeof labels, "model=\"%s\",stage=\"%s\"", model->name,
                      stage_name[i]);
-            write_histogram(text, name, labels, &model->stage[i], seconds_bound,
-                            COUNT_OF(seconds_bound), 1e-9);
+            write_histogram(text, name, labels, &model->stage[i],
+                            &(struct scale){seconds_bound, COUNT_OF(seconds_bound), 1e-9});
         }
 }
 

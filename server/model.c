@@ -103,7 +103,7 @@ static rn_status self_test(struct model *model, rn_session *session, rn_error *e
     float *output = calloc(info->output_size, sizeof *output);
     rn_status status = fail(error, RN_ERR_MEMORY, "no memory for the self-test");
     if (input && output) status = rn_session_run(session, input, 1, output, error);
-    for (size_t i = 0; status == RN_OK && i < info->output_size; i++)
+    for (size_t i = 0; output && status == RN_OK && i < info->output_size; i++)
         if (!isfinite(output[i]))
             status = fail(error, RN_ERR_FORMAT,
                           "self-test: output %zu of a zero image is not a finite number", i);

@@ -132,7 +132,8 @@ struct registry *registry_open(const struct options *options, struct metrics *me
 void registry_close(struct registry *registry)
 {
     if (!registry) return;
-    for (size_t i = 0; i < registry->models; i++) model_release(registry->model[i]);
+    for (size_t i = 0; registry->model && i < registry->models; i++)
+        model_release(registry->model[i]);
     free(registry->model);
     pthread_rwlock_destroy(&registry->lock);
     free(registry);

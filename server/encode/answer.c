@@ -54,9 +54,10 @@ static void append_all_top(struct buffer *text, const struct answer *answer)
     const size_t k = answer->top_k < size ? answer->top_k : size;
     size_t *cls = calloc(k, sizeof *cls);
     float *score = calloc(k, sizeof *score);
-    text->failed |= !cls || !score;
+    const bool room = cls && score;
+    text->failed |= !room;
     buffer_text(text, ",\"top\":[");
-    for (size_t n = 0; n < answer->samples && !text->failed; n++) {
+    for (size_t n = 0; room && n < answer->samples; n++) {
         if (n) buffer_append(text, ",", 1);
         append_top(text, answer, answer->output + n * size, cls, score);
     }

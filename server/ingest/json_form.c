@@ -96,7 +96,7 @@ bool json_form_shape(struct ingest *ingest, const struct value *value, const cha
                            INGEST_MAX_RANK);
     for (size_t i = 0; i < rank; i++) {
         char element[80];
-        uint64_t dim;
+        uint64_t dim = 0;
         snprintf(element, sizeof element, "%s[%zu]", place, i);
         if (!json_form_whole(ingest, value_element(value, i), element, 1, MAX_DIM, &dim))
             return false;

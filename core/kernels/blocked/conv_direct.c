@@ -74,7 +74,7 @@ static void split_job(job *j, size_t n, size_t threads)
     const size_t input = n * j->in_blocks * j->desc->in[0].h * j->desc->in[0].w;
     const size_t weights = j->out_blocks * j->band * j->taps * RN_BLOCK;
     j->tile_parts = j->group_parts = 1;
-    if (threads == 1) return;
+    if (threads <= 1) return;
     if (input < weights) {
         j->group_parts = rn_min(j->groups, wanted);
         j->tile_parts = rn_min(tiles, rn_ceil_div(wanted, j->group_parts));
