@@ -2,6 +2,7 @@
 #ifndef RN_BASE_SIZE_H
 #define RN_BASE_SIZE_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -33,6 +34,7 @@ static inline size_t rn_round_up(size_t value, size_t multiple)
 
 static inline size_t rn_ceil_div(size_t value, size_t divisor)
 {
+    assert(divisor > 0);
     return (value + divisor - 1) / divisor;
 }
 
