@@ -6,6 +6,7 @@
  * onnx_ops.c    one row per ONNX operator: its import function
  * onnx_shape.c  import functions of operators that change a shape
  * onnx_integers.c  import functions that compute shapes
+ * onnx_quant.c  import functions of operators on 8-bit integers
  *
  * ONNX keeps the batch in every shape, the graph leaves it out: N x C x H x W is a value of rank 3
  * there and N x F one of rank 1. Nothing else is served. One thread. */
@@ -49,8 +50,9 @@ void *rn_onnx_alloc(rn_onnx_document *doc, size_t count, size_t size, rn_error *
 typedef struct {
     const Onnx__Tensor *proto; /* NULL: computed here */
     const char *name;          /* of the tensor in the set, when proto is there */
-    const float *floats;       /* NULL: ask rn_onnx_floats() */
-    const int64_t *ints;       /* computed integers */
+    int32_t type;              /* rn_onnx_type */
+    const float *floats;       /* NULL: ask rn_onnx_floats(). Of an integer type: whole numbers */
+    const int64_t *ints;       /* computed integers, unless `floats` has them */
     size_t rank, dims[RN_MAX_RANK];
     size_t elements;
 } rn_onnx_constant;
@@ -103,20 +105,38 @@ typedef struct {
     const char *type;
     size_t least, most; /* inputs */
     rn_onnx_import *import;
+    const char *domain; /* "": ONNX's own */
 } rn_onnx_op;
 
 /* onnx_shape.c */
 rn_onnx_import rn_onnx_import_flatten, rn_onnx_import_reshape, rn_onnx_import_concat;
-rn_onnx_import rn_onnx_import_pad;
+rn_onnx_import rn_onnx_import_pad, rn_onnx_import_squeeze;
+
+/* onnx_quant.c */
+rn_onnx_import rn_onnx_import_quantize, rn_onnx_import_dequantize, rn_onnx_import_qlinear_conv;
+rn_onnx_import rn_onnx_import_qlinear_mat_mul, rn_onnx_import_qlinear_add;
+rn_onnx_import rn_onnx_import_qlinear_pool;
+
+/* onnx_ops.c, for onnx_quant.c: one graph node each; its value, or -1. The convolution reads the
+ * node's window; `shape` is that of its weight. */
+int rn_onnx_add_conv(rn_onnx_node *node, int x, const rn_onnx_constant *shape, const float *weight,
+                     const float *bias);
+typedef struct {
+    bool turned;   /* the matrix is (outputs, inputs), not the other way round */
+    double factor; /* of the whole matrix */
+} rn_onnx_matrix;
+int rn_onnx_add_linear(rn_onnx_node *node, int x, rn_onnx_constant *matrix, rn_onnx_matrix how,
+                       const float *bias);
+int rn_onnx_add_constant(rn_onnx_node *node, int x, rn_onnx_constant *constant);
 
 /* onnx_integers.c. What Shape answers for a batch of any size: it can be passed on, but not be
  * computed with. */
 #define RN_ONNX_OPEN_BATCH INT64_MIN
 bool rn_onnx_has_integers(rn_onnx_node *node, size_t input);
-rn_onnx_import rn_onnx_import_shape, rn_onnx_import_constant_of_shape, rn_onnx_import_transpose;
+rn_onnx_import rn_onnx_import_shape, rn_onnx_import_constant_of_shape;
 rn_onnx_import rn_onnx_import_gather, rn_onnx_import_slice, rn_onnx_import_unsqueeze;
 rn_onnx_import rn_onnx_import_cast;
-rn_onnx_import rn_onnx_reshape_integers, rn_onnx_join_integers;
+rn_onnx_import rn_onnx_reshape_integers, rn_onnx_join_integers, rn_onnx_transpose_integers;
 void rn_onnx_compute_integers(rn_onnx_node *node, char operation); /* one of + - * / */
 
 /* NULL: the operator isn't served. */

@@ -136,7 +136,7 @@ static rn_status read_dims(rn_onnx_constant *constant, const Onnx__Tensor *proto
 rn_status rn_onnx_read_tensor(rn_onnx_constant *constant, const Onnx__Tensor *proto,
                               const char *name, rn_error *err)
 {
-    *constant = (rn_onnx_constant){.proto = proto, .name = name};
+    *constant = (rn_onnx_constant){.proto = proto, .name = name, .type = proto->data_type};
     if (proto->data_location != 0)
         return rn_fail(err, RN_ERR_FORMAT, "its data is in another file");
     if (proto->data_type < 0 || proto->data_type >= TYPES || !types[proto->data_type].bytes)
@@ -155,8 +155,7 @@ rn_status rn_onnx_read_tensor(rn_onnx_constant *constant, const Onnx__Tensor *pr
 
 bool rn_onnx_is_integer(const rn_onnx_constant *constant)
 {
-    if (!constant->proto) return constant->ints != NULL;
-    switch (constant->proto->data_type) {
+    switch (constant->type) {
     case RN_ONNX_UINT8:
     case RN_ONNX_INT8:
     case RN_ONNX_INT32:
@@ -169,7 +168,7 @@ bool rn_onnx_is_integer(const rn_onnx_constant *constant)
 int64_t rn_onnx_integer(const rn_onnx_constant *constant, size_t i)
 {
     const Onnx__Tensor *proto = constant->proto;
-    if (!proto) return constant->ints[i];
+    if (!proto) return constant->ints ? constant->ints[i] : (int64_t)constant->floats[i];
     if (proto->raw_data.len == 0)
         return proto->data_type == RN_ONNX_INT64 ? proto->int64_data[i] : proto->int32_data[i];
     const uint8_t *raw = proto->raw_data.data;

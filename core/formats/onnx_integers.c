@@ -39,7 +39,8 @@ static void emit_integers(rn_onnx_node *n, const integers *from)
         return;
     }
     memcpy(value, from->value, from->count * sizeof *value);
-    rn_onnx_constant constant = {.ints = value, .rank = from->rank, .elements = from->count};
+    rn_onnx_constant constant = {
+        .type = RN_ONNX_INT64, .ints = value, .rank = from->rank, .elements = from->count};
     memcpy(constant.dims, from->dims, sizeof constant.dims);
     rn_onnx_emit_constant(n, &constant);
 }
@@ -120,7 +121,7 @@ void rn_onnx_reshape_integers(rn_onnx_node *n)
     emit_integers(n, &data);
 }
 
-void rn_onnx_import_transpose(rn_onnx_node *n)
+void rn_onnx_transpose_integers(rn_onnx_node *n)
 {
     integers from;
     int64_t order[2] = {1, 0};
@@ -235,13 +236,38 @@ void rn_onnx_import_unsqueeze(rn_onnx_node *n)
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 
-/* Integers are 64 bits wide here whatever the file calls them. */
+static bool is_float(int64_t type)
+{
+    return type == RN_ONNX_FLOAT || type == RN_ONNX_DOUBLE || type == RN_ONNX_FLOAT16;
+}
+
+/* Between integers the numbers stay as they are, so they must fit. */
+static void check_range(rn_onnx_node *n, const rn_onnx_constant *from, int64_t to)
+{
+    if (to != RN_ONNX_INT8 && to != RN_ONNX_UINT8) return;
+    const int64_t lowest = to == RN_ONNX_INT8 ? -128 : 0;
+    for (size_t i = 0; i < from->elements; i++) {
+        const int64_t number = rn_onnx_integer(from, i);
+        if (number < lowest || number > lowest + 255)
+            rn_onnx_fail(n, "%lld doesn't fit", (long long)number);
+    }
+}
+
+/* Of constants. Floats are float32 here whatever the file calls them. */
 void rn_onnx_import_cast(rn_onnx_node *n)
 {
-    integers same;
     const int64_t to = rn_onnx_int(n, "to", 0);
-    if (to != RN_ONNX_INT64 && to != RN_ONNX_INT32) rn_onnx_fail(n, "only casts to integers");
-    if (read_integers(n, 0, &same)) emit_integers(n, &same);
+    rn_onnx_constant *from = rn_onnx_constant_of(n, 0);
+    if (!from) return;
+    rn_onnx_constant cast = *from;
+    cast.type = (int32_t)to;
+    if (is_float(to) && !rn_onnx_is_integer(from))
+        cast.floats = rn_onnx_floats(n, from);
+    else if (to == cast.type && rn_onnx_is_integer(&cast) && rn_onnx_is_integer(from))
+        check_range(n, from, to);
+    else
+        rn_onnx_fail(n, "only casts between integers or between floats");
+    rn_onnx_emit_constant(n, &cast);
 }
 
 static bool compute(char operation, int64_t a, int64_t b, int64_t *out)

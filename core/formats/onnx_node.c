@@ -97,9 +97,10 @@ float *rn_onnx_new_floats(rn_onnx_node *node, size_t count)
 const float *rn_onnx_floats(rn_onnx_node *node, rn_onnx_constant *constant)
 {
     if (!constant || !use_floats(node, constant->elements)) return NULL;
-    if (constant->floats) return constant->floats;
+    const bool integers = rn_onnx_is_integer(constant);
+    if (constant->floats && !integers) return constant->floats;
     rn_tensor *tensor = constant->proto ? rn_tensors_find(node->im->set, constant->name) : NULL;
-    if (!tensor || rn_onnx_is_integer(constant)) {
+    if (!tensor || integers) {
         rn_onnx_fail(node, "constant %.60s is no tensor of floats",
                      constant->proto ? constant->name : "");
         return NULL;

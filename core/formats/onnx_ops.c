@@ -12,28 +12,35 @@
 
 /* ---- windows --------------------------------------------------------------------------------- */
 
+int rn_onnx_add_conv(rn_onnx_node *n, int x, const rn_onnx_constant *shape, const float *weight,
+                     const float *bias)
+{
+    const int64_t groups = rn_onnx_int(n, "group", 1);
+    if (!shape || shape->rank != 4 || !shape->elements) {
+        rn_onnx_fail(n, "its weight is no OC x IC x KH x KW");
+        return -1;
+    }
+    const rn_dims in = rn_onnx_dims(n, x);
+    size_t channels;
+    if (groups < 1 || !rn_size_mul((size_t)groups, shape->dims[1], &channels) || channels != in.c)
+        rn_onnx_fail(n, "%lld groups of %zu channels, the input has %zu", (long long)groups,
+                     shape->dims[1], in.c);
+    rn_node node = {.op = RN_OP_CONV,
+                    .src = {x},
+                    .groups = (size_t)groups,
+                    .channels = shape->dims[0],
+                    .weight = weight,
+                    .bias = bias};
+    rn_onnx_window(n, in, shape->dims[2], shape->dims[3], &node.window);
+    return rn_onnx_add(n, &node);
+}
+
 static void import_conv(rn_onnx_node *n)
 {
     const int x = rn_onnx_value(n, 0);
     rn_onnx_constant *weight = rn_onnx_constant_of(n, 1);
-    const int64_t groups = rn_onnx_int(n, "group", 1);
-    if (!weight || weight->rank != 4 || !weight->elements) {
-        rn_onnx_fail(n, "its weight is no OC x IC x KH x KW");
-        return;
-    }
-    const rn_dims in = rn_onnx_dims(n, x);
-    size_t channels;
-    if (groups < 1 || !rn_size_mul((size_t)groups, weight->dims[1], &channels) || channels != in.c)
-        rn_onnx_fail(n, "%lld groups of %zu channels, the input has %zu", (long long)groups,
-                     weight->dims[1], in.c);
-    rn_node node = {.op = RN_OP_CONV,
-                    .src = {x},
-                    .groups = (size_t)groups,
-                    .channels = weight->dims[0],
-                    .weight = rn_onnx_floats(n, weight),
-                    .bias = rn_onnx_vector(n, 2, weight->dims[0])};
-    rn_onnx_window(n, in, weight->dims[2], weight->dims[3], &node.window);
-    rn_onnx_emit(n, &node);
+    const float *bias = weight ? rn_onnx_vector(n, 2, weight->dims[0]) : NULL;
+    rn_onnx_emit_value(n, rn_onnx_add_conv(n, x, weight, rn_onnx_floats(n, weight), bias));
 }
 
 static void import_max_pool(rn_onnx_node *n)
@@ -112,6 +119,11 @@ static void import_relu(rn_onnx_node *n)
     rn_onnx_emit(n, &(rn_node){.op = RN_OP_RELU, .src = {rn_onnx_value(n, 0)}});
 }
 
+static void import_sigmoid(rn_onnx_node *n)
+{
+    rn_onnx_emit(n, &(rn_node){.op = RN_OP_SIGMOID, .src = {rn_onnx_value(n, 0)}});
+}
+
 /* Whether the constant, combined with N x C x H x W or N x F as NumPy does, has one number per
  * channel, or one for all. */
 static bool is_per_channel(const rn_onnx_constant *constant, rn_dims dims)
@@ -125,17 +137,17 @@ static bool is_per_channel(const rn_onnx_constant *constant, rn_dims dims)
 /* x and one number per channel: the batch norm that this is. */
 typedef enum { PLUS, MINUS, TIMES, OVER } arithmetic;
 
-static void emit_affine(rn_onnx_node *n, int x, rn_onnx_constant *constant, arithmetic how)
+static int add_affine(rn_onnx_node *n, int x, rn_onnx_constant *constant, arithmetic how)
 {
     const rn_dims dims = rn_onnx_dims(n, x);
     if (!constant || !is_per_channel(constant, dims)) {
         rn_onnx_fail(n, "its constant has not one number per channel");
-        return;
+        return -1;
     }
     const float *given = rn_onnx_floats(n, constant);
     float *value = rn_onnx_new_floats(n, dims.c), *mean = rn_onnx_new_floats(n, dims.c);
     float *var = rn_onnx_new_floats(n, dims.c);
-    if (!given || !value || !mean || !var) return;
+    if (!given || !value || !mean || !var) return -1;
     for (size_t i = 0; i < dims.c; i++) {
         const float number = given[constant->elements == 1 ? 0 : i];
         value[i] = how == MINUS ? -number : how == OVER ? 1 / number : number;
@@ -146,7 +158,12 @@ static void emit_affine(rn_onnx_node *n, int x, rn_onnx_constant *constant, arit
         node.weight = value;
     else
         node.bias = value;
-    rn_onnx_emit(n, &node);
+    return rn_onnx_add(n, &node);
+}
+
+int rn_onnx_add_constant(rn_onnx_node *n, int x, rn_onnx_constant *constant)
+{
+    return add_affine(n, x, constant, PLUS);
 }
 
 /* Two constants are integers of a shape; of one, when the order matters, only the second may be. */
@@ -160,7 +177,7 @@ static void emit_with_constant(rn_onnx_node *n, arithmetic how)
     const bool either = how == PLUS || how == TIMES;
     const size_t constant = either && rn_onnx_is_constant(n, 0) ? 0 : 1;
     const int x = rn_onnx_value(n, 1 - constant);
-    emit_affine(n, x, rn_onnx_constant_of(n, constant), how);
+    rn_onnx_emit_value(n, add_affine(n, x, rn_onnx_constant_of(n, constant), how));
 }
 
 static void import_add(rn_onnx_node *n)
@@ -180,7 +197,12 @@ static void import_sub(rn_onnx_node *n)
 
 static void import_mul(rn_onnx_node *n)
 {
-    emit_with_constant(n, TIMES);
+    if (rn_onnx_is_constant(n, 0) || rn_onnx_is_constant(n, 1)) {
+        emit_with_constant(n, TIMES);
+        return;
+    }
+    const int a = rn_onnx_value(n, 0), b = rn_onnx_value(n, 1);
+    rn_onnx_emit(n, &(rn_node){.op = RN_OP_MUL, .src = {a, b}});
 }
 
 static void import_div(rn_onnx_node *n)
@@ -245,9 +267,11 @@ static void import_constant(rn_onnx_node *n)
         if (rn_onnx_read_tensor(&constant, value->t, n->proto->output[0], n->err) != RN_OK)
             n->status = RN_ERR_FORMAT;
     } else if (integer || integers) {
+        constant.type = RN_ONNX_INT64;
         constant.ints = integer ? &integer->i : integers->ints;
         constant.elements = integer ? 1 : integers->n_ints;
     } else if (number || numbers) {
+        constant.type = RN_ONNX_FLOAT;
         constant.floats = number ? &number->f : numbers->floats;
         constant.elements = number ? 1 : numbers->n_floats;
     } else
@@ -272,6 +296,27 @@ static const float *transpose(rn_onnx_node *n, rn_onnx_constant *matrix, double 
         for (size_t c = 0; c < columns; c++)
             to[c * rows + r] = (float)(alpha * (double)from[r * columns + c]);
     return to;
+}
+
+/* Of matrices that are constants: weights that stand the other way round. */
+static void import_transpose(rn_onnx_node *n)
+{
+    int64_t order[2] = {1, 0};
+    if (rn_onnx_has_integers(n, 0)) {
+        rn_onnx_transpose_integers(n);
+        return;
+    }
+    rn_onnx_constant *from = rn_onnx_constant_of(n, 0);
+    rn_onnx_list(n, "perm", order, 2);
+    if (!from || from->rank != 2 || order[0] != 1 || order[1] != 0) {
+        rn_onnx_fail(n, "want a matrix");
+        return;
+    }
+    rn_onnx_emit_constant(n, &(rn_onnx_constant){.type = RN_ONNX_FLOAT,
+                                                 .floats = transpose(n, from, 1),
+                                                 .rank = 2,
+                                                 .dims = {from->dims[1], from->dims[0]},
+                                                 .elements = from->elements});
 }
 
 static const float *scale(rn_onnx_node *n, const float *from, size_t count, double factor)
@@ -299,88 +344,98 @@ static const float *gemm_bias(rn_onnx_node *n, size_t channels, double beta)
     return bias;
 }
 
-/* Input 1 as the weight of a linear layer, (oc, ic): `turned` says that it is in this order. */
-static void emit_linear(rn_onnx_node *n, bool turned, double alpha, const float *bias)
+int rn_onnx_add_linear(rn_onnx_node *n, int x, rn_onnx_constant *matrix, rn_onnx_matrix how,
+                       const float *bias)
 {
-    const int x = rn_onnx_value(n, 0);
     const rn_dims in = rn_onnx_dims(n, x);
-    rn_onnx_constant *matrix = rn_onnx_constant_of(n, 1);
     if (!matrix || matrix->rank != 2 || !matrix->elements) {
         rn_onnx_fail(n, "its weight is no matrix");
-        return;
+        return -1;
     }
-    if (in.rank != 1 || in.c != matrix->dims[turned])
+    if (in.rank != 1 || in.c != matrix->dims[how.turned])
         rn_onnx_fail(n, "%zux%zu weights for an input of %zu features%s", matrix->dims[0],
                      matrix->dims[1], in.c, in.rank == 1 ? "" : " that isn't flat");
     const float *weight = NULL;
-    if (!turned)
-        weight = transpose(n, matrix, alpha);
+    if (!how.turned)
+        weight = transpose(n, matrix, how.factor);
     else
         weight = rn_onnx_floats(n, matrix);
-    if (turned && alpha != 1) weight = scale(n, weight, matrix->elements, alpha);
-    rn_onnx_emit(n, &(rn_node){.op = RN_OP_LINEAR,
-                               .src = {x},
-                               .channels = matrix->dims[!turned],
-                               .weight = weight,
-                               .bias = bias});
+    if (how.turned && how.factor != 1) weight = scale(n, weight, matrix->elements, how.factor);
+    return rn_onnx_add(n, &(rn_node){.op = RN_OP_LINEAR,
+                                     .src = {x},
+                                     .channels = matrix->dims[!how.turned],
+                                     .weight = weight,
+                                     .bias = bias});
 }
 
 static void import_gemm(rn_onnx_node *n)
 {
-    const bool turned = rn_onnx_int(n, "transB", 0) != 0;
-    const double alpha = rn_onnx_float(n, "alpha", 1), beta = rn_onnx_float(n, "beta", 1);
+    const rn_onnx_matrix how = {rn_onnx_int(n, "transB", 0) != 0, rn_onnx_float(n, "alpha", 1)};
+    const double beta = rn_onnx_float(n, "beta", 1);
     if (rn_onnx_int(n, "transA", 0) != 0) rn_onnx_fail(n, "transA isn't served");
-    const rn_onnx_constant *matrix = rn_onnx_constant_of(n, 1);
+    const int x = rn_onnx_value(n, 0);
+    rn_onnx_constant *matrix = rn_onnx_constant_of(n, 1);
     const float *bias =
-        matrix && matrix->rank == 2 ? gemm_bias(n, matrix->dims[!turned], beta) : NULL;
-    emit_linear(n, turned, alpha, bias);
+        matrix && matrix->rank == 2 ? gemm_bias(n, matrix->dims[!how.turned], beta) : NULL;
+    rn_onnx_emit_value(n, rn_onnx_add_linear(n, x, matrix, how, bias));
 }
 
 static void import_mat_mul(rn_onnx_node *n)
 {
-    emit_linear(n, false, 1, NULL);
+    const int x = rn_onnx_value(n, 0);
+    rn_onnx_constant *matrix = rn_onnx_constant_of(n, 1);
+    rn_onnx_emit_value(n, rn_onnx_add_linear(n, x, matrix, (rn_onnx_matrix){false, 1}, NULL));
 }
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
-#define MANY SIZE_MAX
+#define MANY      SIZE_MAX
+#define MICROSOFT "com.microsoft"
 
 static const rn_onnx_op ops[] = {
-    {"Add", 2, 2, import_add},
-    {"AveragePool", 1, 1, import_average_pool},
-    {"BatchNormalization", 5, 5, import_batch_normalization},
-    {"Cast", 1, 1, rn_onnx_import_cast},
-    {"Concat", 1, MANY, rn_onnx_import_concat},
-    {"Constant", 0, 0, import_constant},
-    {"ConstantOfShape", 1, 1, rn_onnx_import_constant_of_shape},
-    {"Conv", 2, 3, import_conv},
-    {"Div", 2, 2, import_div},
-    {"Dropout", 1, 3, import_dropout},
-    {"Flatten", 1, 1, rn_onnx_import_flatten},
-    {"Gather", 2, 2, rn_onnx_import_gather},
-    {"Gemm", 2, 3, import_gemm},
-    {"GlobalAveragePool", 1, 1, import_global_average_pool},
-    {"Identity", 1, 1, import_identity},
-    {"MatMul", 2, 2, import_mat_mul},
-    {"MaxPool", 1, 1, import_max_pool},
-    {"Mul", 2, 2, import_mul},
-    {"Pad", 1, 3, rn_onnx_import_pad},
-    {"ReduceMean", 1, 1, import_reduce_mean},
-    {"Relu", 1, 1, import_relu},
-    {"Reshape", 2, 2, rn_onnx_import_reshape},
-    {"Shape", 1, 1, rn_onnx_import_shape},
-    {"Slice", 3, 5, rn_onnx_import_slice},
-    {"Softmax", 1, 1, import_softmax},
-    {"Sub", 2, 2, import_sub},
-    {"Sum", 1, MANY, import_sum},
-    {"Transpose", 1, 1, rn_onnx_import_transpose},
-    {"Unsqueeze", 1, 2, rn_onnx_import_unsqueeze},
+    {"Add", 2, 2, import_add, ""},
+    {"AveragePool", 1, 1, import_average_pool, ""},
+    {"BatchNormalization", 5, 5, import_batch_normalization, ""},
+    {"Cast", 1, 1, rn_onnx_import_cast, ""},
+    {"Concat", 1, MANY, rn_onnx_import_concat, ""},
+    {"Constant", 0, 0, import_constant, ""},
+    {"ConstantOfShape", 1, 1, rn_onnx_import_constant_of_shape, ""},
+    {"Conv", 2, 3, import_conv, ""},
+    {"DequantizeLinear", 2, 3, rn_onnx_import_dequantize, ""},
+    {"Div", 2, 2, import_div, ""},
+    {"Dropout", 1, 3, import_dropout, ""},
+    {"Flatten", 1, 1, rn_onnx_import_flatten, ""},
+    {"Gather", 2, 2, rn_onnx_import_gather, ""},
+    {"Gemm", 2, 3, import_gemm, ""},
+    {"GlobalAveragePool", 1, 1, import_global_average_pool, ""},
+    {"Identity", 1, 1, import_identity, ""},
+    {"MatMul", 2, 2, import_mat_mul, ""},
+    {"MaxPool", 1, 1, import_max_pool, ""},
+    {"Mul", 2, 2, import_mul, ""},
+    {"Pad", 1, 3, rn_onnx_import_pad, ""},
+    {"QLinearAdd", 7, 8, rn_onnx_import_qlinear_add, MICROSOFT},
+    {"QLinearConv", 8, 9, rn_onnx_import_qlinear_conv, ""},
+    {"QLinearGlobalAveragePool", 5, 5, rn_onnx_import_qlinear_pool, MICROSOFT},
+    {"QLinearMatMul", 8, 8, rn_onnx_import_qlinear_mat_mul, ""},
+    {"QuantizeLinear", 2, 3, rn_onnx_import_quantize, ""},
+    {"ReduceMean", 1, 1, import_reduce_mean, ""},
+    {"Relu", 1, 1, import_relu, ""},
+    {"Reshape", 2, 2, rn_onnx_import_reshape, ""},
+    {"Shape", 1, 1, rn_onnx_import_shape, ""},
+    {"Sigmoid", 1, 1, import_sigmoid, ""},
+    {"Slice", 3, 5, rn_onnx_import_slice, ""},
+    {"Softmax", 1, 1, import_softmax, ""},
+    {"Squeeze", 1, 2, rn_onnx_import_squeeze, ""},
+    {"Sub", 2, 2, import_sub, ""},
+    {"Sum", 1, MANY, import_sum, ""},
+    {"Transpose", 1, 1, import_transpose, ""},
+    {"Unsqueeze", 1, 2, rn_onnx_import_unsqueeze, ""},
 };
 
 const rn_onnx_op *rn_onnx_find_op(const char *domain, const char *type)
 {
-    if (*domain && strcmp(domain, "ai.onnx") != 0) return NULL;
+    if (strcmp(domain, "ai.onnx") == 0) domain = "";
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++)
-        if (strcmp(ops[i].type, type) == 0) return &ops[i];
+        if (strcmp(ops[i].type, type) == 0 && strcmp(ops[i].domain, domain) == 0) return &ops[i];
     return NULL;
 }

@@ -63,6 +63,22 @@ void rn_onnx_import_reshape(rn_onnx_node *n)
     rn_onnx_emit_value(n, x);
 }
 
+/* H and W of one pixel go. The axes are an attribute until opset 12, then an input. */
+void rn_onnx_import_squeeze(rn_onnx_node *n)
+{
+    int64_t axes[4];
+    const int x = rn_onnx_value(n, 0);
+    const rn_dims d = rn_onnx_dims(n, x);
+    const size_t count =
+        rn_onnx_has(n, 1) ? rn_onnx_integers(n, 1, axes, 4) : rn_onnx_list(n, "axes", axes, 4);
+    bool gone[4] = {false};
+    for (size_t i = 0; i < count; i++)
+        if (axes[i] >= -4 && axes[i] < 4) gone[(axes[i] + 4) % 4] = true;
+    if (d.rank != 3 || d.h * d.w != 1 || count != 2 || !gone[2] || !gone[3])
+        rn_onnx_fail(n, "only H and W of one pixel can be squeezed");
+    emit_flat(n, x);
+}
+
 /* ---- maps ------------------------------------------------------------------------------------ */
 
 void rn_onnx_import_concat(rn_onnx_node *n)

@@ -45,7 +45,7 @@ typedef struct {
      * zero, half of them in front and half behind. */
     size_t channels;
     /* CONV: (oc, ic/groups, kh, kw). LINEAR: (oc, ic). BATCH_NORM: (c) or NULL. GROUP_NORM: (c).
-     * CHANNEL_CONV: (kh) */
+     * CHANNEL_CONV: (kh). FAKE_QUANTIZE: the step's size, the lowest and the highest step */
     const float *weight;
     const float *bias;       /* (oc), (c) or NULL */
     const float *mean, *var; /* BATCH_NORM: (c) */

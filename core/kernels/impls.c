@@ -37,6 +37,7 @@ const rn_impl *const rn_impls[] = {
     &rn_ref_channel_conv,
     &rn_ref_blur_pool,
     &rn_ref_channel_pad,
+    &rn_ref_fake_quantize,
     &rn_ref_reorder,
 };
 

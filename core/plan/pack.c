@@ -20,6 +20,7 @@ static size_t weight_count(const rn_step *step)
     case RN_OP_LINEAR: return d->out.c * rn_dims_size(d->in[0]);
     case RN_OP_CONV: return d->out.c * (d->in[0].c / d->groups) * d->window.kh * d->window.kw;
     case RN_OP_CHANNEL_CONV: return d->window.kh;
+    case RN_OP_FAKE_QUANTIZE: return 3;
     default: return d->out.c;
     }
 }

@@ -117,6 +117,19 @@ static void fold_batch_norm(vector *v)
     rn_free(var);
 }
 
+/* FakeQuantize: what would be its weights stands in the case. */
+static void read_steps(vector *v)
+{
+    const rn_json *steps = rn_json_get(v->json, "steps");
+    rn_free(v->weights);
+    v->weights = rn_alloc(3, sizeof *v->weights, NULL);
+    for (size_t i = 0; i < 3; i++) {
+        double number;
+        ck_assert(rn_json_number(rn_json_at(steps, i), &number));
+        v->weights[i] = (float)number;
+    }
+}
+
 static void read_numbers(vector *v)
 {
     const rn_desc *d = &v->desc;
@@ -131,6 +144,7 @@ static void read_numbers(vector *v)
     v->bias = rn_alloc_zero(v->channels + 16, sizeof *v->bias, NULL);
     derive_integers("bias", v->channels, LIMIT, v->bias);
     if (d->op == RN_OP_BATCH_NORM) fold_batch_norm(v);
+    if (d->op == RN_OP_FAKE_QUANTIZE) read_steps(v);
     if (rn_op_inputs(d->op) == 2)
         v->addend = integers("second", v->n * rn_dims_size(d->in[1]));
     else if (d->epilogue.add)

@@ -87,6 +87,103 @@ class Mean(nn.Module):
         return self.fc(self.pool(self.conv(x)).mean([2, 3]))
 
 
+class Gates(nn.Module):
+    """A squeeze-excite gate over a mean whose axes are kept."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.down, self.up = nn.Conv2d(3, 8, 3, 2), nn.Conv2d(8, 2, 1), nn.Conv2d(2, 8, 1)
+        self.fc = nn.Linear(8, 5)
+
+    def forward(self, x):
+        x = self.conv(x)
+        gate = torch.sigmoid(self.up(F.relu(self.down(x.mean([2, 3], keepdim=True)))))
+        return self.fc((x * gate).mean([2, 3]))
+
+
+def steps(x, scale, zero, signed=False):
+    low = -128 if signed else 0
+    return torch.fake_quantize_per_tensor_affine(x, scale, zero, low, low + 255)
+
+
+def weight_steps(weight):
+    scale = torch.tensor([2.0 ** (-6 - (i + 1) % 2) for i in range(weight.shape[0])])
+    return torch.fake_quantize_per_channel_affine(weight, scale, torch.zeros_like(scale).int(), 0, -128, 127)
+
+
+class Quantised(nn.Module):
+    """Every tensor held to 8-bit steps whose sizes are powers of two: sums are exact."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 6, 3, padding=1)
+        self.conv2 = nn.Conv2d(6, 6, 1, bias=False)
+        self.fc = nn.Linear(6, 4)
+
+    def forward(self, x):
+        x = steps(x, 2.0**-5, 128)
+        x = F.conv2d(x, weight_steps(self.conv1.weight), self.conv1.bias, padding=1)
+        x = F.max_pool2d(steps(x, 2.0**-4, 0), 2)
+        y = steps(F.conv2d(x, weight_steps(self.conv2.weight)), 2.0**-4, 3, signed=True)
+        x = steps(x + y, 2.0**-4, 0)
+        x = steps(F.adaptive_avg_pool2d(x, 1), 2.0**-6, 0).flatten(1)
+        weight = steps(self.fc.weight, 2.0**-7, 0, signed=True)
+        return steps(steps(F.linear(x, weight), 2.0**-5, 128) + steps(self.fc.bias, 2.0**-5, 128), 2.0**-5, 128)
+
+
+def whole(tensor, scale):
+    """The signed integers behind a weight that weight_steps() or steps() holds; scale: one per row."""
+    shape = [-1] + [1] * (tensor.dim() - 1)
+    return torch.clamp(torch.round(tensor / scale.reshape(shape)), -128, 127).to(torch.int8).numpy()
+
+
+def qlinear(path, model):
+    """The same network as QLinear operators, which torch does not export."""
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    nodes, constants = [], []
+
+    def constant(name, value):
+        constants.append(numpy_helper.from_array(np.asarray(value), name))
+        return name
+
+    def of(name, scale, zero, kind):
+        return [constant(name + "_s", np.float32(scale)), constant(name + "_z", kind(zero))]
+
+    def node(op, inputs, output, **more):
+        nodes.append(helper.make_node(op, inputs, [output], **more))
+
+    rows = torch.tensor([2.0 ** (-6 - (i + 1) % 2) for i in range(6)])
+    u8, i8, ms = np.uint8, np.int8, dict(domain="com.microsoft")
+    x, a, b, c, d, e = (of(n, s, z, k) for n, s, z, k in (
+        ("x", 2.0**-5, 128, u8), ("a", 2.0**-4, 0, u8), ("b", 2.0**-4, 3, i8), ("c", 2.0**-4, 0, u8),
+        ("d", 2.0**-6, 0, u8), ("e", 2.0**-5, 128, u8)))  # fmt: skip
+    w = [constant("w_s", rows.numpy()), constant("w_z", np.zeros(6, i8))]
+    f = of("f", 2.0**-7, 0, i8)
+    bias = torch.round(model.conv1.bias / (2.0**-5 * rows)).to(torch.int32).numpy()
+    with torch.no_grad():
+        model.conv1.bias.copy_(torch.from_numpy(bias) * 2.0**-5 * rows)
+        head = torch.clamp(torch.round(model.fc.bias * 32) + 128, 0, 255).to(torch.uint8).numpy()
+    node("QuantizeLinear", ["x", *x], "xq")
+    node("QLinearConv", ["xq", *x, constant("w1", whole(model.conv1.weight.detach(), rows)), *w, *a,
+                         constant("b1", bias)], "aq", pads=[1, 1, 1, 1])  # fmt: skip
+    node("MaxPool", ["aq"], "mq", kernel_shape=[2, 2], strides=[2, 2])
+    node("QLinearConv", ["mq", *a, constant("w2", whole(model.conv2.weight.detach(), rows)), *w, *b], "bq")
+    node("QLinearAdd", ["mq", *a, "bq", *b, *c], "cq", **ms)
+    node("QLinearGlobalAveragePool", ["cq", *c, *d], "dq", **ms, channels_last=0)
+    node("Flatten", ["dq"], "fq")
+    head_weight = whole(model.fc.weight.detach(), torch.full((4,), 2.0**-7)).T.copy()
+    node("QLinearMatMul", ["fq", *d, constant("w3", head_weight), *f, *e], "eq")
+    node("QLinearAdd", ["eq", *e, constant("b3", head), *e, *e], "yq", **ms)
+    node("DequantizeLinear", ["yq", *e], "y")
+    graph = helper.make_graph(
+        nodes, "net", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 10, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 4])], constants)  # fmt: skip
+    opsets = [helper.make_opsetid("", 12), helper.make_opsetid("com.microsoft", 1)]
+    save(helper.make_model(graph, opset_imports=opsets, ir_version=7), path)
+
+
 BASIC = dict(blocks=[1, 1], width=4)
 BOTTLENECK = dict(blocks=[1, 1, 1], width=4, bottleneck=True, groups=2)
 EXPORTS = {
@@ -100,6 +197,9 @@ EXPORTS = {
     "onnx-odd-9": (Odd, [3, 18, 16], dict(opset=9)),
     "onnx-odd-13": (Odd, [3, 18, 16], dict(opset=13)),
     "onnx-odd-16-unfolded": (Odd, [3, 18, 16], dict(opset=16, unfolded=True)),
+    "onnx-gates-12": (Gates, [3, 15, 14], dict(opset=12)),
+    "onnx-gates-13-unfolded": (Gates, [3, 15, 14], dict(opset=13, unfolded=True)),
+    "onnx-qdq-13": (Quantised, [3, 10, 8], dict(opset=13, unfolded=True)),
     "onnx-mean-11": (Mean, [2, 12, 9], dict(opset=11)),
 }  # fmt: skip
 
@@ -114,7 +214,16 @@ def make_exports(folder):
                           model=name + ".onnx")  # fmt: skip
 
 
+def make_qlinear(folder):
+    model = Quantised().eval()
+    golden_case.set_weights(model)
+    qlinear(os.path.join(folder, "onnx-qlinear-12.onnx"), model)
+    golden_case.write(os.path.join(folder, "onnx-qlinear-12.json"), [3, 10, 8],
+                      golden_case.answer(model, [3, 10, 8]), model="onnx-qlinear-12.onnx")  # fmt: skip
+
+
 if __name__ == "__main__":
     TOP = sys.argv[1] if len(sys.argv) > 1 else os.path.join(HERE, "..", "golden")
     make_formats(os.path.join(TOP, "formats"))
     make_exports(os.path.join(TOP, "cases"))
+    make_qlinear(os.path.join(TOP, "cases"))

@@ -114,8 +114,14 @@ OPERATORS = {
     "Softmax": lambda case, x: F.softmax(x, 1),
     "GroupNorm": group_norm, "Conv1d": channel_conv,
     "BlurPool2d": blur_pool, "ChannelPad": channel_pad, "Sigmoid": lambda case, x: torch.sigmoid(x),
+    "FakeQuantize": fake_quantize,
     "Mul": lambda case, x: x * integers("second", [x.shape[0], *case["second"]]),
 }  # fmt: skip
+
+
+def fake_quantize(case, x):
+    step, lowest, highest = case["steps"]
+    return torch.fake_quantize_per_tensor_affine(x, step, 0, int(lowest), int(highest))
 
 
 def window(kernel, stride=1, pad=0, dilation=1, **more):
@@ -193,6 +199,8 @@ CASES = [
     dict(op="ZeroPad2d", input=[2, 3, 4], **window(0, pad=(0, 2, 0, 0))),
     dict(op="Softmax", input=[7], n=3),
     dict(op="Softmax", input=[5, 3, 2]),
+    dict(op="FakeQuantize", input=[5, 3, 2], steps=[2, -2, 1]),
+    dict(op="FakeQuantize", input=[19], steps=[0.5, 0, 5]),
     dict(op="Mul", input=[5, 3, 4], second=[5, 1, 1]),
     dict(op="Mul", input=[17, 1, 1], second=[17, 3, 2]),
     dict(op="Mul", input=[5, 3, 4], second=[5, 3, 4]),

@@ -146,6 +146,14 @@ static const struct {
     {13, POOL "Softmax x > y axis=1", "Input()=3x7x8 Softmax(0)=3x7x8 -> 1"},
     {9, POOL "GlobalAveragePool x > p;Softmax p > y axis=1",
      "Input()=3x7x8 AdaptiveAvgPool2d(0)=3x1x1 Softmax(1)=3x1x1 -> 2"},
+    {9, POOL "GlobalAveragePool x > p;Sigmoid p > g;Mul x g > y",
+     "Input()=3x7x8 AdaptiveAvgPool2d(0)=3x1x1 Sigmoid(1)=3x1x1 Mul(0,2)=3x7x8 -> 3"},
+    {9, POOL "GlobalAveragePool x > p;Squeeze p > y axes=3,-2",
+     "Input()=3x7x8 AdaptiveAvgPool2d(0)=3x1x1 Flatten(1)=3 -> 2"},
+    {10,
+     POOL "tensor s 1 . float 1;tensor z 2 . raw 1;QuantizeLinear x s z > q;"
+          "MaxPool q > m kernel_shape=2,2;Flatten m > f;DequantizeLinear f s z > y",
+     "Input()=3x7x8 FakeQuantize(0)=3x7x8 MaxPool2d(1)2x2/1,1+0,0,0,0=3x6x7 Flatten(2)=126 -> 3"},
     /* x.view(x.size(0), -1) as torch exports it, for any batch and for one */
     {9, POOL VIEW("Unsqueeze g > u axes=0,"), "Input()=3x7x8 Flatten(0)=168 -> 1"},
     {13, POOL VIEW("ints a 0;Unsqueeze g a > u"), "Input()=3x7x8 Flatten(0)=168 -> 1"},
@@ -166,6 +174,8 @@ static const struct {
     /* matrices */
     {9, "input x N,3;output y;floats w 3,5;MatMul x w > y", "Input()=3 Linear(0)=5 -> 1"},
     {9, "input x N,3;output y;" FC "floats b 5;Gemm x w b > y transB=1",
+     "Input()=3 Linear(0)=5 -> 1"},
+    {9, "input x N,3;output y;" FC "Transpose w > t perm=1,0;MatMul x t > y",
      "Input()=3 Linear(0)=5 -> 1"},
 };
 
@@ -228,6 +238,31 @@ START_TEST(orients_and_scales_matrices)
 }
 END_TEST
 
+/* Per-channel weights of QDQ: (integer - zero) * scale along axis 0; quantised first if they are
+ * floats, with saturation. The step's limits are those of the zero point's type. */
+START_TEST(dequantizes_weights)
+{
+    ck_assert_int_eq(load(13,
+                          "input x N,2,1,1;output y;tensor k 3 2,2,1,1 raw 4;tensor s 1 2 float 2;"
+                          "tensor z 3 2 raw 2;DequantizeLinear k s z > w axis=0;Conv x w > y"),
+                     RN_OK);
+    const float want[] = {0, 1, 2, 4}; /* (1 2 - 1) * 1, (3 4 - 2) * 2 */
+    ck_assert_mem_eq(graph.node[1].weight, want, sizeof want);
+    unload();
+    ck_assert_msg(load(10,
+                       "input x N,2,1,1;output y;tensor k 1 2,2,1,1 float 4;tensor s 1 . float 1;"
+                       "tensor f 1 . float 1;floats c .;Constant > d value=@c;Mul x s > v;"
+                       "tensor z 3 . raw 1;QuantizeLinear k f z > q;DequantizeLinear q s z > w;"
+                       "QuantizeLinear v s z > r;DequantizeLinear r s z > u;Conv u w > y") == RN_OK,
+                  "%s", fault.text);
+    const float same[] = {1, 2, 3, 4}, limits[] = {1, -129, 126};
+    ck_assert_mem_eq(graph.node[3].weight, same, sizeof same);
+    ck_assert_int_eq(graph.node[2].op, RN_OP_FAKE_QUANTIZE);
+    ck_assert_mem_eq(graph.node[2].weight, limits, sizeof limits);
+    unload();
+}
+END_TEST
+
 START_TEST(adds_constants_per_channel)
 {
     ck_assert_int_eq(load(9, POOL "floats b 3,1,1;Add x b > y"), RN_OK);
@@ -251,6 +286,10 @@ END_TEST
 /* ---- refusals -------------------------------------------------------------------------------- */
 
 #define NET(nodes) POOL nodes
+/* scales s and p, w of two and n that is none; zero points z and m */
+#define Q                                                                        \
+    "tensor s 1 . float 1;floats p .;tensor w 1 2 float 2;tensor n 1 . zeros 4;" \
+    "tensor z 2 . raw 1;tensor m 3 . raw 1;"
 static const struct {
     int64_t opset;
     const char *model, *says;
@@ -333,7 +372,36 @@ static const struct {
     {9, NET("floats b 3;Add b b > y"), "node y (Add): input 1 is a constant"},
     {9, NET("floats b 3,1,1;Sub b x > y"), "node y (Sub): input 0 is a constant"},
     {9, NET("floats b .;Div b x > y"), "node y (Div): input 0 is a constant"},
-    {9, NET("Mul x x > y"), "node y (Mul): input 1 is no constant"},
+    {9, NET("GlobalAveragePool x > p;Flatten p > f;Mul x f > y"), "y: Mul: shapes 3x7x8 and 3"},
+    {9, NET("Squeeze x > y axes=2,3"), "node y (Squeeze): only H and W of one pixel"},
+    {9, NET("GlobalAveragePool x > p;Squeeze p > y axes=1,2"), "(Squeeze): only H and W"},
+    {9, NET("GlobalAveragePool x > p;Squeeze p > y"), "(Squeeze): only H and W"},
+    /* integers */
+    {10, NET(Q "QuantizeLinear x s z > q;DequantizeLinear q p z > y"),
+     "node y (DequantizeLinear): input 0 was not quantised with this scale and zero point"},
+    {10, NET(Q "QuantizeLinear x s z > q;DequantizeLinear q s m > y"),
+     "was not quantised with this"},
+    {10, NET(Q "DequantizeLinear x s z > y"), "was not quantised with this"},
+    {10, NET(Q "QuantizeLinear x n z > y"), "(QuantizeLinear): its scale is no positive number"},
+    {10, NET(Q "QuantizeLinear x w z > y"), "(QuantizeLinear): input 1 has 2 elements, want 1"},
+    {10, NET(Q "ints i 0;QuantizeLinear x s i > y"), "its zero point is no 8-bit integer"},
+    {10, NET(Q "QuantizeLinear x x z > y"), "node y (QuantizeLinear): input 1 is no constant"},
+    {10, NET(Q "DequantizeLinear s s z > y"), "node y (DequantizeLinear): input 0 is no integers"},
+    {10, NET(Q "tensor k 3 3 raw 3;DequantizeLinear k w z > y axis=0"), "don't fit its shape"},
+    {10, NET(Q "tensor k 3 3 raw 3;QLinearConv x s z k s m s z > y"),
+     "was not quantised with this"},
+    {10,
+     NET(Q "tensor k 3 4,3,1,1 raw 12;tensor b 6 3 int32 3;QuantizeLinear x s z > q;"
+           "QLinearConv q s z k s m s z b > y"),
+     "node y (QLinearConv): its bias is not one integer per channel"},
+    {10, NET(Q "tensor k 3 4,2,1,1 raw 8;QuantizeLinear x s z > q;QLinearConv q s z k s m s z > y"),
+     "node y (QLinearConv): 1 groups of 2 channels, the input has 3"},
+    {10, NET(Q "QuantizeLinear x s z > q;QLinearAdd q s z q s z s z > y"),
+     "this operator can't be"},
+    {10,
+     NET(Q "QuantizeLinear x s z > q;com.microsoft:QLinearGlobalAveragePool q s z s z > y "
+           "channels_last=1"),
+     "node y (com.microsoft.QLinearGlobalAveragePool): channels_last isn't served"},
     {9, NET("Softmax x > y"), "node y (Softmax): only the softmax over C"},
     {9, NET("Softmax x > y axis=2"), "node y (Softmax): only the softmax over C"},
     {13, NET("Softmax x > y"), "node y (Softmax): only the softmax over C"},
@@ -359,7 +427,11 @@ static const struct {
     {9, NET("ints i 1,2;ints a 0;ints b 2;ints t 1;Slice i a b t t > y"), "(Slice): only rows"},
     {9, NET("ints i 1,2;ints a 0,1;ints b 2;Slice i a b > y"), "input 1 has 2 integers"},
     {9, NET("Slice x x x > y"), "node y (Slice): input 0 is no constant"},
-    {9, NET("ints i 1;Cast i > y to=1"), "node y (Cast): only casts to integers"},
+    {9, NET("ints i 1;Cast i > y to=1"), "node y (Cast): only casts between"},
+    {9, NET("ints i 256;Cast i > y to=2"), "node y (Cast): 256 doesn't fit"},
+    {9, NET("ints i -129;Cast i > y to=3"), "node y (Cast): -129 doesn't fit"},
+    {9, NET("floats f 2;Cast f > y to=7"), "node y (Cast): only casts between"},
+    {9, NET("ints i 1;Cast i > y to=4294967303"), "node y (Cast): only casts between"},
     {9, NET("Cast x > y to=7"), "node y (Cast): input 0 is no constant"},
     {9, NET("ints i 1,2;ConstantOfShape i > y"), "(ConstantOfShape): its value is no integer"},
     {9, NET("ints i 65;ints v 7;ConstantOfShape i > y value=@v"), "only a list of up to 64"},
@@ -493,6 +565,7 @@ int main(void)
     tcase_add_loop_test(tests, makes_the_graph, 0, COUNT(good));
     tcase_add_loop_test(tests, reads_every_field, 0, COUNT(stored));
     tcase_add_test(tests, orients_and_scales_matrices);
+    tcase_add_test(tests, dequantizes_weights);
     tcase_add_test(tests, adds_constants_per_channel);
     tcase_add_loop_test(tests, refuses_by_name, 0, COUNT(bad));
     tcase_add_test(tests, refuses_a_small_file_that_unfolds);

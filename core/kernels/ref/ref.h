@@ -10,6 +10,7 @@ extern const rn_impl rn_ref_max_pool, rn_ref_avg_pool, rn_ref_global_avg_pool, r
 extern const rn_impl rn_ref_concat, rn_ref_zero_pad, rn_ref_softmax;
 extern const rn_impl rn_ref_group_norm, rn_ref_sigmoid, rn_ref_mul, rn_ref_channel_conv;
 extern const rn_impl rn_ref_blur_pool, rn_ref_channel_pad;
+extern const rn_impl rn_ref_fake_quantize;
 extern const rn_impl rn_ref_reorder; /* between any two layouts */
 
 #endif
