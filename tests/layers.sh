@@ -41,6 +41,7 @@ home_of() {
     jansson.h) echo 'core/base/json.c server/ingest/envelope.c' ;;
     cblas.h) echo core/kernels/gemm_blas.c ;;
     nettle/*) echo core/formats/digest.c ;;
+    zlib.h) echo server/ingest/inflate.c ;;
     onnx.pb-c.h | protobuf-c/*) echo 'core/formats/onnx_*.c' ;;
     immintrin.h) echo 'core/kernels/x86/* server/ingest/number_x86.c' ;;
     arm_neon.h) echo 'core/kernels/arm64/*' ;;

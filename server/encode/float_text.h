@@ -1,4 +1,5 @@
-/* float32 to the shortest decimal that reads back as the same float32, in JSON's grammar.
+/* float32 to the shortest decimal that reads back as the same float32, in JSON's grammar, whether
+ * it is read as a float32 or as a double that is then rounded.
  *
  * Of the shortest ones it is the nearest to the float. No locale, no state: any thread. */
 #ifndef SERVER_ENCODE_FLOAT_TEXT_H
