@@ -24,6 +24,7 @@ struct infer {
     struct model *model; /* retained */
     bool model_in_query; /* else the JSON may name another */
     enum content content;
+    enum coding coding;
     bool raw_answer;
     bool has_top_k, has_timeout;
     size_t top_k;
@@ -88,8 +89,8 @@ static bool read_content_type(struct request *request, struct infer *infer)
 {
     const char *type = request_header(request, "Content-Type");
     const char *coding = request_header(request, "Content-Encoding");
-    if (coding && strcasecmp(coding, "identity")) {
-        request_fail(request, 415, "Content-Encoding %.40s is not understood, send it plain",
+    if (!coding_of(coding, &infer->coding)) {
+        request_fail(request, 415, "Content-Encoding %.40s is not understood; gzip and deflate are",
                      coding);
         return false;
     }
@@ -149,6 +150,8 @@ static bool start_ingest(struct request *request, struct infer *infer, char firs
     }
     const struct ingest_spec spec = {
         .form = infer->content == CONTENT_JSON ? INGEST_JSON : INGEST_RAW,
+        .coding = infer->coding,
+        .max_size = request->server->options->max_body_bytes,
         .body_size = request->content_length == SIZE_MAX ? 0 : request->content_length,
         .sample_size = infer->model->info->input_size,
         .max_floats = request->server->options->queue_bytes / sizeof(float)};

@@ -4,7 +4,10 @@
 
 #include "ingest.h"
 
+struct inflater;
+
 struct ingest {
+    struct inflater *inflater; /* NULL: the body is not compressed */
     const struct ingest_form_ops *ops;
     struct ingest_spec spec;
     struct ingest_error error;

@@ -21,19 +21,52 @@ struct ingest *ingest_new(const struct ingest_spec *spec)
     if (!ingest) return NULL;
     ingest->spec = *spec;
     ingest->ops = form[spec->form];
-    if (ingest->ops->begin(ingest)) return ingest;
+    if (spec->coding != CODING_NONE) {
+        ingest->spec.body_size = 0; // what comes out is not known
+        ingest->inflater = inflater_new(spec->coding, spec->max_size);
+    }
+    if ((ingest->inflater || spec->coding == CODING_NONE) && ingest->ops->begin(ingest))
+        return ingest;
     ingest_free(ingest);
     return NULL;
 }
 
+static bool take_unpacked(void *context, const void *bytes, size_t size)
+{
+    struct ingest *ingest = context;
+    return ingest->ops->feed(ingest, bytes, size);
+}
+
+static bool feed_packed(struct ingest *ingest, const void *bytes, size_t size)
+{
+    switch (inflater_feed(ingest->inflater, bytes, size, take_unpacked, ingest)) {
+    case INFLATER_OK: return true;
+    case INFLATER_STOPPED: return false;
+    case INFLATER_NO_MEMORY: return ingest_fail_memory(ingest);
+    case INFLATER_WRONG: return ingest_fail(ingest, "body: not what its Content-Encoding says");
+    case INFLATER_TOO_LONG: break;
+    }
+    ingest_fail(ingest, "body: unpacked more than %zu bytes, or too many for what was sent",
+                ingest->spec.max_size);
+    ingest->error.status = 413;
+    return false;
+}
+
 bool ingest_feed(struct ingest *ingest, const void *bytes, size_t size)
 {
-    return !ingest->error.status && ingest->ops->feed(ingest, bytes, size);
+    if (ingest->error.status) return false;
+    return ingest->inflater ? feed_packed(ingest, bytes, size)
+                            : ingest->ops->feed(ingest, bytes, size);
 }
 
 const struct ingest_result *ingest_finish(struct ingest *ingest)
 {
-    return !ingest->error.status && ingest->ops->finish(ingest) ? &ingest->result : NULL;
+    if (ingest->error.status) return NULL;
+    if (ingest->inflater && !inflater_complete(ingest->inflater)) {
+        ingest_fail(ingest, "body: the compressed data ends too early");
+        return NULL;
+    }
+    return ingest->ops->finish(ingest) ? &ingest->result : NULL;
 }
 
 const struct ingest_error *ingest_error(const struct ingest *ingest)
@@ -45,6 +78,7 @@ void ingest_free(struct ingest *ingest)
 {
     if (!ingest) return;
     ingest->ops->release(ingest);
+    inflater_free(ingest->inflater);
     free(ingest->result.tensor.data);
     free(ingest);
 }

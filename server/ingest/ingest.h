@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ingest/inflate.h"
+
 enum ingest_form {
     INGEST_JSON, /* {"input": nested} or {"input": flat, "shape": [...]} and parameters */
     INGEST_RAW,  /* little-endian float32, whole samples */
@@ -22,6 +24,8 @@ enum {
 
 struct ingest_spec {
     enum ingest_form form;
+    enum coding coding; /* of the bytes that are fed */
+    size_t max_size;    /* bytes of the body once it is unpacked; matters with a coding only */
     size_t body_size;   /* bytes to come, as far as known: room is made for them; 0: not known */
     size_t sample_size; /* floats of one sample */
     size_t max_floats;  /* the first one beyond ends the body with 413 */

@@ -2,6 +2,7 @@
 #include "ingest/ingest.h"
 
 #include <string.h>
+#include <zlib.h>
 
 #include "check_main.h"
 
@@ -264,6 +265,49 @@ START_TEST(raw_mistakes_are_named)
 }
 END_TEST
 
+/* Packs with zlib; feeds in pieces. */
+static const struct ingest_result *feed_gzip(const char *text, size_t cut, size_t piece)
+{
+    unsigned char packed[2000];
+    z_stream stream = {.next_in = (unsigned char *)(uintptr_t)text,
+                       .avail_in = (uInt)strlen(text),
+                       .next_out = packed,
+                       .avail_out = sizeof packed};
+    deflateInit2(&stream, 9, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY);
+    ck_assert_int_eq(deflate(&stream, Z_FINISH), Z_STREAM_END);
+    const size_t size = sizeof packed - stream.avail_out - cut;
+    deflateEnd(&stream);
+    const struct ingest_spec spec = {.form = INGEST_JSON,
+                                     .coding = CODING_GZIP,
+                                     .max_size = 100,
+                                     .sample_size = 2,
+                                     .max_floats = 1000};
+    ingest_free(ingest);
+    ingest = ingest_new(&spec);
+    ck_assert_ptr_nonnull(ingest);
+    for (size_t at = 0; at < size; at += piece)
+        if (!ingest_feed(ingest, packed + at, size - at < piece ? size - at : piece)) return NULL;
+    return ingest_finish(ingest);
+}
+
+START_TEST(compressed_bodies)
+{
+    for (size_t piece = 1; piece < 60; piece++) {
+        const struct ingest_result *result = feed_gzip("{\"input\":[1,2,3,4,5]}", 0, piece);
+        ck_assert_msg(result != NULL, "%s", ingest_error(ingest)->text);
+        expect_dims(&result->tensor, 1, (size_t[]){5});
+    }
+    ck_assert_ptr_null(feed_gzip("{\"input\":[1,2,3,4,5]}", 3, 7));
+    ck_assert_str_eq(ingest_error(ingest)->text, "body: the compressed data ends too early");
+    ck_assert_ptr_null(feed_gzip("{\"input\":[1,x]}", 0, 7));
+    ck_assert_str_eq(ingest_error(ingest)->text, "byte 12: input[1]: not a number");
+    char text[200] = "{\"input\":[1";
+    memset(text + 11, ' ', 100);
+    ck_assert_ptr_null(feed_gzip(text, 0, 7));
+    ck_assert_uint_eq(ingest_error(ingest)->status, 413);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ingest");
@@ -280,6 +324,7 @@ int main(void)
     tcase_add_test(tests, a_nul_byte_is_refused);
     tcase_add_test(tests, depth_is_limited);
     tcase_add_test(tests, any_split_gives_the_same);
+    tcase_add_test(tests, compressed_bodies);
     tcase_add_test(tests, raw_floats_are_whole_samples);
     tcase_add_test(tests, raw_mistakes_are_named);
     return run_suite(suite);
