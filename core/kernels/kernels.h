@@ -46,7 +46,7 @@ typedef struct {
     rn_window window;                 /* strides and dilations are >= 1 */
     double eps;                       /* GROUP_NORM */
     size_t groups;                    /* CONV: in[0].c and out.c are multiples of it */
-    rn_epilogue epilogue;             /* CONV, LINEAR, BATCH_NORM, ADD (add NONE only) */
+    rn_epilogue epilogue;             /* CONV, LINEAR, norms, ADD (add NONE only) */
     rn_layout src_layout, dst_layout; /* REORDER: from, to; else what the plan has settled */
 } rn_desc;
 

@@ -13,6 +13,7 @@ static bool has_epilogue(const rn_step *step)
     case RN_OP_CONV:
     case RN_OP_LINEAR:
     case RN_OP_BATCH_NORM:
+    case RN_OP_GROUP_NORM:
     case RN_OP_ADD: return true;
     default: return false;
     }

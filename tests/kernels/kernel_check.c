@@ -86,7 +86,7 @@ static size_t weight_count(const rn_desc *d)
     if (d->op == RN_OP_CONV)
         return d->out.c * (d->in[0].c / d->groups) * d->window.kh * d->window.kw;
     if (d->op == RN_OP_LINEAR) return d->out.c * rn_dims_size(d->in[0]);
-    return d->op == RN_OP_BATCH_NORM ? d->out.c : 0;
+    return d->op == RN_OP_BATCH_NORM || d->op == RN_OP_GROUP_NORM ? d->out.c : 0;
 }
 
 static void make_absolute(float *data, size_t size)
@@ -114,9 +114,10 @@ static void free_case(kernel_case *c)
 
 static kernel_case new_case(const rn_desc *d, size_t n, check_values values)
 {
-    const bool addend = d->op == RN_OP_ADD || d->epilogue.add != RN_ADD_NONE;
+    const bool second = rn_op_inputs(d->op) == 2;
+    const bool addend = second || d->epilogue.add != RN_ADD_NONE;
     const size_t in = n * rn_dims_size(d->in[0]), out = n * rn_dims_size(d->out);
-    const size_t added = !addend ? 0 : d->op == RN_OP_ADD ? n * rn_dims_size(d->in[1]) : out;
+    const size_t added = !addend ? 0 : second ? n * rn_dims_size(d->in[1]) : out;
     const size_t weight = weight_count(d), bias = rn_round_up(d->out.c, 16);
     kernel_case c = {.desc = *d,
                      .n = n,
@@ -138,7 +139,7 @@ static kernel_case new_case(const rn_desc *d, size_t n, check_values values)
     fill(c.weights, weight, values);
     fill(c.bias, d->out.c, values);
     fill(c.addend, added, values);
-    for (size_t i = 0; i < d->out.c; i++) c.scale[i] = i % 2 ? 1 : -2;
+    for (size_t i = 0; i < d->out.c; i++) c.scale[i] = i % 2 || d->op == RN_OP_GROUP_NORM ? 1 : -2;
     for (size_t i = 0; i < weight; i++)
         c.scaled[i] = c.weights[i] * c.scale[i / (weight / d->out.c)];
     return c;
@@ -176,6 +177,7 @@ static double tolerance(const kernel_case *c, const rn_impl *impl, double magnit
 {
     const bool winograd = strncmp(impl->name, "winograd", 8) == 0;
     const bool divides = c->desc.op == RN_OP_GLOBAL_AVG_POOL || c->desc.op == RN_OP_AVG_POOL;
+    if (c->desc.op == RN_OP_GROUP_NORM) return (double)FLT_EPSILON * 64 * largest;
     if (c->values != VALUES_FLOATS && !divides)
         return winograd ? 0.25 : 0; /* Winograd: the nearest integer is right */
     return (double)FLT_EPSILON * (winograd ? 24 * largest : 8 * magnitude);
@@ -231,7 +233,7 @@ static void run_impl(kernel_case *c, const rn_impl *impl, rn_team *team)
     buffer packed = new_buffer(packs);
     float *src = to_layout(c->src, d->in[0], c->n, d->src_layout);
     float *addend =
-        to_layout(c->addend, d->op == RN_OP_ADD ? d->in[1] : d->out, c->n, d->dst_layout);
+        to_layout(c->addend, rn_op_inputs(d->op) == 2 ? d->in[1] : d->out, c->n, d->dst_layout);
     if (packs) impl->pack(d, c->weights, c->scale, packed.data);
     impl->run(d, &(rn_args){.src = src,
                             .addend = addend,
@@ -264,6 +266,7 @@ static void find_out(rn_desc *d)
                     .groups = d->groups,
                     .channels = d->out.c,
                     .weight = &some_weight,
+                    .bias = &some_weight,
                     .mean = &some_weight,
                     .var = &some_weight};
     rn_error err = {.text = ""};

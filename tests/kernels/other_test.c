@@ -84,6 +84,46 @@ START_TEST(elementwise)
 }
 END_TEST
 
+START_TEST(product_with_a_gate)
+{
+    for (size_t c = 0; c < CHANNELS; c++) {
+        const rn_dims dims = {3, channels[c], 5, 9}, gate = {3, channels[c], 1, 1};
+        check_both((rn_desc){.op = RN_OP_MUL, .in = {dims, gate}}, 2);
+    }
+}
+END_TEST
+
+/* Groups in a block, a block, blocks in a group. */
+START_TEST(group_norm)
+{
+    static const size_t shapes[][2] = {{64, 32}, {64, 16}, {64, 4}, {96, 2}, {64, 1}, {16, 16}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        check_both((rn_desc){.op = RN_OP_GROUP_NORM,
+                             .in = {{3, shapes[i][0], 5, 7}},
+                             .groups = shapes[i][1],
+                             .eps = 1e-5,
+                             .epilogue = epilogues[_i]},
+                   2);
+}
+END_TEST
+
+START_TEST(zero_pad_and_blur)
+{
+    const rn_window pad = {.pad_top = 1, .pad_left = 2, .pad_right = 3};
+    for (size_t c = 0; c < CHANNELS; c++)
+        for (size_t size = 2; size < 6; size++) {
+            const rn_dims dims = {3, channels[c], size, 7 - size};
+            rn_desc desc = {.op = RN_OP_ZERO_PAD, .in = {dims}, .window = pad};
+            check_both(desc, 2);
+            desc.op = RN_OP_BLUR_POOL;
+            for (size_t stride = 1; stride <= 2; stride++) {
+                desc.window = (rn_window){.kh = 3, .kw = 3, .stride_h = stride, .stride_w = stride};
+                check_both(desc, 2);
+            }
+        }
+}
+END_TEST
+
 START_TEST(reorder)
 {
     const rn_dims dims[] = {{3, channels[_i], 5, 9}, {1, channels[_i], 1, 1}};
@@ -121,6 +161,9 @@ static Suite *other_suite(void)
     tcase_add_loop_test(tc, global_average, 0, CHANNELS);
     tcase_add_loop_test(tc, linear, 0, EPILOGUES);
     tcase_add_loop_test(tc, elementwise, 0, EPILOGUES);
+    tcase_add_test(tc, product_with_a_gate);
+    tcase_add_loop_test(tc, group_norm, 0, EPILOGUES);
+    tcase_add_test(tc, zero_pad_and_blur);
     tcase_add_loop_test(tc, reorder, 0, CHANNELS);
     tcase_add_test(tc, not_a_number);
     suite_add_tcase(suite, tc);

@@ -11,5 +11,6 @@
 #include "kernels/blocked/linear.h"
 #include "kernels/blocked/pack.h"
 #include "kernels/blocked/pool.h"
+#include "kernels/blocked/variants.h"
 
 #endif

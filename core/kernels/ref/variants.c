@@ -21,6 +21,7 @@ static void norm_group(void *context, size_t task, size_t thread)
     const size_t area = d->out.h * d->out.w, channels = d->out.c / d->groups;
     const size_t size = channels * area, first = task % d->groups * channels;
     const float *src = j->args->src + task * size;
+    const float *addend = j->args->addend ? j->args->addend + task * size : NULL;
     float *dst = j->args->dst + task * size;
     double sum = 0, squares = 0;
     for (size_t i = 0; i < size; i++) sum += (double)src[i];
@@ -33,7 +34,8 @@ static void norm_group(void *context, size_t task, size_t thread)
     for (size_t i = 0; i < size; i++) {
         const double weight = (double)j->args->weights[first + i / area];
         const double bias = (double)j->args->bias[first + i / area];
-        dst[i] = (float)(((double)src[i] - mean) * factor * weight + bias);
+        const double y = ((double)src[i] - mean) * factor * weight + bias;
+        dst[i] = rn_epilogue_apply(d->epilogue, (float)y, addend ? addend[i] : 0);
     }
 }
 

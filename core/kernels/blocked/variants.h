@@ -1,0 +1,22 @@
+/* Operators that only some residual networks have, over NCHW16C: the product with a gate, group
+ * norm, zero padding and the blurred pool. Without them a network would be converted to NCHW and
+ * back around each. */
+#ifndef RN_KERNELS_BLOCKED_VARIANTS_H
+#define RN_KERNELS_BLOCKED_VARIANTS_H
+
+#include "kernels/blocked/blocked.h"
+
+/* A map times one factor a channel. */
+bool rn_blocked_mul_supports(const rn_desc *desc);
+void rn_blocked_mul(const rn_desc *desc, const rn_args *args, const rn_micro *micro);
+
+bool rn_group_norm_supports(const rn_desc *desc);
+size_t rn_group_norm_packed_size(const rn_desc *desc);
+void rn_group_norm_pack(const rn_desc *desc, const float *weights, const float *scale,
+                        float *packed);
+void rn_group_norm(const rn_desc *desc, const rn_args *args, const rn_micro *micro);
+
+void rn_blocked_zero_pad(const rn_desc *desc, const rn_args *args, const rn_micro *micro);
+void rn_blocked_blur(const rn_desc *desc, const rn_args *args, const rn_micro *micro);
+
+#endif
