@@ -31,12 +31,14 @@ typedef struct {
     size_t src_stride;     /* floats from one block of input channels to the next */
     const float *weights;  /* per output block (depth, 16, 16): input channel, output channel */
     size_t weights_stride; /* floats between the weights of two output blocks */
+    size_t weights_block;  /* floats between those of two input blocks: 256, or more */
     size_t depth;          /* blocks of input channels, taps included */
     float *dst;            /* per output block (pixels, 16) */
     size_t dst_stride;     /* floats between two output blocks, of dst and addend */
     const float *bias;     /* (blocks, 16), or NULL */
     const float *addend;   /* as dst; NULL when the epilogue adds nothing */
     bool accumulate;       /* start from dst; bias is NULL then */
+    const float *ahead; /* fetched while the sums are made, 8 lines per block of depth; or NULL */
     rn_epilogue epilogue;
     size_t pixels, blocks;
 } rn_tile;
@@ -110,9 +112,8 @@ typedef struct {
     void (*group_tile)(const rn_group_tile *tile);
     /* dst[i] = src + offset[i], 16 floats each, or zeros where offset[i] is RN_OUTSIDE. */
     void (*gather)(float *dst, const float *src, const uint32_t *offset, size_t count);
-    /* The 16 input channels of one block: (taps: 9, 16, 16) -> point q of channel k at
-     * dst + q * dst_point + k * 16. */
-    void (*wino_weights)(const float *weights, float *dst, size_t dst_point);
+    /* The 16 input channels of one block: (taps: 9, 16, 16) -> (points: 36, 16, 16). */
+    void (*wino_weights)(const float *weights, float *dst);
     void (*wino_input)(const rn_wino_input *job);
     void (*wino_output)(const rn_wino_output *job);
     void (*pool_max)(const rn_pool_window *window);

@@ -125,6 +125,7 @@ static void run_tile(const job *j, size_t tile, const float *panel, size_t block
     rn_tile t = {
         .weights = a->weights + block * weights,
         .weights_stride = weights,
+        .weights_block = RN_BLOCK * RN_BLOCK,
         .depth = j->band * j->taps,
         .dst = a->dst + dst,
         .dst_stride = j->pixels * RN_BLOCK,

@@ -26,6 +26,8 @@ enum { MISSING = 4 }; /* the row or column of points that tiles of 3 do without 
 #define INPUT_BYTES         ((size_t)4 << 20)   /* of V, input first: stays in L3 */
 #define CHUNK               8 /* blocks of input channels whose U is in L2, input first */
 #define TASKS_PER_THREAD    4
+#define U_BLOCK             (RN_POINTS * RN_BLOCK * RN_BLOCK) /* floats of U for two blocks of channels */
+#define W_BLOCK             (9 * RN_BLOCK * RN_BLOCK) /* floats of the packed weights for them */
 #define PAD                 RN_BLOCK /* floats between points: 36 of them must not share cache sets */
 
 /* One axis of the map: first `fours` tiles of 4, then tiles of 3. */
@@ -43,9 +45,9 @@ typedef struct {
     size_t class_end[CLASSES];            /* of all images' tiles in their order */
     size_t blocks;                        /* of tiles, over all images */
     bool weights_first;
-    size_t round;                     /* blocks of tiles whose V is in memory at a time */
-    size_t block_parts;               /* tasks of a round: one per group and part of its blocks */
-    size_t u_point, v_point, m_point; /* floats between points */
+    size_t round;            /* blocks of tiles whose V is in memory at a time */
+    size_t block_parts;      /* tasks of a round: one per group and part of its blocks */
+    size_t v_point, m_point; /* floats between points */
     size_t u_size, v_size,
         m_size;       /* floats of U or a chunk of it, of a block's V, of a block's M */
     float *u, *v, *m; /* scratch; one part per thread where that is needed */
@@ -90,19 +92,15 @@ static job plan_job(const rn_desc *d, size_t n, size_t threads, const rn_micro *
         .in_blocks = rn_conv_in_blocks(d),
         .out_blocks = rn_conv_out_blocks(d),
     };
-    const size_t channels = RN_BLOCK * RN_BLOCK; /* floats of a pair of blocks in U */
-    const size_t all = RN_POINTS * j.in_blocks * j.out_blocks * channels;
+    const size_t all = j.in_blocks * j.out_blocks * U_BLOCK;
     const size_t depth = rn_min(j.in_blocks, CHUNK);
     count_classes(&j, n);
     j.groups = rn_ceil_div(j.out_blocks, micro->tile_blocks);
     j.blocks = rn_ceil_div(j.class_end[CLASSES - 1], micro->tile_pixels);
     j.weights_first = all * sizeof(float) <= WEIGHTS_FIRST_BYTES;
-    j.u_point =
-        (j.weights_first ? j.in_blocks * j.out_blocks : depth * micro->tile_blocks) * channels +
-        PAD;
     j.v_point = j.in_blocks * micro->tile_pixels * RN_BLOCK + PAD;
     j.m_point = micro->tile_blocks * micro->tile_pixels * RN_BLOCK + PAD;
-    j.u_size = RN_POINTS * j.u_point;
+    j.u_size = j.weights_first ? all : depth * micro->tile_blocks * U_BLOCK;
     j.v_size = RN_POINTS * j.v_point;
     j.m_size = RN_POINTS * j.m_point;
     j.round = rn_max(1, rn_min(j.blocks, INPUT_BYTES / sizeof(float) / j.v_size));
@@ -218,14 +216,12 @@ static void transform_input(const job *j, size_t block, rn_span in_blocks, float
         transform_tile(j, place_of(j, t), in_blocks, v + (t - tiles.begin) * RN_BLOCK, stride);
 }
 
-/* U of some output and input blocks: points x (output blocks, input blocks, 16, 16). */
+/* U of some output and input blocks: (output blocks, input blocks, points, 16, 16). */
 static void transform_weights(const job *j, rn_span out_blocks, rn_span in_blocks, float *u)
 {
-    const size_t pair = RN_BLOCK * RN_BLOCK;
     for (size_t o = out_blocks.begin; o < out_blocks.end; o++)
-        for (size_t i = in_blocks.begin; i < in_blocks.end; i++, u += pair)
-            j->micro->wino_weights(j->args->weights + (o * j->in_blocks + i) * 9 * pair, u,
-                                   j->u_point);
+        for (size_t i = in_blocks.begin; i < in_blocks.end; i++, u += U_BLOCK)
+            j->micro->wino_weights(j->args->weights + (o * j->in_blocks + i) * W_BLOCK, u);
 }
 
 static rn_span blocks_of_group(const job *j, size_t group)
@@ -234,29 +230,47 @@ static rn_span blocks_of_group(const job *j, size_t group)
     return (rn_span){first, rn_min(first + j->micro->tile_blocks, j->out_blocks)};
 }
 
-/* M of one block of tiles and one group of output blocks: points x (output blocks, tiles, 16). Sums
- * over some input blocks, added to what M holds unless these are the first ones. */
-static void multiply(const job *j, size_t block, size_t out_blocks, rn_span in_blocks,
-                     const float *u, const float *v, float *m)
+/* What multiply() works on: some input blocks' part of the sums of one group of output blocks. */
+typedef struct {
+    rn_span out, in;
+    const float *u;
+    rn_span next_out, next_in; /* whose weights are fetched meanwhile; empty: none */
+} slice;
+
+/* The part of the next weights that is fetched while one point is multiplied. */
+static const float *ahead_of(const job *j, const slice *s, size_t point)
+{
+    const size_t depth = rn_span_size(s->next_in), blocks = rn_span_size(s->next_out);
+    if (depth * blocks == 0) return NULL;
+    const size_t region = depth * W_BLOCK; /* contiguous: of one output block */
+    const size_t place = point * region * blocks / RN_POINTS;
+    const size_t out = s->next_out.begin + place / region;
+    return j->args->weights + (out * j->in_blocks + s->next_in.begin) * W_BLOCK + place % region;
+}
+
+/* M of one block of tiles: points x (output blocks, tiles, 16). Sums over the slice's input blocks,
+ * added to what M holds unless these are the first ones. */
+static void multiply(const job *j, size_t block, const slice *s, const float *v, float *m)
 {
     const rn_span tiles = tiles_of(j, block);
-    const size_t stride = (tiles.end - tiles.begin) * RN_BLOCK;
-    const size_t depth = in_blocks.end - in_blocks.begin;
+    const size_t stride = rn_span_size(tiles) * RN_BLOCK, depth = rn_span_size(s->in);
     for (size_t point = 0; point < RN_POINTS; point++) {
         const rn_span some = tiles_with(j, tiles, point);
         if (some.begin >= some.end) continue;
         const size_t first = (some.begin - tiles.begin) * RN_BLOCK;
         const rn_tile t = {
-            .src = v + point * j->v_point + in_blocks.begin * stride + first,
+            .src = v + point * j->v_point + s->in.begin * stride + first,
             .src_stride = stride,
-            .weights = u + point * j->u_point,
-            .weights_stride = depth * RN_BLOCK * RN_BLOCK,
+            .weights = s->u + point * RN_BLOCK * RN_BLOCK,
+            .weights_stride = depth * U_BLOCK,
+            .weights_block = U_BLOCK,
             .depth = depth,
             .dst = m + point * j->m_point + first,
             .dst_stride = stride,
-            .accumulate = in_blocks.begin > 0,
-            .pixels = some.end - some.begin,
-            .blocks = out_blocks,
+            .accumulate = s->in.begin > 0,
+            .ahead = ahead_of(j, s, point),
+            .pixels = rn_span_size(some),
+            .blocks = rn_span_size(s->out),
         };
         j->micro->tile(&t);
     }
@@ -296,7 +310,7 @@ static void weights_task(void *context, size_t task, size_t thread)
 {
     (void)thread;
     const job *j = context;
-    float *u = j->u + task * j->in_blocks * RN_BLOCK * RN_BLOCK;
+    float *u = j->u + task * j->in_blocks * U_BLOCK;
     transform_weights(j, (rn_span){task, task + 1}, (rn_span){0, j->in_blocks}, u);
 }
 
@@ -309,8 +323,8 @@ static void tiles_task(void *context, size_t task, size_t thread)
     transform_input(j, task, all, v);
     for (size_t g = 0; g < j->groups; g++) {
         const rn_span out = blocks_of_group(j, g);
-        const float *u = j->u + out.begin * j->in_blocks * RN_BLOCK * RN_BLOCK;
-        multiply(j, task, out.end - out.begin, all, u, v, m);
+        const float *u = j->u + out.begin * j->in_blocks * U_BLOCK;
+        multiply(j, task, &(slice){.out = out, .in = all, .u = u}, v, m);
         transform_output(j, task, out, m);
     }
 }
@@ -327,22 +341,38 @@ static void input_task(void *context, size_t task, size_t thread)
     transform_input(j, j->now.begin + block, in, j->v + block * j->v_size);
 }
 
+static rn_span chunk_from(const job *j, size_t block)
+{
+    return (rn_span){block, rn_min(block + CHUNK, j->in_blocks)};
+}
+
+/* The slice of a group from this input block on; the next one is that of the next input blocks, or
+ * the first of the next group. */
+static slice slice_at(const job *j, size_t group, size_t block, const float *u)
+{
+    slice s = {.out = blocks_of_group(j, group), .in = chunk_from(j, block), .u = u};
+    const bool last = s.in.end == j->in_blocks;
+    if (last && group + 1 == j->groups) return s;
+    s.next_out = blocks_of_group(j, group + last);
+    s.next_in = chunk_from(j, last ? 0 : s.in.end);
+    return s;
+}
+
 /* task: a group of output blocks and some of the round's blocks of tiles */
 static void channels_task(void *context, size_t task, size_t thread)
 {
     const job *j = context;
-    const rn_span out = blocks_of_group(j, task / j->block_parts);
     const rn_span part =
         rn_span_part(j->now.end - j->now.begin, j->block_parts, task % j->block_parts);
-    const size_t kept = kept_blocks(j);
+    const size_t kept = kept_blocks(j), group = task / j->block_parts;
     float *u = j->u + thread * j->u_size, *ms = j->m + thread * kept * j->m_size;
     for (size_t i = 0; i < j->in_blocks; i += CHUNK) {
-        const rn_span in = {i, rn_min(i + CHUNK, j->in_blocks)};
-        transform_weights(j, out, in, u);
+        const slice s = slice_at(j, group, i, u);
+        transform_weights(j, s.out, s.in, u);
         for (size_t b = part.begin; b < part.end; b++) {
             float *m = ms + (b - part.begin) % kept * j->m_size;
-            multiply(j, j->now.begin + b, out.end - out.begin, in, u, j->v + b * j->v_size, m);
-            if (in.end == j->in_blocks) transform_output(j, j->now.begin + b, out, m);
+            multiply(j, j->now.begin + b, &s, j->v + b * j->v_size, m);
+            if (s.in.end == j->in_blocks) transform_output(j, j->now.begin + b, s.out, m);
         }
     }
 }
