@@ -22,7 +22,8 @@ struct ingest_form_ops {
     void (*release)(struct ingest *ingest);
 };
 
-extern const struct ingest_form_ops ingest_infer_json, ingest_binary;
+extern const struct ingest_form_ops ingest_infer_json, ingest_v2, ingest_v1, ingest_binary,
+    ingest_npy;
 
 /* Both fill the error and return false. */
 bool ingest_fail(struct ingest *ingest, const char *format, ...)

@@ -1,4 +1,5 @@
-/* POST /infer: {"input": nested} or {"input": flat, "shape": [...]}, and parameters. */
+/* POST /infer: {"input": nested} or {"input": flat, "shape": [...]}, and parameters. A request of
+ * another protocol is known by its keys. */
 #include "ingest/json_form.h"
 
 #include <string.h>
@@ -40,16 +41,14 @@ static bool read_parameters(struct ingest *ingest, const struct value *root)
 
 static bool begin(struct ingest *ingest)
 {
-    static const char *const places[] = {"input", NULL};
+    static const char *const places[] = {"input", V2_PLACES, V1_PLACES, NULL};
     return json_form_begin(ingest, places);
 }
 
-static bool finish(struct ingest *ingest)
+static bool read_infer(struct ingest *ingest, const struct value *root)
 {
     struct tensor *tensor = &ingest->result.tensor;
     struct json_array array;
-    if (!json_form_end(ingest)) return false;
-    const struct value *root = ((struct json_form *)ingest->state)->root;
     if (!check_keys(ingest, root)) return false;
     if (!value_member(root, "input")) return ingest_fail(ingest, "body: no \"input\"");
     if (!read_parameters(ingest, root) ||
@@ -62,6 +61,18 @@ static bool finish(struct ingest *ingest)
     // what "shape" says replaces what the nesting of the array says
     return !shape || (json_form_shape(ingest, shape, "shape", tensor) &&
                       json_form_check_count(ingest, "input", tensor));
+}
+
+static bool finish(struct ingest *ingest)
+{
+    size_t binary;
+    if (!json_form_end(ingest)) return false;
+    const struct value *root = ((struct json_form *)ingest->state)->root;
+    if (value_member(root, "input")) return read_infer(ingest, root);
+    if (value_member(root, "instances")) return v1_json_read(ingest, root);
+    if (!value_member(root, "inputs")) return read_infer(ingest, root);
+    if (!v2_json_read(ingest, root, &binary)) return false;
+    return binary == 0 || ingest_fail(ingest, "inputs[0].data: is missing");
 }
 
 const struct ingest_form_ops ingest_infer_json = {begin, json_form_feed, finish, json_form_release};

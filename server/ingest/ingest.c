@@ -9,8 +9,8 @@
 #include "form.h"
 
 static const struct ingest_form_ops *const form[] = {
-    [INGEST_JSON] = &ingest_infer_json,
-    [INGEST_RAW] = &ingest_binary,
+    [INGEST_JSON] = &ingest_infer_json, [INGEST_V2] = &ingest_v2,   [INGEST_V1] = &ingest_v1,
+    [INGEST_RAW] = &ingest_binary,      [INGEST_NPY] = &ingest_npy,
 };
 
 enum { ALIGN = 64 };

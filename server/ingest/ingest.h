@@ -12,7 +12,11 @@
 #include "ingest/inflate.h"
 
 enum ingest_form {
-    INGEST_JSON, /* {"input": nested} or {"input": flat, "shape": [...]} and parameters */
+    INGEST_JSON, /* of POST /infer: {"input": nested}, or flat with "shape", and parameters; or what
+                    INGEST_V2 takes; or {"instances": ...} */
+    INGEST_V2,   /* Open Inference Protocol, JSON and its binary tensor extension */
+    INGEST_V1,   /* TF Serving: {"instances": ...} or {"inputs": ...} */
+    INGEST_NPY,  /* a .npy file */
     INGEST_RAW,  /* little-endian float32, whole samples */
 };
 
@@ -27,6 +31,7 @@ struct ingest_spec {
     enum coding coding; /* of the bytes that are fed */
     size_t max_size;    /* bytes of the body once it is unpacked; matters with a coding only */
     size_t body_size;   /* bytes to come, as far as known: room is made for them; 0: not known */
+    size_t json_size;   /* INGEST_V2: bytes of the JSON in front of the tensors; SIZE_MAX: all */
     size_t sample_size; /* floats of one sample */
     size_t max_floats;  /* the first one beyond ends the body with 413 */
 };
@@ -39,10 +44,31 @@ struct ingest_error {
 /* Floats in row-major order, in memory aligned to 64 bytes. */
 struct tensor {
     float *data;
-    size_t count, rank, dim[INGEST_MAX_RANK]; /* INGEST_RAW: rank 2, [samples, sample_size] */
+    size_t count, rank,
+        dim[INGEST_MAX_RANK]; /* where nothing says them: rank 2, [samples, sample_size] */
+};
+
+/* Which request it was: answers have its form. */
+enum ingest_protocol { PROTOCOL_INFER, PROTOCOL_V2, PROTOCOL_V1_ROWS, PROTOCOL_V1_COLUMNS };
+
+enum { INGEST_MAX_OUTPUTS = 4 };
+
+/* What a request of the Open Inference Protocol says beside its tensor. */
+struct ingest_v2 {
+    char input[INGEST_NAME_SIZE]; /* the input's name; "": all of the body was its data */
+    uint64_t priority;            /* 0: the default; 1: the highest */
+    bool binary_output;           /* for outputs that don't say so themselves */
+    size_t outputs;               /* asked for; 0: all */
+    struct {
+        char name[INGEST_NAME_SIZE];
+        bool has_binary, binary;
+        size_t classes; /* the classification extension's count; 0: the tensor */
+    } output[INGEST_MAX_OUTPUTS];
 };
 
 struct ingest_result {
+    enum ingest_protocol protocol;
+    struct ingest_v2 v2;          /* PROTOCOL_V2 */
     struct tensor tensor;         /* belongs to the ingest */
     char model[INGEST_NAME_SIZE]; /* "": not named */
     char id[INGEST_ID_SIZE];      /* "": none */

@@ -56,6 +56,7 @@ void json_form_release(struct ingest *ingest)
     if (!form) return;
     envelope_free(form->root);
     json_tensor_free(form->json);
+    free(form->own);
     free(form);
 }
 

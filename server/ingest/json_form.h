@@ -14,6 +14,7 @@ struct json_form {
     struct json_tensor *json;
     struct json_result parsed;
     struct value *root;
+    void *own; /* of the one form; freed with this */
 };
 
 bool json_form_begin(struct ingest *ingest, const char *const *places);
@@ -38,5 +39,14 @@ bool json_form_array(struct ingest *ingest, const struct value *value, const cha
 void json_form_take(struct ingest *ingest);
 /* Fails unless the tensor has as many floats as its shape says. */
 bool json_form_check_count(struct ingest *ingest, const char *place, const struct tensor *tensor);
+
+/* The places of number arrays in requests of the Open Inference Protocol, and of TF Serving. */
+#define V2_PLACES "inputs[].data"
+#define V1_PLACES "instances", "instances[].*"
+
+/* Read the requests of those protocols: the result but for the floats. `binary` is the bytes that
+ * the input has behind the JSON, 0 where its data is in the JSON. */
+bool v2_json_read(struct ingest *ingest, const struct value *root, size_t *binary);
+bool v1_json_read(struct ingest *ingest, const struct value *root);
 
 #endif

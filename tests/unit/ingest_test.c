@@ -5,6 +5,7 @@
 #include <zlib.h>
 
 #include "check_main.h"
+#include "ingest/npy.h"
 
 static struct ingest *ingest;
 
@@ -265,6 +266,220 @@ START_TEST(raw_mistakes_are_named)
 }
 END_TEST
 
+/* ---- the other protocols --------------------------------------------------------------------- */
+
+static const struct ingest_result *feed_v2(const char *bytes, size_t size, size_t json_size,
+                                           size_t piece)
+{
+    const struct ingest_spec spec = {
+        .form = INGEST_V2, .json_size = json_size, .sample_size = 2, .max_floats = 1000};
+    ingest_free(ingest);
+    ingest = ingest_new(&spec);
+    ck_assert_ptr_nonnull(ingest);
+    for (size_t at = 0; at < size; at += piece)
+        if (!ingest_feed(ingest, bytes + at, size - at < piece ? size - at : piece)) return NULL;
+    return ingest_finish(ingest);
+}
+
+START_TEST(v2_requests)
+{
+    static const char text[] =
+        "{\"outputs\":[{\"name\":\"o\",\"parameters\":{\"binary_data\":true,\"classification\":3}}]"
+        ","
+        "\"parameters\":{\"priority\":1,\"timeout\":1500,\"binary_data_output\":false,\"mine\":1},"
+        "\"inputs\":[{\"data\":[[1,2],[3,4]],\"name\":\"x\",\"datatype\":\"FP32\",\"shape\":[1,4]}]"
+        ","
+        "\"id\":\"7\",\"other\":[1]}";
+    for (size_t piece = 1; piece < sizeof text; piece += 5) {
+        const struct ingest_result *result = feed_v2(text, sizeof text - 1, SIZE_MAX, piece);
+        ck_assert_msg(result != NULL, "%s", ingest_error(ingest)->text);
+        expect_dims(&result->tensor, 2, (size_t[]){1, 4});
+        ck_assert(result->tensor.data[3] == 4);
+        ck_assert_int_eq(result->protocol, PROTOCOL_V2);
+        ck_assert_str_eq(result->id, "7");
+        ck_assert_str_eq(result->v2.input, "x");
+        ck_assert_uint_eq(result->v2.priority, 1);
+        ck_assert(result->has_timeout && !result->v2.binary_output);
+        ck_assert_uint_eq(result->timeout_ms, 2);
+        ck_assert_uint_eq(result->v2.outputs, 1);
+        ck_assert_str_eq(result->v2.output[0].name, "o");
+        ck_assert(result->v2.output[0].has_binary && result->v2.output[0].binary);
+        ck_assert_uint_eq(result->v2.output[0].classes, 3);
+    }
+    ck_assert_int_eq(json(text)->protocol, PROTOCOL_V2); // POST /infer takes it too
+}
+END_TEST
+
+#define V2_BINARY(datatype, shape, size)                                          \
+    "{\"inputs\":[{\"name\":\"x\",\"datatype\":\"" datatype "\",\"shape\":" shape \
+    ",\"parameters\":{\"binary_data_size\":" size "}}]}"
+
+/* Elements of each type, behind the JSON, in any pieces. */
+START_TEST(v2_binary_tensors)
+{
+    static const struct {
+        const char *json;
+        unsigned char bytes[16];
+        size_t size;
+        float want[2];
+    } cases[] = {
+        {V2_BINARY("FP32", "[1,2]", "8"), {0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0}, 8, {1, -2}},
+        {V2_BINARY("FP64", "[2]", "16"),
+         {0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 0, 0, 0, 0, 0, 0, 0, 0xc0},
+         16,
+         {1, -2}},
+        {V2_BINARY("FP16", "[2]", "4"), {0, 0x3c, 1, 0x80}, 4, {1, -0x1p-24f}},
+        {V2_BINARY("BF16", "[2]", "4"), {0x80, 0x3f, 0, 0xc0}, 4, {1, -2}},
+        {V2_BINARY("UINT8", "[2]", "2"), {255, 1}, 2, {255, 1}},
+        {V2_BINARY("INT8", "[2]", "2"), {255, 1}, 2, {-1, 1}},
+        {V2_BINARY("BOOL", "[2]", "2"), {7, 0}, 2, {1, 0}},
+        {V2_BINARY("UINT16", "[2]", "4"), {255, 255, 1, 0}, 4, {65535, 1}},
+        {V2_BINARY("INT16", "[2]", "4"), {255, 255, 1, 0}, 4, {-1, 1}},
+        {V2_BINARY("UINT32", "[2]", "8"), {255, 255, 255, 255, 1}, 8, {4294967296.f, 1}},
+        {V2_BINARY("INT32", "[2]", "8"), {255, 255, 255, 255, 1}, 8, {-1, 1}},
+        {V2_BINARY("INT64", "[2]", "16"), {255, 255, 255, 255, 255, 255, 255, 255, 1}, 16, {-1, 1}},
+        {V2_BINARY("UINT64", "[2]", "16"), {0, 0, 0, 0, 1, 0, 0, 0, 1}, 16, {4294967296.f, 1}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char body[400];
+        const size_t length = strlen(cases[i].json), size = length + cases[i].size;
+        memcpy(body, cases[i].json, length);
+        memcpy(body + length, cases[i].bytes, cases[i].size);
+        for (size_t piece = 1; piece <= size; piece++) {
+            const struct ingest_result *result = feed_v2(body, size, length, piece);
+            ck_assert_msg(result != NULL, "%s: %s", cases[i].json, ingest_error(ingest)->text);
+            ck_assert_uint_eq(result->tensor.count, 2);
+            ck_assert_mem_eq(result->tensor.data, cases[i].want, sizeof cases[i].want);
+        }
+        ck_assert_ptr_null(feed_v2(body, size - 1, length, 7));
+        ck_assert_ptr_null(feed_v2(body, size, length - 1, 7));
+        ck_assert_ptr_null(feed_v2(body, length, length + 50, 7));
+        body[size] = 0;
+        ck_assert_ptr_null(feed_v2(body, size + 1, length, 7));
+    }
+    const float raw[] = {1, 2, 3, 4};
+    const struct ingest_result *result = feed_v2((const char *)raw, sizeof raw, 0, 3);
+    ck_assert_msg(result != NULL, "%s", ingest_error(ingest)->text);
+    expect_dims(&result->tensor, 2, (size_t[]){2, 2});
+    ck_assert_mem_eq(result->tensor.data, raw, sizeof raw);
+    ck_assert(result->v2.binary_output);
+    ck_assert_ptr_null(feed_v2((const char *)raw, 12, 0, 3));
+}
+END_TEST
+
+#define V2_INPUT(more) "{\"inputs\":[{\"name\":\"x\",\"datatype\":\"FP32\",\"shape\":[1,2]" more
+
+static const struct {
+    const char *text, *error;
+} v2_mistakes[] = {
+    {"{}", "inputs: not an array"},
+    {"{\"inputs\":[]}", "inputs: 0, the model has one"},
+    {"{\"inputs\":[{},{}]}", "inputs: 2, the model has one"},
+    {"{\"inputs\":[7]}", "inputs[0]: not an object"},
+    {"{\"inputs\":[{}]}", "inputs[0].name: not a string"},
+    {V2_INPUT(",\"data\":[1]}]}"), "inputs[0].data: 1 numbers, shape [1,2] needs 2"},
+    {V2_INPUT(",\"data\":[1,\"a\"]}]}"), "inputs[0].data[1]: not a number"},
+    {V2_INPUT(",\"data\":[\"a\"]}]}"), "inputs[0].data: not an array of numbers"},
+    {V2_INPUT("}]}"), "inputs[0].data: is missing"},
+    {V2_INPUT(",\"data\":[1,2],\"parameters\":{\"binary_data_size\":8}}]}"),
+     "inputs[0]: both data and binary_data_size"},
+    {V2_INPUT(",\"parameters\":{\"binary_data_size\":-1}}]}"),
+     "inputs[0].parameters.binary_data_size: not a whole number from 1 to 9007199254740992"},
+    {V2_INPUT(",\"parameters\":{\"binary_data_size\":7}}]}"),
+     "inputs[0]: 7 bytes are not whole elements of FP32"},
+    {V2_INPUT(",\"parameters\":{\"binary_data_size\":12}}]}"),
+     "inputs[0]: 3 numbers, shape [1,2] needs 2"},
+    {V2_INPUT(",\"parameters\":{\"binary_data_size\":8}}]}"),
+     "body: 0 bytes behind the JSON, inputs[0] needs 8"},
+    {"{\"inputs\":[{\"name\":\"x\",\"datatype\":\"BYTES\",\"shape\":[1],\"data\":[\"a\"]}]}",
+     "inputs[0].datatype: 'BYTES' is not a type of numbers"},
+    {"{\"inputs\":[{\"name\":\"x\",\"datatype\":\"FP16\",\"shape\":[1],\"data\":[1]}]}",
+     "inputs[0].data: FP16 can't be written as JSON"},
+    {"{\"parameters\":{\"sequence_id\":5},\"inputs\":[{\"name\":\"x\"}]}",
+     "parameters.sequence_id: not understood here"},
+    {"{\"parameters\":{\"triton_x\":5},\"inputs\":[{\"name\":\"x\"}]}",
+     "parameters.triton_x: not understood here"},
+    {"{\"outputs\":[{\"name\":\"a\"},{\"name\":\"a\"}],\"inputs\":[{\"name\":\"x\"}]}",
+     "outputs[1].name: asked for twice"},
+};
+
+START_TEST(a_v2_mistake_is_named)
+{
+    const char *text = v2_mistakes[_i].text;
+    ck_assert_ptr_null(feed_v2(text, strlen(text), SIZE_MAX, 100));
+    const char *error = ingest_error(ingest)->text;
+    const size_t length = strlen(error), want = strlen(v2_mistakes[_i].error);
+    ck_assert_msg(length >= want && strcmp(error + length - want, v2_mistakes[_i].error) == 0,
+                  "\"%s\" does not end with \"%s\"", error, v2_mistakes[_i].error);
+}
+END_TEST
+
+START_TEST(v1_requests)
+{
+    static const struct {
+        const char *text;
+        enum ingest_protocol protocol;
+        size_t rank, dim[3];
+    } cases[] = {
+        {"{\"instances\":[[1,2],[3,4],[5,6]]}", PROTOCOL_V1_ROWS, 2, {3, 2}},
+        {"{\"instances\":[{\"x\":[[1,2]]},{\"x\":[[3,4]]}],\"signature_name\":\"s\"}",
+         PROTOCOL_V1_ROWS,
+         3,
+         {2, 1, 2}},
+        {"{\"inputs\":[[1,2,3]]}", PROTOCOL_V1_COLUMNS, 2, {1, 3}},
+        {"{\"inputs\":{\"x\":[[1,2,3]]}}", PROTOCOL_V1_COLUMNS, 2, {1, 3}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *text = cases[i].text;
+        const struct ingest_result *result = feed(INGEST_V1, text, strlen(text), 3);
+        ck_assert_msg(result != NULL, "%s", ingest_error(ingest)->text);
+        ck_assert_int_eq(result->protocol, cases[i].protocol);
+        expect_dims(&result->tensor, cases[i].rank, cases[i].dim);
+        for (size_t k = 0; k < result->tensor.count; k++)
+            ck_assert(result->tensor.data[k] == (float)(k + 1));
+    }
+    static const char *const wrong[] = {
+        "{}",
+        "{\"instances\":[[1]],\"inputs\":[[1]]}",
+        "{\"instances\":[]}",
+        "{\"instances\":7}",
+        "{\"instances\":[{\"x\":[1]},{\"x\":[1,2]}]}",
+        "{\"instances\":[{\"x\":[1],\"y\":[2]}]}",
+        "{\"instances\":[{}]}",
+        "{\"instances\":[\"a\"]}",
+        "{\"inputs\":{}}",
+        "{\"inputs\":\"a\"}",
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        ck_assert_msg(!feed(INGEST_V1, wrong[i], strlen(wrong[i]), 100), "%s", wrong[i]);
+}
+END_TEST
+
+START_TEST(npy_bodies)
+{
+    char file[200] = NPY_MAGIC "\x01\0";
+    static const char header[] =
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 3), }                 \n";
+    const float data[] = {1, -2, 3.5f};
+    file[8] = sizeof header - 1;
+    memcpy(file + 10, header, sizeof header);
+    memcpy(file + 10 + sizeof header - 1, data, sizeof data);
+    const size_t size = 10 + sizeof header - 1 + sizeof data;
+    for (size_t piece = 1; piece <= size; piece += 9) {
+        const struct ingest_result *result = feed(INGEST_NPY, file, size, piece);
+        ck_assert_msg(result != NULL, "%s", ingest_error(ingest)->text);
+        expect_dims(&result->tensor, 2, (size_t[]){1, 3});
+        ck_assert_mem_eq(result->tensor.data, data, sizeof data);
+    }
+    ck_assert_ptr_null(feed(INGEST_NPY, file, size - 1, 50));
+    file[size - 1] = 0x7f, file[size - 2] = (char)0x80; // infinite
+    file[size - 3] = file[size - 4] = 0;
+    ck_assert_ptr_null(feed(INGEST_NPY, file, size, 50));
+    ck_assert_str_eq(ingest_error(ingest)->text, "body: element 2 is not a finite float32");
+    ck_assert_ptr_null(feed(INGEST_NPY, "", 0, 50));
+}
+END_TEST
+
 /* Packs with zlib; feeds in pieces. */
 static const struct ingest_result *feed_gzip(const char *text, size_t cut, size_t piece)
 {
@@ -324,6 +539,11 @@ int main(void)
     tcase_add_test(tests, a_nul_byte_is_refused);
     tcase_add_test(tests, depth_is_limited);
     tcase_add_test(tests, any_split_gives_the_same);
+    tcase_add_test(tests, v2_requests);
+    tcase_add_test(tests, v2_binary_tensors);
+    tcase_add_loop_test(tests, a_v2_mistake_is_named, 0, sizeof v2_mistakes / sizeof *v2_mistakes);
+    tcase_add_test(tests, v1_requests);
+    tcase_add_test(tests, npy_bodies);
     tcase_add_test(tests, compressed_bodies);
     tcase_add_test(tests, raw_floats_are_whole_samples);
     tcase_add_test(tests, raw_mistakes_are_named);

@@ -1,0 +1,89 @@
+/* Requests of TF Serving's predict call: {"instances": rows} or {"inputs": columns}. The tensor is
+ * the array itself, or the only member of an object, whatever its name. */
+#include "ingest/json_form.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void take_array(struct ingest *ingest, const struct json_array *array, size_t rows)
+{
+    struct tensor *tensor = &ingest->result.tensor;
+    json_form_take(ingest);
+    tensor->rank = array->rank + (rows > 0);
+    tensor->dim[0] = rows;
+    memcpy(tensor->dim + (rows > 0), array->dim, array->rank * sizeof *array->dim);
+}
+
+/* The one member of an object. */
+static bool only_member(struct ingest *ingest, const struct value *object, const char *place,
+                        const struct value **member)
+{
+    if (value_type(object) != VALUE_OBJECT || value_size(object) != 1)
+        return ingest_fail(ingest, "%s: neither an array nor an object of one input", place);
+    *member = value_member(object, value_next_key(object, NULL));
+    return true;
+}
+
+/* [{"x": [...]}, {"x": [...]}]: arrays of one shape, one behind the other in the floats. */
+static bool read_rows(struct ingest *ingest, const struct value *rows)
+{
+    const size_t count = value_size(rows);
+    struct json_array first = {0}, array;
+    if (value_type(rows) != VALUE_ARRAY || count == 0)
+        return ingest_fail(ingest, "instances: not an array of instances");
+    for (size_t i = 0; i < count; i++) {
+        const struct value *member;
+        char place[40];
+        snprintf(place, sizeof place, "instances[%zu]", i);
+        if (!only_member(ingest, value_element(rows, i), place, &member) ||
+            !json_form_array(ingest, member, place, &array))
+            return false;
+        if (i == 0) first = array;
+        if (array.rank != first.rank ||
+            memcmp(array.dim, first.dim, first.rank * sizeof *first.dim) != 0)
+            return ingest_fail(ingest, "%s: another shape than instances[0]", place);
+    }
+    if (first.rank == INGEST_MAX_RANK)
+        return ingest_fail(ingest, "instances: more than %d dimensions", INGEST_MAX_RANK);
+    take_array(ingest, &first, count);
+    return true;
+}
+
+static bool read_columns(struct ingest *ingest, const struct value *inputs)
+{
+    struct json_array array;
+    if (value_type(inputs) == VALUE_OBJECT && !only_member(ingest, inputs, "inputs", &inputs))
+        return false;
+    if (!json_form_array(ingest, inputs, "inputs", &array)) return false;
+    take_array(ingest, &array, 0);
+    return true;
+}
+
+bool v1_json_read(struct ingest *ingest, const struct value *root)
+{
+    const struct value *rows = value_member(root, "instances");
+    const struct value *columns = value_member(root, "inputs");
+    struct json_array array;
+    if (!rows == !columns)
+        return ingest_fail(ingest, rows ? "body: both \"instances\" and \"inputs\""
+                                        : "body: neither \"instances\" nor \"inputs\"");
+    ingest->result.protocol = rows ? PROTOCOL_V1_ROWS : PROTOCOL_V1_COLUMNS;
+    if (columns) return read_columns(ingest, columns);
+    if (value_type(rows) != VALUE_NUMBER) return read_rows(ingest, rows);
+    if (!json_form_array(ingest, rows, "instances", &array)) return false;
+    take_array(ingest, &array, 0);
+    return true;
+}
+
+static bool begin(struct ingest *ingest)
+{
+    static const char *const places[] = {V1_PLACES, "inputs", "inputs.*", NULL};
+    return json_form_begin(ingest, places);
+}
+
+static bool finish(struct ingest *ingest)
+{
+    return json_form_end(ingest) && v1_json_read(ingest, ((struct json_form *)ingest->state)->root);
+}
+
+const struct ingest_form_ops ingest_v1 = {begin, json_form_feed, finish, json_form_release};

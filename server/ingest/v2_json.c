@@ -1,0 +1,284 @@
+/* Requests of the Open Inference Protocol: the JSON, and the tensor that may follow it as bytes. */
+#include "ingest/json_form.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ingest/datatype.h"
+
+/* Sequences and what starts with "triton_" ask for things that are not here. */
+static bool check_parameters(struct ingest *ingest, const struct value *parameters)
+{
+    static const char *const reserved[] = {"sequence_id", "sequence_start", "sequence_end",
+                                           "headers"};
+    if (parameters && value_type(parameters) != VALUE_OBJECT)
+        return ingest_fail(ingest, "parameters: not an object");
+    for (const char *key = NULL; (key = value_next_key(parameters, key)) != NULL;) {
+        bool bad = strncmp(key, "triton_", 7) == 0;
+        for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
+            bad |= strcmp(key, reserved[i]) == 0;
+        if (bad) return ingest_fail(ingest, "parameters.%.60s: not understood here", key);
+    }
+    return true;
+}
+
+static bool read_bool(struct ingest *ingest, const struct value *value, const char *place,
+                      bool *out)
+{
+    if (!value) return true;
+    *out = value_is_true(value);
+    return value_type(value) == VALUE_BOOL || ingest_fail(ingest, "%s: not true or false", place);
+}
+
+static bool read_parameters(struct ingest *ingest, const struct value *parameters)
+{
+    struct ingest_result *result = &ingest->result;
+    const struct value *priority = value_member(parameters, "priority");
+    const struct value *timeout = value_member(parameters, "timeout");
+    uint64_t us = 0;
+    if (!check_parameters(ingest, parameters)) return false;
+    if (priority &&
+        !json_form_whole(ingest, priority, "parameters.priority", 0, 1000000, &result->v2.priority))
+        return false;
+    if (timeout && !json_form_whole(ingest, timeout, "parameters.timeout", 0,
+                                    INGEST_MAX_TIMEOUT_MS * 1000.0, &us))
+        return false;
+    result->has_timeout = us > 0; // 0 is the protocol's "none"
+    result->timeout_ms = (us + 999) / 1000;
+    return read_bool(ingest, value_member(parameters, "binary_data_output"),
+                     "parameters.binary_data_output", &result->v2.binary_output);
+}
+
+static bool read_output(struct ingest *ingest, const struct value *value, size_t index)
+{
+    struct ingest_v2 *v2 = &ingest->result.v2;
+    const struct value *parameters = value_member(value, "parameters");
+    const struct value *binary = value_member(parameters, "binary_data");
+    const struct value *classes = value_member(parameters, "classification");
+    char place[80];
+    uint64_t count = 0;
+    snprintf(place, sizeof place, "outputs[%zu].name", index);
+    if (value_type(value_member(value, "name")) != VALUE_STRING)
+        return ingest_fail(ingest, "%s: not a string", place);
+    if (!json_form_string(ingest, value_member(value, "name"), place, v2->output[index].name,
+                          INGEST_NAME_SIZE))
+        return false;
+    for (size_t i = 0; i < index; i++)
+        if (strcmp(v2->output[i].name, v2->output[index].name) == 0)
+            return ingest_fail(ingest, "%s: asked for twice", place);
+    snprintf(place, sizeof place, "outputs[%zu].parameters.binary_data", index);
+    v2->output[index].has_binary = binary != NULL;
+    if (!read_bool(ingest, binary, place, &v2->output[index].binary)) return false;
+    snprintf(place, sizeof place, "outputs[%zu].parameters.classification", index);
+    if (classes && !json_form_whole(ingest, classes, place, 1, INGEST_MAX_TOP_K, &count))
+        return false;
+    v2->output[index].classes = (size_t)count;
+    return true;
+}
+
+static bool read_outputs(struct ingest *ingest, const struct value *outputs)
+{
+    const size_t count = value_size(outputs);
+    if (!outputs) return true;
+    if (value_type(outputs) != VALUE_ARRAY) return ingest_fail(ingest, "outputs: not an array");
+    if (count > INGEST_MAX_OUTPUTS)
+        return ingest_fail(ingest, "outputs: %zu, at most %d can be asked for", count,
+                           INGEST_MAX_OUTPUTS);
+    ingest->result.v2.outputs = count;
+    for (size_t i = 0; i < count; i++)
+        if (!read_output(ingest, value_element(outputs, i), i)) return false;
+    return true;
+}
+
+/* The data of the input: in the JSON, or the size of what follows it. */
+static bool read_data(struct ingest *ingest, const struct value *input, enum datatype datatype,
+                      size_t *binary)
+{
+    struct tensor *tensor = &ingest->result.tensor;
+    const struct value *size = value_member(value_member(input, "parameters"), "binary_data_size");
+    struct json_array array;
+    uint64_t bytes;
+    *binary = 0;
+    if (!size) {
+        if (!datatype_in_json(datatype))
+            return ingest_fail(ingest, "inputs[0].data: %s can't be written as JSON",
+                               datatype_name(datatype));
+        if (!json_form_array(ingest, value_member(input, "data"), "inputs[0].data", &array))
+            return false;
+        json_form_take(ingest);
+        return json_form_check_count(ingest, "inputs[0].data", tensor);
+    }
+    if (value_member(input, "data"))
+        return ingest_fail(ingest, "inputs[0]: both data and binary_data_size");
+    if (!json_form_whole(ingest, size, "inputs[0].parameters.binary_data_size", 1, 0x1p53, &bytes))
+        return false;
+    if (bytes % datatype_size(datatype))
+        return ingest_fail(ingest, "inputs[0]: %llu bytes are not whole elements of %s",
+                           (unsigned long long)bytes, datatype_name(datatype));
+    tensor->count = (size_t)bytes / datatype_size(datatype);
+    *binary = (size_t)bytes;
+    return json_form_check_count(ingest, "inputs[0]", tensor);
+}
+
+static bool read_datatype(struct ingest *ingest, const struct value *input, enum datatype *datatype)
+{
+    char name[16] = "";
+    if (!json_form_string(ingest, value_member(input, "datatype"), "inputs[0].datatype", name,
+                          sizeof name))
+        return false;
+    return datatype_of(name, datatype) ||
+           ingest_fail(ingest, "inputs[0].datatype: '%s' is not a type of numbers", name);
+}
+
+static bool read_request(struct ingest *ingest, const struct value *root, enum datatype *datatype,
+                         size_t *binary)
+{
+    const struct value *inputs = value_member(root, "inputs");
+    const struct value *input = value_element(inputs, 0);
+    struct ingest_result *result = &ingest->result;
+    result->protocol = PROTOCOL_V2;
+    if (value_type(inputs) != VALUE_ARRAY) return ingest_fail(ingest, "inputs: not an array");
+    if (value_size(inputs) != 1)
+        return ingest_fail(ingest, "inputs: %zu, the model has one", value_size(inputs));
+    if (value_type(input) != VALUE_OBJECT) return ingest_fail(ingest, "inputs[0]: not an object");
+    if (value_type(value_member(input, "name")) != VALUE_STRING)
+        return ingest_fail(ingest, "inputs[0].name: not a string");
+    return json_form_string(ingest, value_member(root, "id"), "id", result->id,
+                            sizeof result->id) &&
+           read_parameters(ingest, value_member(root, "parameters")) &&
+           read_outputs(ingest, value_member(root, "outputs")) &&
+           json_form_string(ingest, value_member(input, "name"), "inputs[0].name", result->v2.input,
+                            sizeof result->v2.input) &&
+           read_datatype(ingest, input, datatype) &&
+           json_form_shape(ingest, value_member(input, "shape"), "inputs[0].shape",
+                           &result->tensor) &&
+           read_data(ingest, input, *datatype, binary);
+}
+
+bool v2_json_read(struct ingest *ingest, const struct value *root, size_t *binary)
+{
+    enum datatype datatype;
+    return read_request(ingest, root, &datatype, binary);
+}
+
+/* ---- JSON and bytes behind it ---------------------------------------------------------------- */
+
+/* The form's own state. */
+struct v2 {
+    size_t json_left; /* bytes of the JSON to come */
+    size_t binary;    /* bytes of the tensor, SIZE_MAX: whole samples */
+    size_t taken;     /* of those */
+    struct elements elements;
+    struct floats floats;
+    bool read; /* the JSON is complete */
+};
+
+static struct v2 *own_of(struct ingest *ingest)
+{
+    return ((struct json_form *)ingest->state)->own;
+}
+
+static bool begin(struct ingest *ingest)
+{
+    static const char *const places[] = {V2_PLACES, NULL};
+    if (!json_form_begin(ingest, places)) return false;
+    struct json_form *form = ingest->state;
+    struct v2 *v2 = calloc(1, sizeof *v2);
+    form->own = v2;
+    if (!v2) return false;
+    v2->json_left = ingest->spec.json_size;
+    if (v2->json_left > 0) return true;
+    // no JSON at all: the body is the data of the one input
+    v2->read = true;
+    v2->binary = SIZE_MAX;
+    v2->elements.datatype = DATATYPE_FP32;
+    ingest->result.protocol = PROTOCOL_V2;
+    ingest->result.v2.binary_output = true;
+    return true;
+}
+
+static bool end_json(struct ingest *ingest, struct v2 *v2)
+{
+    v2->read = true;
+    if (!json_form_end(ingest)) return false;
+    const struct value *root = ((struct json_form *)ingest->state)->root;
+    return read_request(ingest, root, &v2->elements.datatype, &v2->binary);
+}
+
+static bool take_binary(struct ingest *ingest, struct v2 *v2, const void *bytes, size_t size)
+{
+    const size_t each = datatype_size(v2->elements.datatype), most = ingest->spec.max_floats;
+    if (size == 0) return true;
+    if (size > v2->binary - v2->taken)
+        return ingest_fail(ingest, "body: more than the %zu bytes of tensors that the JSON names",
+                           v2->binary);
+    v2->taken += size;
+    if (v2->taken / each > most) {
+        ingest_fail(ingest, "body: more than %zu numbers", most);
+        ingest->error.status = 413;
+        return false;
+    }
+    if (!floats_reserve(&v2->floats, v2->taken / each + 1, most + 1))
+        return ingest_fail_memory(ingest);
+    elements_feed(&v2->elements, bytes, size, &v2->floats);
+    return true;
+}
+
+static bool feed(struct ingest *ingest, const void *bytes, size_t size)
+{
+    struct v2 *v2 = own_of(ingest);
+    const size_t json = size < v2->json_left ? size : v2->json_left;
+    if (json > 0 && !json_form_feed(ingest, bytes, json)) return false;
+    if (v2->json_left != SIZE_MAX) v2->json_left -= json;
+    if (v2->json_left > 0) return true;
+    if (!v2->read && !end_json(ingest, v2)) return false;
+    return take_binary(ingest, v2, (const char *)bytes + json, size - json);
+}
+
+/* The tensor that came as bytes becomes the result's. */
+static bool end_binary(struct ingest *ingest, struct v2 *v2)
+{
+    struct tensor *tensor = &ingest->result.tensor;
+    const size_t sample = ingest->spec.sample_size;
+    if (v2->binary != SIZE_MAX && v2->taken < v2->binary)
+        return ingest_fail(ingest, "body: %zu bytes behind the JSON, inputs[0] needs %zu",
+                           v2->taken, v2->binary);
+    if (v2->elements.rests || !v2->floats.count ||
+        (v2->binary == SIZE_MAX && v2->floats.count % sample))
+        return ingest_fail(ingest, "body: %zu bytes, want whole samples of %zu bytes", v2->taken,
+                           sample * sizeof(float));
+    for (size_t i = 0; i < v2->floats.count; i++)
+        if (!isfinite(v2->floats.data[i]))
+            return ingest_fail(ingest, "inputs[0]: element %zu is not a finite float32", i);
+    tensor->data = v2->floats.data;
+    tensor->count = v2->floats.count;
+    v2->floats = (struct floats){0};
+    if (v2->binary != SIZE_MAX) return true;
+    tensor->rank = 2;
+    tensor->dim[0] = tensor->count / sample;
+    tensor->dim[1] = sample;
+    return true;
+}
+
+static bool finish(struct ingest *ingest)
+{
+    struct v2 *v2 = own_of(ingest);
+    if (v2->json_left > 0 && v2->json_left != SIZE_MAX)
+        return ingest_fail(ingest,
+                           "body: ends %zu bytes before the JSON, whose size is in "
+                           "Inference-Header-Content-Length, does",
+                           v2->json_left);
+    if (!v2->read && !end_json(ingest, v2)) return false;
+    return v2->binary == 0 || end_binary(ingest, v2);
+}
+
+static void release(struct ingest *ingest)
+{
+    struct json_form *form = ingest->state;
+    if (form && form->own) floats_free(&own_of(ingest)->floats);
+    json_form_release(ingest);
+}
+
+const struct ingest_form_ops ingest_v2 = {begin, feed, finish, release};
