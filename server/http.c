@@ -91,6 +91,11 @@ static void add_headers(const struct http_request *r, struct MHD_Response *respo
     if (reply->timing.size && !reply->timing.failed)
         MHD_add_response_header(response, "Server-Timing", reply->timing.bytes);
     if (reply->allow) MHD_add_response_header(response, "Allow", reply->allow);
+    if (reply->json_size) {
+        char size[24];
+        snprintf(size, sizeof size, "%zu", reply->json_size);
+        MHD_add_response_header(response, "Inference-Header-Content-Length", size);
+    }
     if (reply->retry_after) {
         snprintf(seconds, sizeof seconds, "%u", reply->retry_after);
         MHD_add_response_header(response, "Retry-After", seconds);

@@ -26,6 +26,7 @@ struct reply {
     unsigned status; /* 0: not answered yet */
     const char *content_type;
     struct buffer body;
+    size_t json_size;     /* Inference-Header-Content-Length; 0: no such header */
     unsigned retry_after; /* seconds; 0: no such header */
     const char *allow;    /* NULL: no such header */
     char digest[20];      /* X-Model-Digest; "": no such header */

@@ -18,7 +18,8 @@ static const struct row {
 #undef ROUTE
 };
 
-/* Walks the template beside the path, which a {name} takes one segment of. */
+/* Walks the template beside the path, which a {name} takes one segment of, or its
+ * part in front of a colon. */
 static bool match(const char *template, struct target *target)
 {
     const char *path = target->path;
@@ -28,12 +29,13 @@ static bool match(const char *template, struct target *target)
             if (*template ++ != *path++) return false;
             continue;
         }
-        const size_t length = strcspn(path, "/");
+        const char *behind = template + strcspn(template, "}") + 1;
+        const size_t length = strcspn(path, *behind == ':' ? "/:" : "/");
         if (!length || target->captures == TARGET_CAPTURES) return false;
         struct target_capture *capture = &target->capture[target->captures++];
         capture->name = template + 1;
         snprintf(capture->value, sizeof capture->value, "%.*s", (int)length, path);
-        template += strcspn(template, "}") + 1;
+        template = behind;
         path += length;
     }
     return !*template && !*path;

@@ -1,5 +1,5 @@
-/* POST /infer: the body becomes a tensor while it arrives, waits for a worker, and comes back as
- * the network's answer. */
+/* POST /infer, and the calls of other protocols for the same: the body becomes a tensor while it
+ * arrives, waits for a worker, and comes back as the network's answer. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,20 +11,21 @@
 #include "batcher.h"
 #include "clock.h"
 #include "encode/answer.h"
+#include "encode/protocols.h"
 #include "ingest/samples.h"
 #include "metrics.h"
 #include "options.h"
 #include "registry.h"
 #include "server.h"
 
-enum content { CONTENT_UNKNOWN, CONTENT_JSON, CONTENT_RAW };
-
 /* request->state: all that one request owns. */
 struct infer {
     struct model *model; /* retained */
     bool model_in_query; /* else the JSON may name another */
-    enum content content;
+    bool form_known;     /* else the first byte of the body tells */
+    enum ingest_form form;
     enum coding coding;
+    size_t json_size; /* INGEST_V2 */
     bool raw_answer;
     bool has_top_k, has_timeout;
     size_t top_k;
@@ -84,30 +85,40 @@ static bool read_query(struct request *request, struct infer *infer)
     return true;
 }
 
+static bool read_coding(struct request *request, struct infer *infer)
+{
+    const char *coding = request_header(request, "Content-Encoding");
+    if (coding_of(coding, &infer->coding)) return true;
+    request_fail(request, 415, "Content-Encoding %.40s is not understood; gzip and deflate are",
+                 coding);
+    return false;
+}
+
 /* What curl sends when nothing is said is no statement about the body: its first byte decides. */
 static bool read_content_type(struct request *request, struct infer *infer)
 {
+    static const struct {
+        const char *type;
+        enum ingest_form form;
+    } forms[] = {{"application/json", INGEST_JSON},
+                 {"application/octet-stream", INGEST_RAW},
+                 {"application/x-npy", INGEST_NPY}};
     const char *type = request_header(request, "Content-Type");
-    const char *coding = request_header(request, "Content-Encoding");
-    if (!coding_of(coding, &infer->coding)) {
-        request_fail(request, 415, "Content-Encoding %.40s is not understood; gzip and deflate are",
-                     coding);
-        return false;
-    }
-    if (is_type(type, "application/json"))
-        infer->content = CONTENT_JSON;
-    else if (is_type(type, "application/octet-stream"))
-        infer->content = CONTENT_RAW;
-    else if (type && !is_type(type, "application/x-www-form-urlencoded") &&
-             !is_type(type, "text/plain")) {
-        request_fail(request, 415,
-                     "Content-Type %.60s is not understood; send application/json or "
-                     "application/octet-stream",
-                     type);
-        return false;
-    }
+    if (!read_coding(request, infer)) return false;
     infer->raw_answer = is_type(request_header(request, "Accept"), "application/octet-stream");
-    return true;
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (is_type(type, forms[i].type)) {
+            infer->form = forms[i].form;
+            infer->form_known = true;
+            return true;
+        }
+    if (!type || is_type(type, "application/x-www-form-urlencoded") || is_type(type, "text/plain"))
+        return true;
+    request_fail(request, 415,
+                 "Content-Type %.60s is not understood; send application/json, "
+                 "application/octet-stream or application/x-npy",
+                 type);
+    return false;
 }
 
 static bool choose_model(struct request *request, struct infer *infer, const char *name)
@@ -122,34 +133,73 @@ static bool choose_model(struct request *request, struct infer *infer, const cha
     return true;
 }
 
-static void begin(struct request *request)
+static struct infer *new_infer(struct request *request)
 {
     struct infer *infer = calloc(1, sizeof *infer);
     request->state = infer;
-    if (!infer) {
-        request_fail(request, 500, "no memory for the request");
-        return;
-    }
-    if (read_query(request, infer) &&
+    if (!infer) request_fail(request, 500, "no memory for the request");
+    return infer;
+}
+
+static void begin(struct request *request)
+{
+    struct infer *infer = new_infer(request);
+    if (infer && read_query(request, infer) &&
         choose_model(request, infer, target_query(&request->target, "model")))
         read_content_type(request, infer);
+}
+
+/* The protocols that name the model in the path and whose body has one form. */
+static struct infer *begin_protocol(struct request *request, enum ingest_form form)
+{
+    struct infer *infer = new_infer(request);
+    if (!infer) return NULL;
+    infer->form = form;
+    infer->form_known = true;
+    infer->model_in_query = true;
+    infer->model = api_model_of_path(request);
+    return infer->model && read_coding(request, infer) ? infer : NULL;
+}
+
+static void begin_v2(struct request *request)
+{
+    const char *text = request_header(request, "Inference-Header-Content-Length");
+    struct infer *infer = begin_protocol(request, INGEST_V2);
+    if (!infer) return;
+    char *end;
+    infer->json_size = SIZE_MAX;
+    if (!text) return;
+    errno = 0;
+    const unsigned long long size = strtoull(text, &end, 10);
+    if (*text >= '0' && *text <= '9' && !*end && !errno &&
+        size <= request->server->options->max_body_bytes)
+        infer->json_size = (size_t)size;
+    else
+        request_fail(request, 400,
+                     "Inference-Header-Content-Length: '%.40s' is not a size of this body", text);
+}
+
+static void begin_v1(struct request *request)
+{
+    begin_protocol(request, INGEST_V1);
 }
 
 /* ---- the body -------------------------------------------------------------------------------- */
 
 static bool start_ingest(struct request *request, struct infer *infer, char first)
 {
-    if (infer->content == CONTENT_UNKNOWN) {
-        if (!strchr("{ \t\r\n", first) || !first) {
+    if (!infer->form_known) {
+        if (first != (char)0x93 && (!strchr("{ \t\r\n", first) || !first)) {
             request_fail(request, 415,
                          "the body is not JSON and no Content-Type says what it is; float32 "
                          "tensors are application/octet-stream");
             return false;
         }
-        infer->content = CONTENT_JSON;
+        infer->form = first == '\x93' ? INGEST_NPY : INGEST_JSON;
     }
     const struct ingest_spec spec = {
-        .form = infer->content == CONTENT_JSON ? INGEST_JSON : INGEST_RAW,
+        .form = infer->form,
+        .json_size = infer->json_size,
         .coding = infer->coding,
         .max_size = request->server->options->max_body_bytes,
         .body_size = request->content_length == SIZE_MAX ? 0 : request->content_length,
@@ -178,9 +228,11 @@ static void body(struct request *request, const void *bytes, size_t size)
 /* The tensor's samples for this model; 0: answered. */
 static size_t check_shape(struct request *request, const struct infer *infer)
 {
+    const bool flat =
+        infer->form == INGEST_RAW || (infer->form == INGEST_V2 && infer->json_size == 0);
     char error[240];
-    const size_t samples = tensor_samples(&infer->result->tensor, infer->model->info,
-                                          infer->model->name, infer->content == CONTENT_RAW, error);
+    const size_t samples =
+        tensor_samples(&infer->result->tensor, infer->model->info, infer->model->name, flat, error);
     if (!samples) request_fail(request, 400, "input: %s", error);
     return samples;
 }
@@ -194,6 +246,26 @@ static bool merge_parameters(struct request *request, struct infer *infer)
     if (!infer->timeout_ms) infer->timeout_ms = request->server->options->timeout;
     return infer->model_in_query || !result->model[0] ||
            choose_model(request, infer, result->model);
+}
+
+/* The names in a request of the Open Inference Protocol are the model's. */
+static bool check_names(struct request *request, const struct infer *infer)
+{
+    const struct ingest_v2 *v2 = &infer->result->v2;
+    if (infer->result->protocol != PROTOCOL_V2) return true;
+    if (v2->input[0] && strcmp(v2->input, "input") != 0) {
+        request_fail(request, 400, "inputs[0].name: no input '%s', the model's is 'input'",
+                     v2->input);
+        return false;
+    }
+    for (size_t i = 0; i < v2->outputs; i++)
+        if (strcmp(v2->output[i].name, V2_OUTPUT) != 0) {
+            request_fail(request, 400,
+                         "outputs[%zu].name: no output '%s', the model's is '" V2_OUTPUT "'", i,
+                         v2->output[i].name);
+            return false;
+        }
+    return true;
 }
 
 static void job_done(struct job *job)
@@ -275,7 +347,8 @@ static void end(struct request *request)
     infer->result = ingest_finish(infer->ingest);
     if (!infer->result)
         fail_ingest(request, infer);
-    else if (merge_parameters(request, infer) && prepare_job(request, infer)) {
+    else if (merge_parameters(request, infer) && check_names(request, infer) &&
+             prepare_job(request, infer)) {
         infer->stage[STAGE_PARSE] += clock_ns() - began;
         push(request, infer);
     }
@@ -295,24 +368,44 @@ static bool check_finite(struct request *request, const struct infer *infer)
     return true;
 }
 
+static void encode_v2(struct reply *reply, const struct infer *infer, const struct answer *answer)
+{
+    const struct ingest_v2 *v2 = &infer->result->v2;
+    const bool binary =
+        v2->outputs && v2->output[0].has_binary ? v2->output[0].binary : v2->binary_output;
+    struct buffer tail = {0};
+    answer_v2(&reply->body, &tail, answer, binary, v2->outputs ? v2->output[0].classes : 0);
+    if (binary) {
+        reply->json_size = reply->body.size;
+        reply->content_type = "application/octet-stream";
+        buffer_append(&reply->body, tail.bytes ? tail.bytes : "", tail.size);
+    }
+    buffer_free(&tail);
+}
+
 static void encode(struct request *request, const struct infer *infer)
 {
     struct reply *reply = &request->reply;
+    const struct answer answer = {.model = infer->model->name,
+                                  .version = MODEL_VERSION,
+                                  .id = infer->result->id,
+                                  .engine = infer->model->engine,
+                                  .output = infer->output,
+                                  .samples = infer->job.samples,
+                                  .top_k = infer->top_k};
     reply->status = 200;
+    reply->content_type = infer->raw_answer ? "application/octet-stream" : "application/json";
     if (infer->raw_answer) {
-        reply->content_type = "application/octet-stream";
         buffer_append(&reply->body, infer->output,
                       infer->job.samples * infer->job.output_size * sizeof *infer->output);
         return;
     }
-    reply->content_type = "application/json";
-    answer_json(&reply->body, &(struct answer){.model = infer->model->name,
-                                               .version = MODEL_VERSION,
-                                               .id = infer->result->id,
-                                               .engine = infer->model->engine,
-                                               .output = infer->output,
-                                               .samples = infer->job.samples,
-                                               .top_k = infer->top_k});
+    switch (infer->result->protocol) {
+    case PROTOCOL_INFER: answer_json(&reply->body, &answer); break;
+    case PROTOCOL_V2: encode_v2(reply, infer, &answer); break;
+    case PROTOCOL_V1_ROWS: answer_v1(&reply->body, &answer, false); break;
+    case PROTOCOL_V1_COLUMNS: answer_v1(&reply->body, &answer, true); break;
+    }
 }
 
 static void account(struct request *request, struct infer *infer)
@@ -373,3 +466,5 @@ static void release(struct request *request)
 }
 
 const struct handler api_infer = {begin, body, end, finish, release};
+const struct handler api_v2_infer = {begin_v2, body, end, finish, release};
+const struct handler api_v1_predict = {begin_v1, body, end, finish, release};

@@ -31,7 +31,8 @@ struct model *api_model_of_path(struct request *request)
 static void server(struct request *request)
 {
     buffer_text(begin_json(request),
-                "{\"name\":\"resnetd\",\"version\":\"" RN_VERSION "\",\"extensions\":[]}\n");
+                "{\"name\":\"resnetd\",\"version\":\"" RN_VERSION
+                "\",\"extensions\":[\"binary_tensor_data\",\"classification\"]}\n");
 }
 
 static void models(struct request *request)

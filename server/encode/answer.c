@@ -66,6 +66,18 @@ static void append_all_top(struct buffer *text, const struct answer *answer)
     free(score);
 }
 
+void answer_tensor(struct buffer *text, const struct answer *answer)
+{
+    const rn_model_info *info = rn_model_info_of(answer->engine);
+    buffer_append(text, "[", 1);
+    for (size_t n = 0; n < answer->samples; n++) {
+        if (n) buffer_append(text, ",", 1);
+        append_nested(text, answer->output + n * info->output_size, info->output,
+                      info->output_rank);
+    }
+    buffer_append(text, "]", 1);
+}
+
 void answer_json(struct buffer *text, const struct answer *answer)
 {
     const rn_model_info *info = rn_model_info_of(answer->engine);
@@ -79,13 +91,8 @@ void answer_json(struct buffer *text, const struct answer *answer)
     }
     buffer_format(text, ",\"shape\":[%zu", answer->samples);
     for (size_t i = 0; i < info->output_rank; i++) buffer_format(text, ",%zu", info->output[i]);
-    buffer_text(text, "],\"output\":[");
-    for (size_t n = 0; n < answer->samples; n++) {
-        if (n) buffer_append(text, ",", 1);
-        append_nested(text, answer->output + n * info->output_size, info->output,
-                      info->output_rank);
-    }
-    buffer_append(text, "]", 1);
+    buffer_text(text, "],\"output\":");
+    answer_tensor(text, answer);
     if (answer->top_k) append_all_top(text, answer);
     buffer_text(text, "}\n");
 }

@@ -17,4 +17,7 @@ struct answer {
 /* {"model":..,"model_version":..,"shape":[N,classes],"output":[[..],..],"top":[[{..},..],..]} */
 void answer_json(struct buffer *text, const struct answer *answer);
 
+/* The outputs alone: [[..],..] */
+void answer_tensor(struct buffer *text, const struct answer *answer);
+
 #endif

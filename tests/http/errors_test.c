@@ -58,8 +58,7 @@ static const struct {
      "input: 3 numbers, shape [1,1,28,28] needs 784"},
     {"/infer", "{\"input\":[[1,2,3],[1,2]]}", 400, "byte 22: input[1]: 2 numbers, 3 needed"},
     {"/infer", "{\"input\":[1e39]}", 400, "byte 10: input[0]: beyond float32"},
-    {"/infer", "{\"inputs\":[]}", 400,
-     "inputs: no such key here; known are input, shape, model, top_k, timeout_ms and id"},
+    {"/infer", "{\"inputs\":[]}", 400, "inputs: 0, the model has one"},
     {"/infer", "{\"input\":[1],\"model\":\"../x\"}", 404,
      "no model '../x'; GET /v2/models lists them"},
     {"/infer?model=nope", "{\"input\":[1]}", 404, "no model 'nope'; GET /v2/models lists them"},
@@ -121,8 +120,8 @@ START_TEST(content_types)
     expect_error(client_ask(server.port, "POST", "/infer", "Content-Type: text/html\r\n", body,
                             sizeof body - 1),
                  415,
-                 "Content-Type text/html is not understood; send application/json or "
-                 "application/octet-stream");
+                 "Content-Type text/html is not understood; send application/json, "
+                 "application/octet-stream or application/x-npy");
     expect_error(client_ask(server.port, "POST", "/infer",
                             "Content-Type: application/json\r\nContent-Encoding: br\r\n", body,
                             sizeof body - 1),

@@ -1,0 +1,104 @@
+/* The answers of the Open Inference Protocol and of TF Serving; see protocols.h. */
+#include "encode/protocols.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "encode/float_text.h"
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "floats are copied as they are");
+
+static void append_flat(struct buffer *text, const float *values, size_t count)
+{
+    char digits[FLOAT_TEXT_SIZE];
+    for (size_t i = 0; i < count; i++) {
+        if (i) buffer_append(text, ",", 1);
+        buffer_append(text, digits, float_text(values[i], digits));
+    }
+}
+
+/* "value:index:label" of the k best classes of each sample. */
+static void append_classes(struct buffer *text, struct buffer *tail, const struct answer *answer,
+                           bool binary, size_t k)
+{
+    const size_t size = rn_model_info_of(answer->engine)->output_size;
+    size_t *cls = calloc(k, sizeof *cls);
+    float *score = calloc(k, sizeof *score);
+    struct buffer line = {0};
+    text->failed |= !cls || !score;
+    for (size_t n = 0; n < answer->samples && !text->failed; n++) {
+        const float *logits = answer->output + n * size;
+        rn_top_k(logits, size, k, cls, score);
+        for (size_t i = 0; i < k; i++) {
+            const char *label = rn_model_label(answer->engine, cls[i]);
+            line.size = 0;
+            append_flat(&line, &logits[cls[i]], 1);
+            buffer_format(&line, label ? ":%zu:%s" : ":%zu", cls[i], label);
+            text->failed |= line.failed;
+            const uint32_t length = (uint32_t)line.size;
+            if (binary) {
+                buffer_append(tail, &length, sizeof length);
+                buffer_append(tail, line.bytes, line.size);
+            } else {
+                if (n + i) buffer_append(text, ",", 1);
+                buffer_json_string(text, line.bytes ? line.bytes : "");
+            }
+        }
+    }
+    buffer_free(&line);
+    free(cls);
+    free(score);
+}
+
+static void append_shape(struct buffer *text, const struct answer *answer, size_t classes)
+{
+    const rn_model_info *info = rn_model_info_of(answer->engine);
+    buffer_format(text, "\"shape\":[%zu", answer->samples);
+    if (classes)
+        buffer_format(text, ",%zu", classes);
+    else
+        for (size_t i = 0; i < info->output_rank; i++) buffer_format(text, ",%zu", info->output[i]);
+    buffer_text(text, "]");
+}
+
+void answer_v2(struct buffer *text, struct buffer *tail, const struct answer *answer, bool binary,
+               size_t classes)
+{
+    const size_t size = rn_model_info_of(answer->engine)->output_size;
+    const size_t k = classes < size ? classes : size;
+    struct buffer data = {0};
+    if (k)
+        append_classes(&data, tail, answer, binary, k);
+    else if (binary)
+        buffer_append(tail, answer->output, answer->samples * size * sizeof(float));
+    else
+        append_flat(&data, answer->output, answer->samples * size);
+    buffer_text(text, "{\"model_name\":");
+    buffer_json_string(text, answer->model);
+    buffer_text(text, ",\"model_version\":");
+    buffer_json_string(text, answer->version);
+    if (*answer->id) {
+        buffer_text(text, ",\"id\":");
+        buffer_json_string(text, answer->id);
+    }
+    buffer_format(text, ",\"outputs\":[{\"name\":\"%s\",\"datatype\":\"%s\",", V2_OUTPUT,
+                  k ? "BYTES" : "FP32");
+    append_shape(text, answer, k);
+    if (binary) {
+        buffer_format(text, ",\"parameters\":{\"binary_data_size\":%zu}}]}", tail->size);
+    } else {
+        buffer_text(text, ",\"data\":[");
+        buffer_append(text, data.bytes ? data.bytes : "", data.size);
+        buffer_text(text, "]}]}");
+    }
+    text->failed |= data.failed | tail->failed;
+    buffer_free(&data);
+}
+
+void answer_v1(struct buffer *text, const struct answer *answer, bool columns)
+{
+    buffer_text(text, columns ? "{\"outputs\":" : "{\"predictions\":");
+    answer_tensor(text, answer);
+    buffer_text(text, "}\n");
+}

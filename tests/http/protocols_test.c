@@ -1,0 +1,255 @@
+/* The same image by each protocol and form: all answers have the floats that POST /infer gives. */
+#include <jansson.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "http/client.h"
+#include "http/daemon.h"
+
+#include "check_main.h"
+
+enum { PIXELS = 784, CLASSES = 10, TEXT = 20000 };
+
+#define MODEL "/v2/models/fashion-resnet"
+
+static struct daemon server;
+static float image[PIXELS], want[CLASSES];
+static char numbers[TEXT]; /* the image in JSON, flat */
+
+static void start(void)
+{
+    DAEMON_START(&server, "--max-batch", "8");
+    size_t used = 0;
+    for (size_t i = 0; i < PIXELS; i++) {
+        image[i] = (float)(i % 23) / 22;
+        used +=
+            (size_t)snprintf(numbers + used, TEXT - used, i ? ",%.9g" : "%.9g", (double)image[i]);
+    }
+    struct response answer = client_ask(server.port, "POST", "/infer",
+                                        "Content-Type: application/octet-stream\r\n"
+                                        "Accept: application/octet-stream\r\n",
+                                        image, sizeof image);
+    ck_assert_int_eq(answer.status, 200);
+    ck_assert_uint_eq(answer.size, sizeof want);
+    memcpy(want, answer.body, sizeof want);
+    response_free(&answer);
+}
+
+static void stop(void)
+{
+    ck_assert_int_eq(daemon_stop(&server, SIGTERM), 0);
+}
+
+static struct response post(const char *target, const char *headers, const void *body, size_t size)
+{
+    struct response answer = client_ask(server.port, "POST", target, headers, body, size);
+    ck_assert_msg(answer.status == 200, "%s: %d %s", target, answer.status, answer.body);
+    return answer;
+}
+
+static void expect_floats(const json_t *array)
+{
+    ck_assert_uint_eq(json_array_size(array), CLASSES);
+    for (size_t i = 0; i < CLASSES; i++)
+        ck_assert((float)json_number_value(json_array_get(array, i)) == want[i]);
+}
+
+/* Takes the JSON in front of the answer apart, and frees the answer. */
+static json_t *parse(struct response *answer, size_t size)
+{
+    json_t *root = json_loadb(answer->body, size, JSON_REJECT_DUPLICATES, NULL);
+    ck_assert_msg(root != NULL, "%s", answer->body);
+    return root;
+}
+
+static size_t write_v2(char *text, const char *data, const char *more)
+{
+    return (size_t)snprintf(text, 2 * TEXT,
+                            "{\"id\":\"a7\",\"inputs\":[{\"name\":\"input\",\"datatype\":\"FP32\","
+                            "\"shape\":[1,1,28,28],%s}]%s}",
+                            data, more);
+}
+
+START_TEST(v2_json)
+{
+    static const char *const targets[] = {MODEL "/infer", MODEL "/versions/1/infer", "/infer"};
+    char data[TEXT + 100], text[2 * TEXT];
+    snprintf(data, sizeof data, "\"data\":[%s]", numbers);
+    const size_t size = write_v2(text, data, ",\"outputs\":[{\"name\":\"output\"}]");
+    for (size_t i = 0; i < 3; i++) {
+        struct response answer = post(targets[i], "", text, size);
+        json_t *root = parse(&answer, answer.size);
+        json_t *output = json_array_get(json_object_get(root, "outputs"), 0);
+        ck_assert_str_eq(json_string_value(json_object_get(root, "model_name")), "fashion-resnet");
+        ck_assert_str_eq(json_string_value(json_object_get(root, "model_version")), "1");
+        ck_assert_str_eq(json_string_value(json_object_get(root, "id")), "a7");
+        ck_assert_str_eq(json_string_value(json_object_get(output, "datatype")), "FP32");
+        ck_assert_int_eq(json_integer_value(json_array_get(json_object_get(output, "shape"), 1)),
+                         CLASSES);
+        expect_floats(json_object_get(output, "data"));
+        json_decref(root);
+        response_free(&answer);
+    }
+}
+END_TEST
+
+/* Bytes behind the JSON, and no JSON at all. */
+START_TEST(v2_binary)
+{
+    char text[2 * TEXT], headers[100];
+    const size_t length = write_v2(text, "\"parameters\":{\"binary_data_size\":3136}",
+                                   ",\"parameters\":{\"binary_data_output\":true}");
+    memcpy(text + length, image, sizeof image);
+    for (size_t json = 0; json <= length; json += length) {
+        snprintf(headers, sizeof headers, "Inference-Header-Content-Length: %zu\r\n", json);
+        struct response answer =
+            post(MODEL "/infer", headers, json ? text : (char *)image, json + sizeof image);
+        char value[40] = "";
+        ck_assert(response_header(&answer, "Inference-Header-Content-Length", value, sizeof value));
+        const size_t header = strtoul(value, NULL, 10);
+        ck_assert_uint_eq(answer.size, header + sizeof want);
+        ck_assert_mem_eq(answer.body + header, want, sizeof want);
+        json_t *root = parse(&answer, header);
+        json_t *output = json_array_get(json_object_get(root, "outputs"), 0);
+        ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(output, "parameters"),
+                                                            "binary_data_size")),
+                         sizeof want);
+        ck_assert_ptr_null(json_object_get(output, "data"));
+        json_decref(root);
+        response_free(&answer);
+    }
+}
+END_TEST
+
+START_TEST(v2_classification)
+{
+    char data[TEXT + 100], text[2 * TEXT];
+    size_t best = 0;
+    for (size_t i = 1; i < CLASSES; i++) best = want[i] > want[best] ? i : best;
+    snprintf(data, sizeof data, "\"data\":[%s]", numbers);
+    const size_t size = write_v2(
+        text, data, ",\"outputs\":[{\"name\":\"output\",\"parameters\":{\"classification\":3}}]");
+    struct response answer = post(MODEL "/infer", "", text, size);
+    json_t *root = parse(&answer, answer.size);
+    json_t *output = json_array_get(json_object_get(root, "outputs"), 0);
+    ck_assert_str_eq(json_string_value(json_object_get(output, "datatype")), "BYTES");
+    json_t *lines = json_object_get(output, "data");
+    ck_assert_uint_eq(json_array_size(lines), 3);
+    float value;
+    size_t cls;
+    ck_assert_int_eq(sscanf(json_string_value(json_array_get(lines, 0)), "%f:%zu:", &value, &cls),
+                     2);
+    ck_assert(value == want[best] && cls == best);
+    json_decref(root);
+    response_free(&answer);
+}
+END_TEST
+
+static void expect_error(int status, const char *headers, const char *body, const char *part)
+{
+    struct response answer =
+        client_ask(server.port, "POST", MODEL "/infer", headers, body, strlen(body));
+    ck_assert_msg(answer.status == status && strstr(answer.body, part), "%d %s", answer.status,
+                  answer.body);
+    response_free(&answer);
+}
+
+START_TEST(v2_mistakes)
+{
+#define INPUT(name, shape, data)                                                                   \
+    "{\"inputs\":[{\"name\":\"" name "\",\"datatype\":\"FP32\",\"shape\":" shape ",\"data\":" data \
+    "}]"
+    expect_error(400, "", INPUT("x", "[1]", "[1]") "}", "no input 'x'");
+    expect_error(400, "", INPUT("input", "[1]", "[1]") "}",
+                 "shape [1], model fashion-resnet needs");
+    expect_error(400, "", INPUT("input", "[1]", "[1]") ",\"outputs\":[{\"name\":\"y\"}]}",
+                 "no output 'y'");
+    expect_error(400, "Inference-Header-Content-Length: -1\r\n", "{}", "'-1' is not a size");
+    expect_error(400, "Inference-Header-Content-Length: 99999999999999999999\r\n", "{}",
+                 "is not a size");
+    expect_error(400, "Inference-Header-Content-Length: 3\r\n", "{}", "ends 1 bytes before");
+    expect_error(400, "Inference-Header-Content-Length: 1\r\n", "{}", "byte 1");
+    expect_error(415, "Content-Encoding: br\r\n", "{}", "br is not understood");
+}
+END_TEST
+
+START_TEST(v1_predict)
+{
+    static const char *const targets[] = {"/v1/models/fashion-resnet:predict",
+                                          "/v1/models/fashion-resnet/versions/1:predict"};
+    char text[2 * TEXT];
+    size_t size = (size_t)snprintf(text, sizeof text, "{\"instances\":[{\"image\":[");
+    for (size_t i = 0; i < PIXELS; i++) {
+        const char *open = i ? i % 28 ? "," : ",[" : "[[";
+        size += (size_t)snprintf(text + size, sizeof text - size, "%s%.9g%s", open,
+                                 (double)image[i], i % 28 == 27 ? "]" : "");
+    }
+    size += (size_t)snprintf(text + size, sizeof text - size, "]]}]}");
+    for (size_t i = 0; i < 2; i++) {
+        struct response answer = post(targets[i], "", text, size);
+        json_t *root = parse(&answer, answer.size);
+        json_t *rows = json_object_get(root, "predictions");
+        ck_assert_uint_eq(json_array_size(rows), 1);
+        expect_floats(json_array_get(rows, 0));
+        json_decref(root);
+        response_free(&answer);
+    }
+}
+END_TEST
+
+START_TEST(npy)
+{
+    static const char header[] =
+        "\x93NUMPY\x01\0v\0{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1, 28, 28), }";
+    char file[128 + sizeof image];
+    memset(file, ' ', 128);
+    memcpy(file, header, sizeof header - 1);
+    file[127] = '\n';
+    memcpy(file + 128, image, sizeof image);
+    static const char *const headers[] = {"Content-Type: application/x-npy\r\n", ""};
+    for (size_t i = 0; i < 2; i++) {
+        struct response answer = post("/infer", headers[i], file, sizeof file);
+        json_t *root = parse(&answer, answer.size);
+        expect_floats(json_array_get(json_object_get(root, "output"), 0));
+        json_decref(root);
+        response_free(&answer);
+    }
+}
+END_TEST
+
+START_TEST(compressed)
+{
+    char text[2 * TEXT];
+    unsigned char packed[2 * TEXT];
+    const int size = snprintf(text, sizeof text, "{\"input\":[%s],\"shape\":[1,1,28,28]}", numbers);
+    uLongf length = sizeof packed;
+    ck_assert_int_eq(compress(packed, &length, (const Bytef *)text, (uLong)size), Z_OK);
+    struct response answer =
+        post("/infer", "Content-Type: application/json\r\nContent-Encoding: deflate\r\n", packed,
+             length);
+    json_t *root = parse(&answer, answer.size);
+    expect_floats(json_array_get(json_object_get(root, "output"), 0));
+    json_decref(root);
+    response_free(&answer);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("protocols");
+    TCase *tests = tcase_create("protocols");
+    suite_add_tcase(suite, tests);
+    tcase_add_unchecked_fixture(tests, start, stop);
+    tcase_add_test(tests, v2_json);
+    tcase_add_test(tests, v2_binary);
+    tcase_add_test(tests, v2_classification);
+    tcase_add_test(tests, v2_mistakes);
+    tcase_add_test(tests, v1_predict);
+    tcase_add_test(tests, npy);
+    tcase_add_test(tests, compressed);
+    return run_suite(suite);
+}
