@@ -22,7 +22,7 @@ ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARN) $(WERROR) -fno-common -fstack-protec
   -pthread -Iinclude $(CFLAGS) $(FORTIFY) $(SANITIZE)
 ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now,--as-needed $(SANITIZE) $(LDFLAGS)
 CORE_LIBS   := -lopenblas -ljansson -lnettle -lprotobuf-c -lm
-SERVER_LIBS := -lmicrohttpd -lz
+SERVER_LIBS := -lmicrohttpd -lz -ljpeg -lspng
 TEST_LIBS    = $(shell pkg-config --libs check) -lz
 
 # ---- sources -------------------------------------------------------------------------------------

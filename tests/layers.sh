@@ -42,6 +42,8 @@ home_of() {
     cblas.h) echo core/kernels/gemm_blas.c ;;
     nettle/*) echo core/formats/digest.c ;;
     zlib.h) echo server/ingest/inflate.c ;;
+    jpeglib.h | jerror.h) echo server/ingest/image_jpeg.c ;;
+    spng.h) echo server/ingest/image_png.c ;;
     onnx.pb-c.h | protobuf-c/*) echo 'core/formats/onnx_*.c' ;;
     immintrin.h) echo 'core/kernels/x86/* server/ingest/number_x86.c' ;;
     arm_neon.h) echo 'core/kernels/arm64/*' ;;

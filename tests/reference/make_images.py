@@ -1,0 +1,130 @@
+#!/usr/bin/python3
+"""Makes tests/golden/images: small pictures of each kind, and what PIL and torchvision make of them.
+
+    /usr/bin/python3 tests/reference/make_images.py
+
+NAME.jpg or NAME.png with NAME.rgb: width and height (u32 each), then RGB bytes of
+ImageOps.exif_transpose(Image.open(f)).convert("RGB").
+resize.bin: records of width, height, filter (0 bilinear, 1 bicubic), then the RGB bytes of
+color-444.jpg in that size. tensor.bin: float32 of torchvision's usual preparation of the same.
+"""
+import os
+import struct
+import zlib
+
+import numpy
+import torchvision.transforms as transforms
+from PIL import Image, ImageOps
+
+FOLDER = os.path.join(os.path.dirname(__file__), "..", "golden", "images")
+WIDTH, HEIGHT = 61, 47
+random = numpy.random.RandomState(7)
+
+
+def picture(channels):
+    """Smooth shapes and some noise, as photos have."""
+    y, x = numpy.mgrid[0:HEIGHT, 0:WIDTH]
+    planes = []
+    for c in range(channels):
+        wave = 128 + 90 * numpy.sin(x / (5.0 + c) + c) * numpy.cos(y / (7.0 - c))
+        wave = wave + 60 * ((x + 2 * y + 9 * c) % 31 < 6) + random.normal(0, 8, x.shape)
+        planes.append(numpy.clip(wave, 0, 255).astype(numpy.uint8))
+    return numpy.stack(planes, -1) if channels > 1 else planes[0]
+
+
+def path(name):
+    return os.path.join(FOLDER, name)
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def write_png(name, color, depth, rows, interlace=0, extra=b""):
+    """A PNG of kinds that PIL does not write; rows are bytes with their filter byte in front."""
+    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, depth, color, 0, 0, interlace)
+    with open(path(name), "wb") as out:
+        out.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + extra +
+                  chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def pack_rows(samples, depth):
+    """(H, W * channels) samples -> rows of `depth` bits each, no filter."""
+    rows = b""
+    for row in samples:
+        if depth == 16:
+            data = numpy.asarray(row, ">u2").tobytes()
+        else:
+            bits = numpy.unpackbits(numpy.asarray(row, numpy.uint8)[:, None], axis=1)[:, -depth:]
+            data = numpy.packbits(bits.reshape(-1)).tobytes()
+        rows += b"\0" + data
+    return rows
+
+
+def adam7(image):
+    rows = b""
+    for x0, y0, dx, dy in ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4),
+                           (1, 0, 2, 2), (0, 1, 1, 2)):
+        for row in image[y0::dy, x0::dx]:
+            rows += b"\0" + row.tobytes()
+    return rows
+
+
+def make_files():
+    color = Image.fromarray(picture(3))
+    color.save(path("color-444.jpg"), quality=90, subsampling=0)
+    color.save(path("color-420.jpg"), quality=75, subsampling=2)
+    color.save(path("color-422.jpg"), quality=85, subsampling=1)
+    color.save(path("progressive.jpg"), quality=80, progressive=True)
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        color.save(path("turned-%d.jpg" % orientation), quality=60, exif=exif)
+    Image.fromarray(picture(1)).save(path("grey.jpg"), quality=85)
+    Image.fromarray(picture(4), "CMYK").save(path("cmyk.jpg"), quality=85)
+    color.save(path("color.png"))
+    Image.fromarray(picture(4), "RGBA").save(path("alpha.png"))
+    Image.fromarray(picture(1)).save(path("grey.png"))
+    Image.fromarray(picture(2), "LA").save(path("grey-alpha.png"))
+    color.quantize(200).save(path("palette.png"))
+    color.quantize(13).save(path("palette-4bit.png"), bits=4)
+    color.quantize(4).save(path("palette-2bit.png"), bits=2)
+    color.convert("1").save(path("one-bit.png"))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    color.save(path("turned-6.png"), exif=exif)
+    for depth in (2, 4):
+        write_png("grey-%dbit.png" % depth, 0, depth, pack_rows(picture(1) >> (8 - depth), depth))
+    wide = picture(1).astype(numpy.uint16)
+    wide[::3] *= 257
+    write_png("grey-16bit.png", 0, 16, pack_rows(wide, 16))
+    for name, kind, channels in (("color", 2, 3), ("alpha", 6, 4), ("grey-alpha", 4, 2)):
+        samples = picture(channels).astype(numpy.uint16) * 256 + 77
+        write_png(name + "-16bit.png", kind, 16, pack_rows(samples.reshape(HEIGHT, -1), 16))
+    write_png("interlaced.png", 2, 8, adam7(picture(3)), interlace=1)
+
+
+def main():
+    os.makedirs(FOLDER, exist_ok=True)
+    for old in os.listdir(FOLDER):
+        os.remove(path(old))
+    make_files()
+    for name in sorted(os.listdir(FOLDER)):
+        image = ImageOps.exif_transpose(Image.open(path(name))).convert("RGB")
+        with open(path(name.replace(".", "-") + ".rgb"), "wb") as out:
+            out.write(struct.pack("<II", *image.size) + image.tobytes())
+    image = Image.open(path("color-444.jpg")).convert("RGB")
+    with open(path("resize.bin"), "wb") as out:
+        for width, height in ((61, 47), (30, 23), (20, 31), (100, 90), (61, 20), (33, 47), (7, 70),
+                              (122, 94), (3, 2), (1, 1)):
+            for code, kind in ((0, Image.BILINEAR), (1, Image.BICUBIC)):
+                out.write(struct.pack("<III", width, height, code) +
+                          image.resize((width, height), kind).tobytes())
+    prepare = transforms.Compose([
+        transforms.Resize(40), transforms.CenterCrop(32), transforms.ToTensor(),
+        transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])])
+    with open(path("tensor.bin"), "wb") as out:
+        out.write(prepare(image).numpy().tobytes())
+
+
+main()
