@@ -104,6 +104,11 @@ def channel_pad(case, x):
     return F.pad(x, (0, 0, 0, 0, more // 2, more - more // 2))
 
 
+def fake_quantize(case, x):
+    step, lowest, highest = case["steps"]
+    return torch.fake_quantize_per_tensor_affine(x, step, 0, int(lowest), int(highest))
+
+
 OPERATORS = {
     "Conv2d": conv, "MaxPool2d": max_pool, "AvgPool2d": avg_pool, "Linear": linear, "Add": add,
     "BatchNorm2d": batch_norm, "ReLU": lambda case, x: F.relu(x),
@@ -117,11 +122,6 @@ OPERATORS = {
     "FakeQuantize": fake_quantize,
     "Mul": lambda case, x: x * integers("second", [x.shape[0], *case["second"]]),
 }  # fmt: skip
-
-
-def fake_quantize(case, x):
-    step, lowest, highest = case["steps"]
-    return torch.fake_quantize_per_tensor_affine(x, step, 0, int(lowest), int(highest))
 
 
 def window(kernel, stride=1, pad=0, dilation=1, **more):
