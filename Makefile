@@ -139,6 +139,8 @@ bench-json: ## an image as JSON to floats: jansson, simdjson and resnetd in turn
 	@$(BUILD)/tests/bench/json/json
 bench-peers: all ## resnetd beside ONNX Runtime and oneDNN, in turn in one run (PEERS="--nets resnet34")
 	@BUILD=$(BUILD) tests/bench_peers.sh $(PEERS)
+bench-load: all ## from start to first answer, in each format, beside PyTorch and ONNX Runtime
+	@BUILD=$(BUILD) tests/bench_peers.sh --load $(LOAD)
 test-reference: all ## make full-size networks with PyTorch and compare the answers
 	@deploy/deps.sh reference
 	@BUILD=$(BUILD) tests/reference/run.sh
@@ -169,7 +171,7 @@ clean: ## remove everything that was built
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
-.PHONY: all run test tests unit golden http asan tsan suites fuzz bench bench-http bench-json bench-peers test-reference lint format \
+.PHONY: all run test tests unit golden http asan tsan suites fuzz bench bench-http bench-json bench-load bench-peers test-reference lint format \
   layers docker deps deps-run deps-test install clean help
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -64,7 +64,7 @@ static rn_status check_extent(const rn_tensor *tensor, size_t bytes, rn_error *e
         return rn_fail(err, RN_ERR_FORMAT, "%zu dimensions, at most %d can be served", tensor->rank,
                        RN_MAX_RANK);
     rn_shape_text(tensor->shape, tensor->rank, shape, sizeof shape);
-    size_t elements, dense, span;
+    size_t elements, dense, span = 0;
     if (!rn_size_product(tensor->shape, tensor->rank, &elements) ||
         !rn_size_mul(elements, rn_dtype_bytes(tensor->dtype), &dense) || !span_bytes(tensor, &span))
         return rn_fail(err, RN_ERR_FORMAT, "the shape %s overflows", shape);
