@@ -31,9 +31,19 @@ END
 }
 version_agrees() { [ "$(PKG_CONFIG_PATH=$work/opt/resnet/lib/pkgconfig pkg-config --modversion resnet)" = "$(header_version)" ]; }
 unit_names_the_prefix() { grep -q '^ExecStart=/opt/resnet/bin/resnetd serve' "$work/opt/resnet/lib/systemd/system/resnetd.service"; }
+man_page_is_whole() { # every option of the daemon, every subcommand
+    local name whole=0
+    sed 's/\\-/-/g' "$work/opt/resnet/share/man/man1/resnetd.1" >"$work/page"
+    while read -r name; do
+        grep -qE "^ *--$name\b|\"resnetd $name\"" "$work/page" ||
+            { echo "not in the man page: $name" && whole=1; }
+    done < <(grep -hoP '^(OPTION|COMMAND)\(.*?"\K[a-z-]+(?=")' server/options.def server/cmd/commands.def)
+    return $whole
+}
 
 result 'make install' installs
 result 'the installed daemon runs' runs
+result 'the man page is whole' man_page_is_whole
 result 'resnet.pc has the version' version_agrees
 result 'a program builds against the installed library' builds_against_it
 result 'that program runs' "$work/program"
