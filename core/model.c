@@ -152,6 +152,8 @@ static void describe(rn_model *m)
         .output_rank = out.rank,
         .output = {out.c, out.h, out.w},
         .output_size = rn_dims_size(out),
+        .mean = {(float)m->arch.mean[0], (float)m->arch.mean[1], (float)m->arch.mean[2]},
+        .std = {(float)m->arch.std[0], (float)m->arch.std[1], (float)m->arch.std[2]},
         .labels = m->arch.labels,
         .layers = m->plan.count,
         .notes = m->arch.notes,

@@ -53,17 +53,18 @@ typedef struct {
 } rn_model_options;
 
 typedef struct {
-    const char *arch;   /* "resnet50", "layers", ... */
-    const char *format; /* "safetensors", ... */
-    const char *isa;    /* the instruction set that the kernels were chosen for */
-    const char *digest; /* SHA-256 of the weights file, 64 hex digits */
-    size_t input[3];    /* C, H, W */
-    size_t output_rank; /* 1: classes, 3: C, H, W */
-    size_t output[3];   /* the unused ones are 1 */
-    size_t output_size; /* floats of one sample's output */
-    size_t input_size;  /* floats of one sample's input: C * H * W */
-    size_t labels;      /* 0: the model names no classes */
-    size_t parameters;  /* trained numbers in the file that the network uses */
+    const char *arch;      /* "resnet50", "layers", ... */
+    const char *format;    /* "safetensors", ... */
+    const char *isa;       /* the instruction set that the kernels were chosen for */
+    const char *digest;    /* SHA-256 of the weights file, 64 hex digits */
+    size_t input[3];       /* C, H, W */
+    size_t output_rank;    /* 1: classes, 3: C, H, W */
+    size_t output[3];      /* the unused ones are 1 */
+    size_t output_size;    /* floats of one sample's output */
+    size_t input_size;     /* floats of one sample's input: C * H * W */
+    float mean[3], std[3]; /* what a picture's channels, from 0 to 1, are normalised by */
+    size_t labels;         /* 0: the model names no classes */
+    size_t parameters;     /* trained numbers in the file that the network uses */
     uint64_t
         macs; /* multiply-accumulates of the direct convolutions and linear layers, one image */
     size_t layers;           /* steps of the plan: rn_model_layer() */

@@ -233,7 +233,8 @@ static bool read_framing(struct http_request *r)
     r->chunked = framing.encodings > 0;
     request->content_length = r->chunked ? SIZE_MAX : 0;
     if (framing.lengths) request->content_length = strtoull(framing.length, NULL, 10);
-    if (framing.lengths || framing.encodings || strcmp(r->method, "POST")) return true;
+    if (framing.lengths || framing.encodings) return true;
+    if (strcmp(r->method, "POST") && strcmp(r->method, "PUT")) return true;
     request_fail(request, 411, "a Content-Length is needed");
     return false;
 }

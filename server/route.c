@@ -43,7 +43,15 @@ static bool match(const char *template, struct target *target)
 
 static bool method_fits(const struct row *row, const char *method)
 {
-    return !strcmp(row->method, method) || (!strcmp(row->method, "GET") && !strcmp(method, "HEAD"));
+    if (!strcmp(row->method, "GET")) return !strcmp(method, "GET") || !strcmp(method, "HEAD");
+    if (!strcmp(row->method, "POST_PUT")) return !strcmp(method, "POST") || !strcmp(method, "PUT");
+    return !strcmp(row->method, method);
+}
+
+static const char *allowed(const struct row *row)
+{
+    if (!strcmp(row->method, "GET")) return "GET, HEAD";
+    return !strcmp(row->method, "POST_PUT") ? "POST, PUT" : row->method;
 }
 
 enum route_answer route_find(struct target *target, const char *method, size_t *route,
@@ -55,7 +63,7 @@ enum route_answer route_find(struct target *target, const char *method, size_t *
         if (!match(table[i].template, target)) continue;
         *route = i;
         if (method_fits(&table[i], method)) return ROUTE_FOUND;
-        *allow = !strcmp(table[i].method, "GET") ? "GET, HEAD" : table[i].method;
+        *allow = allowed(&table[i]);
         answer = ROUTE_NO_METHOD;
     }
     return answer;

@@ -25,7 +25,8 @@ struct infer {
     bool form_known;     /* else the first byte of the body tells */
     enum ingest_form form;
     enum coding coding;
-    size_t json_size; /* INGEST_V2 */
+    size_t json_size;                       /* INGEST_V2 */
+    char boundary[MULTIPART_BOUNDARY_SIZE]; /* INGEST_IMAGE */
     bool raw_answer;
     bool has_top_k, has_timeout;
     size_t top_k;
@@ -94,13 +95,24 @@ static bool read_coding(struct request *request, struct infer *infer)
     return false;
 }
 
+static bool read_boundary(struct request *request, struct infer *infer, const char *type)
+{
+    if (!is_type(type, "multipart/form-data") || multipart_boundary(type, infer->boundary))
+        return true;
+    request_fail(request, 400, "Content-Type: multipart/form-data without a boundary");
+    return false;
+}
+
 /* What curl sends when nothing is said is no statement about the body: its first byte decides. */
 static bool read_content_type(struct request *request, struct infer *infer)
 {
     static const struct {
         const char *type;
         enum ingest_form form;
-    } forms[] = {{"application/json", INGEST_JSON},
+    } forms[] = {{"image/jpeg", INGEST_IMAGE},
+                 {"image/png", INGEST_IMAGE},
+                 {"multipart/form-data", INGEST_IMAGE},
+                 {"application/json", INGEST_JSON},
                  {"application/octet-stream", INGEST_RAW},
                  {"application/x-npy", INGEST_NPY}};
     const char *type = request_header(request, "Content-Type");
@@ -110,13 +122,13 @@ static bool read_content_type(struct request *request, struct infer *infer)
         if (is_type(type, forms[i].type)) {
             infer->form = forms[i].form;
             infer->form_known = true;
-            return true;
+            return read_boundary(request, infer, type);
         }
     if (!type || is_type(type, "application/x-www-form-urlencoded") || is_type(type, "text/plain"))
         return true;
     request_fail(request, 415,
                  "Content-Type %.60s is not understood; send application/json, "
-                 "application/octet-stream or application/x-npy",
+                 "application/octet-stream, application/x-npy, image/jpeg or image/png",
                  type);
     return false;
 }
@@ -186,25 +198,56 @@ static void begin_v1(struct request *request)
 
 /* ---- the body -------------------------------------------------------------------------------- */
 
+static bool guess_form(struct request *request, struct infer *infer, char first)
+{
+    switch ((unsigned char)first) {
+    case '{':
+    case ' ':
+    case '\t':
+    case '\r':
+    case '\n': infer->form = INGEST_JSON; return true;
+    case 0x93: infer->form = INGEST_NPY; return true;
+    case 0xff: // JPEG
+    case 0x89: infer->form = INGEST_IMAGE; return true;
+    default: break;
+    }
+    request_fail(request, 415,
+                 "the body is not JSON and no Content-Type says what it is; float32 tensors are "
+                 "application/octet-stream");
+    return false;
+}
+
+/* As torchvision's models are evaluated: the shorter side is 8/7 of what is then cut out. Networks
+ * for small pictures take them whole. */
+static struct image_recipe recipe_of(const rn_model_info *info)
+{
+    enum { SMALL = 64 };
+    const size_t height = info->input[1], width = info->input[2];
+    const size_t shorter = height < width ? height : width;
+    struct image_recipe recipe = {.resize = shorter > SMALL ? (shorter * 8 + 3) / 7 : shorter,
+                                  .width = width,
+                                  .height = height,
+                                  .channels = info->input[0]};
+    if (height != width) recipe.resize = 0;
+    memcpy(recipe.mean, info->mean, sizeof recipe.mean);
+    memcpy(recipe.std, info->std, sizeof recipe.std);
+    return recipe;
+}
+
 static bool start_ingest(struct request *request, struct infer *infer, char first)
 {
-    if (!infer->form_known) {
-        if (first != (char)0x93 && (!strchr("{ \t\r\n", first) || !first)) {
-            request_fail(request, 415,
-                         "the body is not JSON and no Content-Type says what it is; float32 "
-                         "tensors are application/octet-stream");
-            return false;
-        }
-        infer->form = first == '\x93' ? INGEST_NPY : INGEST_JSON;
-    }
-    const struct ingest_spec spec = {
-        .form = infer->form,
-        .json_size = infer->json_size,
-        .coding = infer->coding,
-        .max_size = request->server->options->max_body_bytes,
-        .body_size = request->content_length == SIZE_MAX ? 0 : request->content_length,
-        .sample_size = infer->model->info->input_size,
-        .max_floats = request->server->options->queue_bytes / sizeof(float)};
+    const struct options *options = request->server->options;
+    if (!infer->form_known && !guess_form(request, infer, first)) return false;
+    struct ingest_spec spec = {.form = infer->form,
+                               .coding = infer->coding,
+                               .json_size = infer->json_size,
+                               .max_size = options->max_body_bytes,
+                               .sample_size = infer->model->info->input_size,
+                               .max_floats = options->queue_bytes / sizeof(float),
+                               .max_pixels = options->max_image_pixels,
+                               .recipe = recipe_of(infer->model->info)};
+    if (request->content_length != SIZE_MAX) spec.body_size = request->content_length;
+    memcpy(spec.boundary, infer->boundary, sizeof spec.boundary);
     infer->ingest = ingest_new(&spec);
     if (!infer->ingest) request_fail(request, 500, "no memory for the body");
     return infer->ingest != NULL;

@@ -23,7 +23,7 @@ struct ingest_form_ops {
 };
 
 extern const struct ingest_form_ops ingest_infer_json, ingest_v2, ingest_v1, ingest_binary,
-    ingest_npy;
+    ingest_npy, ingest_image;
 
 /* Both fill the error and return false. */
 bool ingest_fail(struct ingest *ingest, const char *format, ...)

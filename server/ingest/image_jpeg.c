@@ -102,8 +102,7 @@ static bool read_image(struct reader *reader, const uint8_t *bytes, size_t size,
     read_rows(reader);
     const unsigned orientation = orientation_of(jpeg); // finishing drops the markers
     jpeg_finish_decompress(jpeg);
-    return image_turn(reader->image, orientation) ||
-           image_fail(reader->error, "image: no memory");
+    return image_turn(reader->image, orientation) || image_fail(reader->error, "image: no memory");
 }
 
 bool image_jpeg(struct image *image, const uint8_t *bytes, size_t size, size_t max_pixels,

@@ -10,7 +10,7 @@
 
 static const struct ingest_form_ops *const form[] = {
     [INGEST_JSON] = &ingest_infer_json, [INGEST_V2] = &ingest_v2,   [INGEST_V1] = &ingest_v1,
-    [INGEST_RAW] = &ingest_binary,      [INGEST_NPY] = &ingest_npy,
+    [INGEST_RAW] = &ingest_binary,      [INGEST_NPY] = &ingest_npy, [INGEST_IMAGE] = &ingest_image,
 };
 
 enum { ALIGN = 64 };

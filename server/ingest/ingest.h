@@ -9,7 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ingest/image.h"
 #include "ingest/inflate.h"
+#include "ingest/multipart.h"
 
 enum ingest_form {
     INGEST_JSON, /* of POST /infer: {"input": nested}, or flat with "shape", and parameters; or what
@@ -17,7 +19,8 @@ enum ingest_form {
     INGEST_V2,   /* Open Inference Protocol, JSON and its binary tensor extension */
     INGEST_V1,   /* TF Serving: {"instances": ...} or {"inputs": ...} */
     INGEST_NPY,  /* a .npy file */
-    INGEST_RAW,  /* little-endian float32, whole samples */
+    INGEST_IMAGE, /* a JPEG or PNG file, or a multipart form of one */
+    INGEST_RAW,   /* little-endian float32, whole samples */
 };
 
 enum {
@@ -33,11 +36,14 @@ struct ingest_spec {
     size_t body_size;   /* bytes to come, as far as known: room is made for them; 0: not known */
     size_t json_size;   /* INGEST_V2: bytes of the JSON in front of the tensors; SIZE_MAX: all */
     size_t sample_size; /* floats of one sample */
-    size_t max_floats;  /* the first one beyond ends the body with 413 */
+    struct image_recipe recipe; /* INGEST_IMAGE, as the following */
+    size_t max_pixels;
+    char boundary[MULTIPART_BOUNDARY_SIZE]; /* "": no multipart form */
+    size_t max_floats;                      /* the first one beyond ends the body with 413 */
 };
 
 struct ingest_error {
-    unsigned status; /* an HTTP status: 400, 413, or 500 when memory is short */
+    unsigned status; /* an HTTP status: 400, 413, 422, or 500 when memory is short */
     char text[240];
 };
 

@@ -97,8 +97,8 @@ START_TEST(methods_and_paths)
     char allow[64] = "";
     struct response response = client_get(server.port, "/infer");
     ck_assert(response_header(&response, "Allow", allow, sizeof allow));
-    ck_assert_str_eq(allow, "POST");
-    expect_error(response, 405, "GET is not a method of this path, POST is");
+    ck_assert_str_eq(allow, "POST, PUT");
+    expect_error(response, 405, "GET is not a method of this path, POST, PUT is");
     response = client_ask(server.port, "DELETE", "/v2/models", "", "", 0);
     ck_assert(response_header(&response, "Allow", allow, sizeof allow));
     ck_assert_str_eq(allow, "GET, HEAD");
@@ -121,14 +121,13 @@ START_TEST(content_types)
                             sizeof body - 1),
                  415,
                  "Content-Type text/html is not understood; send application/json, "
-                 "application/octet-stream or application/x-npy");
+                 "application/octet-stream, application/x-npy, image/jpeg or image/png");
     expect_error(client_ask(server.port, "POST", "/infer",
                             "Content-Type: application/json\r\nContent-Encoding: br\r\n", body,
                             sizeof body - 1),
                  415, "Content-Encoding br is not understood; gzip and deflate are");
-    expect_error(client_ask(server.port, "POST", "/infer", "", "\x89PNG", 4), 415,
-                 "the body is not JSON and no Content-Type says what it is; float32 tensors are "
-                 "application/octet-stream");
+    expect_error(client_ask(server.port, "POST", "/infer", "", "\x89PNG", 4), 422,
+                 "image: neither JPEG nor PNG");
     expect_error(client_ask(server.port, "POST", "/infer",
                             "Content-Type: application/octet-stream\r\n", "1234567", 7),
                  400, "body: 7 bytes, want whole samples of 3136 bytes (784 float32 each)");
