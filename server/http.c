@@ -34,6 +34,8 @@ struct http {
     int listener;
     uint64_t id_seed;
     _Atomic uint64_t requests;
+    atomic_size_t suspended; /* and not back in on_access() yet */
+    atomic_bool stopping;    /* nothing is suspended any more */
 };
 
 enum phase {
@@ -65,11 +67,18 @@ const char *request_header(const struct request *request, const char *name)
     return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
 }
 
-void request_suspend(struct request *request)
+/* Counted before `stopping` is looked at: http_drain() does it in the other order. */
+bool request_suspend(struct request *request)
 {
     struct http_request *r = (struct http_request *)request;
+    atomic_fetch_add(&r->http->suspended, 1);
+    if (atomic_load(&r->http->stopping)) {
+        atomic_fetch_sub(&r->http->suspended, 1);
+        return false;
+    }
     r->phase = PHASE_WAITING;
     MHD_suspend_connection(r->connection);
+    return true;
 }
 
 void request_resume(struct request *request)
@@ -324,6 +333,14 @@ static enum MHD_Result end(struct http_request *r)
     return r->phase == PHASE_WAITING ? MHD_YES : send_reply(r);
 }
 
+/* Back from its suspension. */
+static enum MHD_Result finish(struct http_request *r)
+{
+    atomic_fetch_sub(&r->http->suspended, 1);
+    r->handler->finish(&r->request);
+    return send_reply(r);
+}
+
 /* ---- libmicrohttpd's callbacks --------------------------------------------------------------- */
 
 /* The request line was read: the request begins. What is returned becomes *context below. */
@@ -357,7 +374,7 @@ static enum MHD_Result on_access(void *argument, struct MHD_Connection *connecti
         const size_t size = *upload_size;
         *upload_size = 0;
         return take_body(r, upload, size);
-    case PHASE_WAITING: r->handler->finish(&r->request); return send_reply(r);
+    case PHASE_WAITING: return finish(r);
     default: return MHD_YES;
     }
 }
@@ -365,11 +382,11 @@ static enum MHD_Result on_access(void *argument, struct MHD_Connection *connecti
 static void log_request(const struct http_request *r, unsigned status)
 {
     const struct request *request = &r->request;
+    const uint64_t us = (clock_ns() - request->began) / NS_PER_US;
     LOG(status >= 500 ? LOG_WARNING : LOG_INFO, "request", LOG_TEXT("id", request->id),
         LOG_TEXT("method", r->method ? r->method : "-"), LOG_TEXT("path", request->target.path),
         LOG_NUMBER("status", status), LOG_NUMBER("received", request->received),
-        LOG_NUMBER("sent", r->sent),
-        LOG_NUMBER("ms", (double)(clock_ns() - request->began) / (double)NS_PER_MS));
+        LOG_NUMBER("sent", r->sent), LOG_NUMBER("ms", (double)us / 1e3));
 }
 
 static void on_completed(void *argument, struct MHD_Connection *connection, void **context,
@@ -379,6 +396,7 @@ static void on_completed(void *argument, struct MHD_Connection *connection, void
     (void)argument, (void)connection, (void)code;
     if (!r) return;
     struct request *request = &r->request;
+    if (r->phase == PHASE_WAITING) atomic_fetch_sub(&r->http->suspended, 1); /* left meanwhile */
     const unsigned status = r->phase == PHASE_SENT ? request->reply.status : 499; /* client left */
     metrics_request(request->server->metrics, request->route, status, request->received, r->sent);
     if (log_enabled(LOG_INFO) || status >= 500) log_request(r, status);
@@ -461,15 +479,16 @@ unsigned http_port(const struct http *http)
 void http_drain(struct http *http)
 {
     struct metrics *metrics = http->server->metrics;
-    enum { TICK = 2 * NS_PER_MS };
-    const uint64_t quiet = 300 * NS_PER_MS; /* an idle connection may have a request on its way */
+    const uint64_t tick = 2 * NS_PER_MS;
+    enum { QUIET = 150 }; /* ticks: an idle connection may have a request on its way */
     listener_refuse(http->listener);
     if (MHD_quiesce_daemon(http->daemon) == http->listener) close(http->listener);
-    uint64_t busy = clock_ns();
-    while (metrics_connections_now(metrics) && clock_ns() - busy < quiet) {
-        if (metrics_active_now(metrics)) busy = clock_ns();
-        clock_sleep(TICK);
-    }
+    /* Ticks are counted, not the clock: it goes on while this process may have to stand still. */
+    for (size_t idle = 0; idle < QUIET && metrics_connections_now(metrics); clock_sleep(tick))
+        idle = metrics_active_now(metrics) ? 0 : idle + 1;
+    /* Whoever comes even now is refused, so that nothing can be suspended below. */
+    atomic_store(&http->stopping, true);
+    while (atomic_load(&http->suspended)) clock_sleep(tick);
 }
 
 void http_stop(struct http *http)

@@ -57,8 +57,9 @@ struct handler {
 /* A header of the request, NULL when it has none. */
 const char *request_header(const struct request *request, const char *name);
 
-/* Suspend first, then hand the request over; the other order races. */
-void request_suspend(struct request *request);
+/* Suspend first, then hand the request over; the other order races. False: the server has stopped
+ * waiting for anything; answer at once. */
+bool request_suspend(struct request *request);
 /* Any thread; once for each suspend. */
 void request_resume(struct request *request);
 

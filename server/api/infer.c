@@ -344,7 +344,6 @@ static void fail_deadline(struct request *request, const struct infer *infer)
                  (unsigned long long)infer->timeout_ms);
 }
 
-/* The request is suspended already: every way out answers and resumes it. */
 static void refuse(struct request *request, struct infer *infer, enum batcher_answer answer)
 {
     const struct options *options = request->server->options;
@@ -364,7 +363,6 @@ static void refuse(struct request *request, struct infer *infer, enum batcher_an
         request_fail(request, 503, "the server is stopping");
         request->reply.retry_after = 1;
     }
-    request_resume(request);
 }
 
 static void push(struct request *request, struct infer *infer)
@@ -373,9 +371,14 @@ static void push(struct request *request, struct infer *infer)
         fail_deadline(request, infer);
         return;
     }
-    request_suspend(request);
+    if (!request_suspend(request)) {
+        refuse(request, infer, BATCHER_CLOSED);
+        return;
+    }
     const enum batcher_answer answer = batcher_push(infer->model->batcher, &infer->job);
-    if (answer != BATCHER_OK) refuse(request, infer, answer);
+    if (answer == BATCHER_OK) return; /* from here on the request may be gone already */
+    refuse(request, infer, answer);
+    request_resume(request);
 }
 
 static void end(struct request *request)

@@ -90,13 +90,16 @@ static int wait_for(pid_t pid)
     int status;
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR) return -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 int daemon_stop(struct daemon *daemon, int signal)
 {
     if (signal) kill(daemon->pid, signal);
     const int code = wait_for(daemon->pid);
+    char *log = daemon_log(daemon);
+    if (code) fprintf(stderr, "the daemon ended with %d:\n%s\n", code, log);
+    free(log);
     close(daemon->out);
     close(daemon->log);
     return code;

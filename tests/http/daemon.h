@@ -16,7 +16,8 @@ struct daemon {
 void daemon_start(struct daemon *daemon, const char *const *options);
 #define DAEMON_START(daemon, ...) daemon_start(daemon, (const char *const[]){__VA_ARGS__, NULL})
 
-/* Sends the signal (0: none), waits for the end; the exit code, or -1 when a signal ended it. */
+/* Sends the signal (0: none), waits for the end; the exit code, or 128 + the signal that ended it.
+ * When it is not 0, what the daemon wrote to stderr is shown. */
 int daemon_stop(struct daemon *daemon, int signal);
 
 /* Runs it to its end; exit code and what it wrote to stderr and stdout, cut to the size. */

@@ -17,7 +17,7 @@ enum { CLIENTS = 64, PIXELS = 784 };
 static struct daemon server;
 static atomic_size_t answered, refused, lost, wrong;
 static atomic_bool finish;
-static size_t rounds;
+static size_t rounds; /* written before the clients start; 0: until `finish` */
 
 /* What the daemon must answer to client i: asked for once, alone. */
 static char *want[CLIENTS];
@@ -145,6 +145,27 @@ START_TEST(the_end_under_load)
 }
 END_TEST
 
+/* The whole daemon stands still for a while, as on a machine that has too much to do: the time that
+ * passes is no reason to think that a request was answered. */
+START_TEST(the_end_of_a_starved_daemon)
+{
+    DAEMON_START(&server, "--max-delay", "1500000");
+    const int fd = client_open(server.port);
+    ck_assert(send_image(fd, 1));
+    usleep(200000);
+    kill(server.pid, SIGTERM);
+    usleep(100000);
+    kill(server.pid, SIGSTOP);
+    usleep(600000);
+    kill(server.pid, SIGCONT);
+    struct response response = client_receive(fd);
+    ck_assert_int_eq(response.status, 200);
+    response_free(&response);
+    close(fd);
+    ck_assert_int_eq(daemon_stop(&server, 0), 0);
+}
+END_TEST
+
 /* A queue that is too small for them all: refusals with 429, and everything else is answered. */
 START_TEST(more_clients_than_the_queue_holds)
 {
@@ -173,6 +194,7 @@ int main(void)
     tcase_set_timeout(tests, 250);
     tcase_add_test(tests, sixty_four_clients);
     tcase_add_loop_test(tests, the_end_under_load, 0, 4);
+    tcase_add_test(tests, the_end_of_a_starved_daemon);
     tcase_add_test(tests, more_clients_than_the_queue_holds);
     return run_suite(suite);
 }
