@@ -18,7 +18,15 @@ static void append_flat(struct buffer *text, const float *values, size_t count)
     }
 }
 
-/* "value:index:label" of the k best classes of each sample. */
+/* "value:index:label" */
+static void class_line(struct buffer *line, const float *logits, size_t cls, const char *label)
+{
+    line->size = 0;
+    append_flat(line, &logits[cls], 1);
+    buffer_format(line, label ? ":%zu:%s" : ":%zu", cls, label);
+}
+
+/* The lines of the k best classes of each sample: length and bytes to `tail`, or JSON to `text`. */
 static void append_classes(struct buffer *text, struct buffer *tail, const struct answer *answer,
                            bool binary, size_t k)
 {
@@ -26,24 +34,21 @@ static void append_classes(struct buffer *text, struct buffer *tail, const struc
     size_t *cls = calloc(k, sizeof *cls);
     float *score = calloc(k, sizeof *score);
     struct buffer line = {0};
-    text->failed |= !cls || !score;
-    for (size_t n = 0; n < answer->samples && !text->failed; n++) {
-        const float *logits = answer->output + n * size;
-        rn_top_k(logits, size, k, cls, score);
-        for (size_t i = 0; i < k; i++) {
-            const char *label = rn_model_label(answer->engine, cls[i]);
-            line.size = 0;
-            append_flat(&line, &logits[cls[i]], 1);
-            buffer_format(&line, label ? ":%zu:%s" : ":%zu", cls[i], label);
-            text->failed |= line.failed;
-            const uint32_t length = (uint32_t)line.size;
-            if (binary) {
-                buffer_append(tail, &length, sizeof length);
-                buffer_append(tail, line.bytes, line.size);
-            } else {
-                if (n + i) buffer_append(text, ",", 1);
-                buffer_json_string(text, line.bytes ? line.bytes : "");
-            }
+    const bool room = cls && score;
+    text->failed |= !room;
+    for (size_t i = 0; room && i < answer->samples * k; i++) {
+        const float *logits = answer->output + i / k * size;
+        if (i % k == 0) rn_top_k(logits, size, k, cls, score);
+        const size_t best = cls[i % k];
+        class_line(&line, logits, best, rn_model_label(answer->engine, best));
+        text->failed |= line.failed;
+        const uint32_t length = (uint32_t)line.size;
+        if (binary) {
+            buffer_append(tail, &length, sizeof length);
+            buffer_append(tail, line.bytes, line.size);
+        } else {
+            if (i) buffer_append(text, ",", 1);
+            buffer_json_string(text, line.bytes ? line.bytes : "");
         }
     }
     buffer_free(&line);

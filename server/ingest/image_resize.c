@@ -45,7 +45,7 @@ static bool fill_taps(struct taps *taps, size_t index, size_t in, double center,
     const double support = (filter == IMAGE_BICUBIC ? 2 : 1) * scale;
     const double low = center - support + 0.5, high = center + support + 0.5;
     const size_t first = low < 0 ? 0 : (size_t)low, end = high > (double)in ? in : (size_t)high;
-    double *exact = malloc((end - first + 1) * sizeof *exact), sum = 0;
+    double *exact = calloc(end - first + 1, sizeof *exact), sum = 0;
     if (!exact) return false;
     for (size_t i = first; i < end; i++) {
         exact[i - first] = weigh(((double)i - center + 0.5) * (1 / scale));

@@ -28,11 +28,11 @@ static bool only_member(struct ingest *ingest, const struct value *object, const
 static bool read_rows(struct ingest *ingest, const struct value *rows)
 {
     const size_t count = value_size(rows);
-    struct json_array first = {0}, array;
+    struct json_array first = {0}, array = {0};
     if (value_type(rows) != VALUE_ARRAY || count == 0)
         return ingest_fail(ingest, "instances: not an array of instances");
     for (size_t i = 0; i < count; i++) {
-        const struct value *member;
+        const struct value *member = NULL;
         char place[40];
         snprintf(place, sizeof place, "instances[%zu]", i);
         if (!only_member(ingest, value_element(rows, i), place, &member) ||
