@@ -221,6 +221,26 @@ static void describe(const kernel_case *c, const rn_impl *impl, size_t threads, 
              (int)d->epilogue.add, threads);
 }
 
+/* The last image of the batch alone, on one thread, must get the same answer to the bit. */
+static void check_alone(const kernel_case *c, const rn_impl *impl, const rn_args *batch,
+                        const char *where)
+{
+    const rn_desc *d = &c->desc;
+    const size_t last = c->n - 1, size = rn_layout_size(d->dst_layout, d->out);
+    const rn_dims added = rn_op_inputs(d->op) == 2 ? d->in[1] : d->out;
+    buffer dst = new_buffer(size);
+    rn_args args = *batch;
+    args.n = 1;
+    args.team = NULL;
+    args.src += last * rn_layout_size(d->src_layout, d->in[0]);
+    if (args.addend) args.addend += last * rn_layout_size(d->dst_layout, added);
+    args.dst = dst.data;
+    impl->run(d, &args);
+    ck_assert_msg(memcmp(dst.data, batch->dst + last * size, size * sizeof(float)) == 0,
+                  "%s: alone an image gets another answer", where);
+    rn_free(dst.memory);
+}
+
 static void run_impl(kernel_case *c, const rn_impl *impl, rn_team *team)
 {
     rn_desc *d = &c->desc;
@@ -235,18 +255,21 @@ static void run_impl(kernel_case *c, const rn_impl *impl, rn_team *team)
     float *addend =
         to_layout(c->addend, rn_op_inputs(d->op) == 2 ? d->in[1] : d->out, c->n, d->dst_layout);
     if (packs) impl->pack(d, c->weights, c->scale, packed.data);
-    impl->run(d, &(rn_args){.src = src,
-                            .addend = addend,
-                            .dst = dst.data,
-                            .weights = packs ? packed.data : c->scaled,
-                            .bias = c->bias,
-                            .scratch = scratch.data,
-                            .n = c->n,
-                            .team = team});
+    const rn_args args = {.src = src,
+                          .addend = addend,
+                          .dst = dst.data,
+                          .weights = packs ? packed.data : c->scaled,
+                          .bias = c->bias,
+                          .scratch = scratch.data,
+                          .n = c->n,
+                          .team = team};
+    impl->run(d, &args);
     check_guards(&dst, "output", where);
     check_guards(&scratch, "scratch", where);
     check_guards(&packed, "packed weights", where);
     compare(c, impl, dst.data, where);
+    if (impl->isa != RN_ISA_PORTABLE && c->values != VALUES_WITH_NAN)
+        check_alone(c, impl, &args, where);
     float *const all[] = {dst.memory, scratch.memory, packed.memory, src, addend};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) rn_free(all[i]);
 }

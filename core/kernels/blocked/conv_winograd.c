@@ -15,7 +15,6 @@
 #include "kernels/blocked/conv_winograd.h"
 
 #include "base/mem.h"
-#include "kernels/blocked/conv_direct.h"
 #include "kernels/blocked/pack.h"
 #include "kernels/blocked/span.h"
 
@@ -24,7 +23,9 @@ enum { MISSING = 4 }; /* the row or column of points that tiles of 3 do without 
 
 #define WEIGHTS_FIRST_BYTES ((size_t)640 << 10) /* of U: fits into L2 beside one block of tiles */
 #define INPUT_BYTES         ((size_t)4 << 20)   /* of V, input first: stays in L3 */
-#define CHUNK               8 /* blocks of input channels whose U is in L2, input first */
+#define CHUNK               8  /* blocks of input channels whose U is in L2, input first */
+#define MIN_CHANNELS        24 /* of input and output: fewer don't pay for the transforms */
+#define WEIGHTS_COST        110
 #define TASKS_PER_THREAD    4
 #define U_BLOCK             (RN_POINTS * RN_BLOCK * RN_BLOCK) /* floats of U for two blocks of channels */
 #define W_BLOCK             (9 * RN_BLOCK * RN_BLOCK) /* floats of the packed weights for them */
@@ -60,12 +61,21 @@ static axis axis_of(size_t size)
     return (axis){size, tiles - threes, threes};
 }
 
+/* Multiply-adds of vectors per input channel and output block, and what the transform of the
+ * weights takes of the same time, as measured. For one image: a batch must not change an image's
+ * answer. */
+static bool pays(const rn_desc *d)
+{
+    const size_t tiles = rn_ceil_div(d->out.h, 4) * rn_ceil_div(d->out.w, 4);
+    return WEIGHTS_COST + RN_POINTS * tiles < 9 * d->out.h * d->out.w;
+}
+
 bool rn_conv_winograd_supports(const rn_desc *d)
 {
     const rn_window *w = &d->window;
     return w->kh == 3 && w->kw == 3 && w->stride_h == 1 && w->stride_w == 1 && w->dilation_h == 1 &&
-           w->dilation_w == 1 && d->groups == 1 && d->in[0].c >= 24 && d->out.c >= 24 &&
-           d->out.h >= 4 && d->out.w >= 4 && rn_conv_plane_fits(d);
+           w->dilation_w == 1 && d->groups == 1 && d->in[0].c >= MIN_CHANNELS &&
+           d->out.c >= MIN_CHANNELS && pays(d) && rn_conv_plane_fits(d);
 }
 
 /* ---- sizes ---------------------------------------------------------------------------------- */
@@ -127,7 +137,7 @@ size_t rn_conv_winograd_scratch(const rn_desc *desc, size_t n, size_t threads,
                                 const rn_micro *micro)
 {
     const job j = plan_job(desc, n, threads, micro);
-    return rn_max(scratch_of(&j, threads), rn_conv_direct_scratch(desc, threads, micro));
+    return scratch_of(&j, threads);
 }
 
 /* ---- tiles ---------------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
-/* Winograd convolution over NCHW16C: 3x3, stride 1, no dilation, no groups. Same packed weights as
- * the direct convolution (pack.h), which also takes the batches that are too small for Winograd. */
+/* Winograd convolution over NCHW16C: 3x3, stride 1, no dilation, no groups, and a map large enough
+ * to pay for the transform of the weights. Same packed weights as the direct convolution (pack.h).
+ */
 #ifndef RN_KERNELS_BLOCKED_CONV_WINOGRAD_H
 #define RN_KERNELS_BLOCKED_CONV_WINOGRAD_H
 
