@@ -126,6 +126,9 @@ suites: all tests # slow ones shortened: 20,000 random numbers, not all images o
 	@BUILD=$(BUILD) NUMBER_CASES=20000 LOAD_ROUNDS=5 \
 	  tests/run.sh $(filter-out %/fashion_test,$(call programs,$(suites)))
 
+arm64: ## build the kernel tests for arm64 and run them under qemu-user
+	@tests/arm64.sh
+
 fuzz: ## fuzz each target for FUZZ_SECONDS=30, from tests/fuzz/corpus
 	@tests/fuzz.sh $(FUZZ_SECONDS)
 bench: all $(benches) ## time the built-in models, layer by layer, and the daemon under load
@@ -171,7 +174,7 @@ clean: ## remove everything that was built
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
-.PHONY: all run test tests unit golden http asan tsan suites fuzz bench bench-http bench-json bench-load bench-peers test-reference lint format \
+.PHONY: all run test tests unit golden http asan tsan suites arm64 fuzz bench bench-http bench-json bench-load bench-peers test-reference lint format \
   layers docker deps deps-run deps-test install clean help
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -13,6 +13,8 @@ const rn_impl *const rn_impls[] = {
 #if defined(__x86_64__)
     RN_BLOCKED_ROWS(ROW, avx512),
     RN_BLOCKED_ROWS(ROW, avx2),
+#elif defined(__aarch64__)
+    RN_BLOCKED_ROWS(ROW, neon),
 #endif
     /* any CPU */
     &rn_blocked_reorder,
