@@ -22,16 +22,37 @@ struct ingest_form_ops {
     void (*release)(struct ingest *ingest);
 };
 
+/* A form that says nothing until it is whole: the bytes are collected, then `read` makes the tensor
+ * of them. It knows nothing but its arguments: any thread. */
+struct whole_body {
+    const char *bytes;
+    size_t size;
+    const struct ingest_spec *spec;
+};
+typedef bool (*ingest_read)(const struct whole_body *body, struct tensor *tensor,
+                            struct ingest_error *error);
+
+/* The operations of such a form. */
+bool ingest_whole_begin(struct ingest *ingest, ingest_read read);
+bool ingest_whole_feed(struct ingest *ingest, const void *bytes, size_t size);
+bool ingest_whole_finish(struct ingest *ingest);
+void ingest_whole_release(struct ingest *ingest);
+
 extern const struct ingest_form_ops ingest_infer_json, ingest_v2, ingest_v1, ingest_binary,
     ingest_npy, ingest_image;
 
-/* Both fill the error and return false. */
+/* They fill the error and return false. */
 bool ingest_fail(struct ingest *ingest, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 bool ingest_fail_memory(struct ingest *ingest);
+bool ingest_error_set(struct ingest_error *error, unsigned status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+bool ingest_error_memory(struct ingest_error *error);
 
 /* Room for `count` floats in the result's tensor, what is there kept; false: no memory. */
 bool ingest_reserve(struct ingest *ingest, size_t *capacity, size_t count);
+/* The same for a tensor alone. */
+bool tensor_reserve(struct tensor *tensor, size_t *capacity, size_t count);
 
 /* "[16, 3, 224, 224]" */
 void ingest_shape_text(const struct tensor *tensor, char text[], size_t size);

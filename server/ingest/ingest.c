@@ -46,10 +46,9 @@ static bool feed_packed(struct ingest *ingest, const void *bytes, size_t size)
     case INFLATER_WRONG: return ingest_fail(ingest, "body: not what its Content-Encoding says");
     case INFLATER_TOO_LONG: break;
     }
-    ingest_fail(ingest, "body: unpacked more than %zu bytes, or too many for what was sent",
-                ingest->spec.max_size);
-    ingest->error.status = 413;
-    return false;
+    return ingest_error_set(&ingest->error, 413,
+                            "body: unpacked more than %zu bytes, or too many for what was sent",
+                            ingest->spec.max_size);
 }
 
 bool ingest_feed(struct ingest *ingest, const void *bytes, size_t size)
@@ -57,6 +56,11 @@ bool ingest_feed(struct ingest *ingest, const void *bytes, size_t size)
     if (ingest->error.status) return false;
     return ingest->inflater ? feed_packed(ingest, bytes, size)
                             : ingest->ops->feed(ingest, bytes, size);
+}
+
+bool ingest_decodes(const struct ingest *ingest)
+{
+    return !ingest->error.status && ingest->ops == &ingest_image;
 }
 
 const struct ingest_result *ingest_finish(struct ingest *ingest)
@@ -83,37 +87,61 @@ void ingest_free(struct ingest *ingest)
     free(ingest);
 }
 
-bool ingest_fail(struct ingest *ingest, const char *format, ...)
+static bool set_error(struct ingest_error *error, unsigned status, const char *format,
+                      va_list arguments)
+{
+    error->status = status;
+    vsnprintf(error->text, sizeof error->text, format, arguments);
+    return false;
+}
+
+bool ingest_error_set(struct ingest_error *error, unsigned status, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    ingest->error.status = 400;
-    vsnprintf(ingest->error.text, sizeof ingest->error.text, format, arguments);
+    set_error(error, status, format, arguments);
     va_end(arguments);
     return false;
 }
 
-bool ingest_fail_memory(struct ingest *ingest)
+bool ingest_fail(struct ingest *ingest, const char *format, ...)
 {
-    ingest->error = (struct ingest_error){500, "no memory for this body"};
+    va_list arguments;
+    va_start(arguments, format);
+    set_error(&ingest->error, 400, format, arguments);
+    va_end(arguments);
     return false;
 }
 
-bool ingest_reserve(struct ingest *ingest, size_t *capacity, size_t count)
+bool ingest_error_memory(struct ingest_error *error)
 {
-    struct tensor *tensor = &ingest->result.tensor;
+    return ingest_error_set(error, 500, "no memory for this body");
+}
+
+bool ingest_fail_memory(struct ingest *ingest)
+{
+    return ingest_error_memory(&ingest->error);
+}
+
+bool tensor_reserve(struct tensor *tensor, size_t *capacity, size_t count)
+{
     if (count <= *capacity) return true;
     size_t room = *capacity + *capacity / 2, bytes;
     if (room < count) room = count;
     if (__builtin_mul_overflow(room, sizeof(float), &bytes) || bytes > SIZE_MAX - ALIGN)
-        return ingest_fail_memory(ingest);
+        return false;
     float *data = aligned_alloc(ALIGN, (bytes + ALIGN - 1) / ALIGN * ALIGN);
-    if (!data) return ingest_fail_memory(ingest);
+    if (!data) return false;
     if (tensor->count) memcpy(data, tensor->data, tensor->count * sizeof(float));
     free(tensor->data);
     tensor->data = data;
     *capacity = room;
     return true;
+}
+
+bool ingest_reserve(struct ingest *ingest, size_t *capacity, size_t count)
+{
+    return tensor_reserve(&ingest->result.tensor, capacity, count) || ingest_fail_memory(ingest);
 }
 
 void ingest_shape_text(const struct tensor *tensor, char text[], size_t size)

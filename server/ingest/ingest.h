@@ -1,7 +1,8 @@
 /* A request's body to a tensor: bytes in, floats out.
  *
  * The body is fed as it arrives, in pieces of any size. The first mistake ends it: later pieces are
- * ignored, and the error says where in the body it is. One thread at a time. */
+ * ignored, and the error says where in the body it is. One thread at a time, not always the same.
+ */
 #ifndef SERVER_INGEST_H
 #define SERVER_INGEST_H
 
@@ -89,7 +90,11 @@ struct ingest;
 struct ingest *ingest_new(const struct ingest_spec *spec);
 /* False once there is an error. */
 bool ingest_feed(struct ingest *ingest, const void *bytes, size_t size);
-/* After the last piece. The result points into the ingest; NULL: see ingest_error(). */
+/* Whether ingest_finish() will decode a picture: milliseconds of work, which belong on a thread
+ * that does not read from clients. */
+bool ingest_decodes(const struct ingest *ingest);
+/* After the last piece; on any thread. The result points into the ingest; NULL: see ingest_error().
+ */
 const struct ingest_result *ingest_finish(struct ingest *ingest);
 const struct ingest_error *ingest_error(const struct ingest *ingest);
 void ingest_free(struct ingest *ingest);

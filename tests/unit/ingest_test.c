@@ -480,6 +480,22 @@ START_TEST(npy_bodies)
 }
 END_TEST
 
+/* Decoding is work for another thread, once there are bytes to decode. */
+START_TEST(pictures_are_decoded_at_the_end)
+{
+    ck_assert_ptr_null(feed(INGEST_IMAGE, "\x89PNG\r\n\x1a\n", 8, 3));
+    ck_assert_uint_eq(ingest_error(ingest)->status, 422);
+    ck_assert(!ingest_decodes(ingest));
+    const struct ingest_spec image = {.form = INGEST_IMAGE}, raw = {.form = INGEST_RAW};
+    ingest_free(ingest);
+    ingest = ingest_new(&raw);
+    ck_assert(!ingest_decodes(ingest));
+    ingest_free(ingest);
+    ingest = ingest_new(&image);
+    ck_assert(ingest_decodes(ingest));
+}
+END_TEST
+
 /* Packs with zlib; feeds in pieces. */
 static const struct ingest_result *feed_gzip(const char *text, size_t cut, size_t piece)
 {
@@ -544,6 +560,7 @@ int main(void)
     tcase_add_loop_test(tests, a_v2_mistake_is_named, 0, sizeof v2_mistakes / sizeof *v2_mistakes);
     tcase_add_test(tests, v1_requests);
     tcase_add_test(tests, npy_bodies);
+    tcase_add_test(tests, pictures_are_decoded_at_the_end);
     tcase_add_test(tests, compressed_bodies);
     tcase_add_test(tests, raw_floats_are_whole_samples);
     tcase_add_test(tests, raw_mistakes_are_named);
