@@ -52,19 +52,37 @@ typedef struct {
     size_t max_header;  /* bytes of a weights file's header; 0: 16 MiB */
 } rn_model_options;
 
+/* How a picture becomes an input: it is scaled, antialiased as PIL does it; what the input shows is
+ * cut out of its middle; channels, as values from 0 to 1, are normalised. */
+typedef enum { RN_BILINEAR, RN_BICUBIC } rn_filter;
+
+typedef enum {
+    RN_FIT_COVER,   /* ratio kept, the smallest that is nowhere less than height x width */
+    RN_FIT_INSIDE,  /* ratio kept, the largest that is nowhere more; beside it there is `mean` */
+    RN_FIT_STRETCH, /* to height x width */
+    RN_FIT_NONE,    /* not scaled */
+} rn_fit;
+
 typedef struct {
-    const char *arch;      /* "resnet50", "layers", ... */
-    const char *format;    /* "safetensors", ... */
-    const char *isa;       /* the instruction set that the kernels were chosen for */
-    const char *digest;    /* SHA-256 of the weights file, 64 hex digits */
-    size_t input[3];       /* C, H, W */
-    size_t output_rank;    /* 1: classes, 3: C, H, W */
-    size_t output[3];      /* the unused ones are 1 */
-    size_t output_size;    /* floats of one sample's output */
-    size_t input_size;     /* floats of one sample's input: C * H * W */
-    float mean[3], std[3]; /* what a picture's channels, from 0 to 1, are normalised by */
-    size_t labels;         /* 0: the model names no classes */
-    size_t parameters;     /* trained numbers in the file that the network uses */
+    rn_fit fit;
+    size_t height, width; /* of `fit`, each 1 to 2^30 */
+    rn_filter filter;
+    float mean[3], std[3]; /* (value - mean) / std */
+} rn_preprocessing;
+
+typedef struct {
+    const char *arch;   /* "resnet50", "layers", ... */
+    const char *format; /* "safetensors", ... */
+    const char *isa;    /* the instruction set that the kernels were chosen for */
+    const char *digest; /* SHA-256 of the weights file, 64 hex digits */
+    size_t input[3];    /* C, H, W */
+    size_t output_rank; /* 1: classes, 3: C, H, W */
+    size_t output[3];   /* the unused ones are 1 */
+    size_t output_size; /* floats of one sample's output */
+    size_t input_size;  /* floats of one sample's input: C * H * W */
+    rn_preprocessing preprocess;
+    size_t labels;     /* 0: the model names no classes */
+    size_t parameters; /* trained numbers in the file that the network uses */
     uint64_t
         macs; /* multiply-accumulates of the direct convolutions and linear layers, one image */
     size_t layers;           /* steps of the plan: rn_model_layer() */

@@ -8,6 +8,7 @@
 #include "arch/describe.h"
 #include "arch/family.h"
 #include "arch/layers.h"
+#include "arch/preprocess.h"
 #include "base/error.h"
 #include "base/mem.h"
 
@@ -46,23 +47,26 @@ static rn_status bad_key(rn_error *err, const char *key, const char *wanted)
 
 /* ---- input ----------------------------------------------------------------------------------- */
 
-/* Our own "input": {"shape": [C, H, W]} or timm's pretrained_cfg.input_size; NULL when neither. */
+/* Our own "input": {"shape": [C, H, W]} or timm's input_size; NULL when neither. */
 static const rn_json *input_shape(const rn_json *config, const char **key)
 {
     const rn_json *shape = rn_json_get(rn_json_get(config, "input"), "shape");
     *key = "input.shape";
     if (!rn_json_is_null(shape)) return shape;
     *key = "pretrained_cfg.input_size";
-    shape = rn_json_get(rn_json_get(config, "pretrained_cfg"), "input_size");
+    shape = rn_json_get(rn_timm_config(config), "input_size");
     return rn_json_is_null(shape) ? NULL : shape;
 }
 
-/* dims: C, H, W; unchanged when config says nothing. */
-static rn_status read_input(size_t dims[3], const rn_json *config, rn_error *err)
+/* dims: C, H, W; unchanged when neither config.json nor preprocessor_config.json says them. */
+static rn_status read_input(size_t dims[3], const rn_arch_options *options, rn_error *err)
 {
     const char *key;
-    const rn_json *shape = input_shape(config, &key);
-    if (!shape) return RN_OK;
+    const rn_json *shape = input_shape(options->config, &key);
+    if (!shape) {
+        rn_preprocess_input(options->preprocessor, &dims[1], &dims[2]);
+        return RN_OK;
+    }
     if (!rn_json_is_array(shape) || rn_json_count(shape) != 3)
         return bad_key(err, key, "[C, H, W]");
     for (size_t i = 0; i < 3; i++)
@@ -85,7 +89,7 @@ static rn_status build_layers(const rn_builder *b, const rn_arch_options *option
 {
     const rn_json *list = rn_json_get(options->config, "layers");
     size_t dims[3] = {0};
-    rn_status status = read_input(dims, options->config, b->err);
+    rn_status status = read_input(dims, options, b->err);
     if (status != RN_OK) return status;
     if (dims[0] == 0) return bad_key(b->err, "input.shape", "[C, H, W]");
     snprintf(b->arch->name, sizeof b->arch->name, "layers");
@@ -108,7 +112,7 @@ static rn_status build_family(const rn_builder *b, const rn_arch_options *option
     const bool small = family.stem_stride == 1 && !family.stem_pool;
     const size_t side = small ? DEFAULT_SMALL_SIDE : DEFAULT_SIDE;
     size_t dims[3] = {family.in_channels, side, side};
-    status = read_input(dims, options->config, b->err);
+    status = read_input(dims, options, b->err);
     if (status != RN_OK) return status;
     const int input = add_input(b, options, dims);
     if (input < 0) return b->err->status;
@@ -125,13 +129,16 @@ static bool is_list(const rn_json *config)
 static rn_status note_input(rn_arch *arch, const rn_graph *graph, const rn_arch_options *options,
                             rn_error *err)
 {
-    const char *key;
+    const char *from = "default";
+    size_t height, width;
     const rn_dims in = graph->node[0].out;
-    const bool option = options->input_height || options->input_width;
-    return rn_arch_note(arch, err, "input: %zux%zux%zu (size: %s)", in.c, in.h, in.w,
-                        option                               ? "option"
-                        : input_shape(options->config, &key) ? key
-                                                             : "default");
+    if (options->input_height || options->input_width)
+        from = "option";
+    else if (!input_shape(options->config, &from))
+        from = rn_preprocess_input(options->preprocessor, &height, &width)
+                   ? "preprocessor_config.json"
+                   : "default";
+    return rn_arch_note(arch, err, "input: %zux%zux%zu (size: %s)", in.c, in.h, in.w, from);
 }
 
 /* A format that holds the network too has built it. */

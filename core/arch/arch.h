@@ -20,7 +20,7 @@ typedef struct {
     char *
         *label; /* classes' names: config's, else labels.txt's, else ImageNet's for 1000 classes */
     size_t labels;
-    double mean[3], std[3]; /* of preprocessing: config's, else ImageNet's */
+    rn_preprocessing preprocess;
 } rn_arch;
 
 typedef struct {

@@ -3,11 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arch/preprocess.h"
 #include "base/error.h"
 #include "base/mem.h"
-
-static const double imagenet_mean[3] = {0.485, 0.456, 0.406};
-static const double imagenet_std[3] = {0.229, 0.224, 0.225};
 
 static rn_status bad_key(rn_error *err, const char *key, const char *wanted)
 {
@@ -149,62 +147,10 @@ static rn_status read_labels(rn_arch *arch, rn_dims out, const rn_arch_options *
     return take_imagenet(arch, out, err);
 }
 
-/* ---- preprocessing --------------------------------------------------------------------------- */
-
-/* One number for all channels or one for each. */
-static rn_status read_channels(double out[3], const rn_json *list, size_t channels, rn_error *err)
-{
-    const size_t count = rn_json_count(list);
-    if (rn_json_is_null(list)) return RN_OK;
-    if (!rn_json_is_array(list) || (count != 1 && (count != channels || count > 3)))
-        return rn_fail(err, RN_ERR_FORMAT, "want a list of one number, or one a channel");
-    for (size_t i = 0; i < 3; i++)
-        if (!rn_json_number(rn_json_at(list, i < count ? i : 0), &out[i]))
-            return rn_fail(err, RN_ERR_FORMAT, "want numbers");
-    return RN_OK;
-}
-
-/* Where mean and std stand: ours, timm's, Hugging Face's in a file of its own. */
-typedef struct {
-    const rn_json *mean, *std;
-    const char *where;
-} normalisation;
-
-static normalisation find_normalisation(const rn_arch_options *options)
-{
-    const rn_json *ours = rn_json_get(options->config, "preprocess");
-    const rn_json *timm = rn_json_get(options->config, "pretrained_cfg");
-    const normalisation places[] = {
-        {rn_json_get(ours, "mean"), rn_json_get(ours, "std"), "config.json: preprocess"},
-        {rn_json_get(timm, "mean"), rn_json_get(timm, "std"), "config.json: pretrained_cfg"},
-        {rn_json_get(options->preprocessor, "image_mean"),
-         rn_json_get(options->preprocessor, "image_std"), "preprocessor_config.json"},
-    };
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-        if (!rn_json_is_null(places[i].mean) || !rn_json_is_null(places[i].std)) return places[i];
-    return (normalisation){.where = "default: ImageNet's"};
-}
-
-static rn_status read_preprocessing(rn_arch *arch, size_t channels, const rn_arch_options *options,
-                                    rn_error *err)
-{
-    const normalisation n = find_normalisation(options);
-    memcpy(arch->mean, imagenet_mean, sizeof arch->mean);
-    memcpy(arch->std, imagenet_std, sizeof arch->std);
-    rn_status status = read_channels(arch->mean, n.mean, channels, err);
-    if (status == RN_OK) status = read_channels(arch->std, n.std, channels, err);
-    for (size_t i = 0; status == RN_OK && i < 3; i++)
-        if (!(arch->std[i] > 0)) status = rn_fail(err, RN_ERR_FORMAT, "std: want numbers above 0");
-    if (status != RN_OK) return rn_context(err, "%s", n.where), status;
-    return rn_arch_note(arch, err, "preprocessing: mean %g %g %g, std %g %g %g (%s)", arch->mean[0],
-                        arch->mean[1], arch->mean[2], arch->std[0], arch->std[1], arch->std[2],
-                        n.where);
-}
-
 rn_status rn_arch_describe(rn_arch *arch, const rn_graph *graph, const rn_arch_options *options,
                            rn_error *err)
 {
     const rn_status status = read_labels(arch, graph->node[graph->output].out, options, err);
     if (status != RN_OK) return status;
-    return read_preprocessing(arch, graph->node[0].out.c, options, err);
+    return rn_preprocess_read(arch, graph->node[0].out, options, err);
 }

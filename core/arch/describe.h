@@ -4,7 +4,7 @@
 
 #include "arch/arch.h"
 
-/* Sets label, mean and std, and notes where they are from. graph: built, its output set. */
+/* Sets label and preprocess, and notes where they are from. graph: built, its output set. */
 rn_status rn_arch_describe(rn_arch *arch, const rn_graph *graph, const rn_arch_options *options,
                            rn_error *err);
 

@@ -217,23 +217,6 @@ static bool guess_form(struct request *request, struct infer *infer, char first)
     return false;
 }
 
-/* As torchvision's models are evaluated: the shorter side is 8/7 of what is then cut out. Networks
- * for small pictures take them whole. */
-static struct image_recipe recipe_of(const rn_model_info *info)
-{
-    enum { SMALL = 64 };
-    const size_t height = info->input[1], width = info->input[2];
-    const size_t shorter = height < width ? height : width;
-    struct image_recipe recipe = {.resize = shorter > SMALL ? (shorter * 8 + 3) / 7 : shorter,
-                                  .width = width,
-                                  .height = height,
-                                  .channels = info->input[0]};
-    if (height != width) recipe.resize = 0;
-    memcpy(recipe.mean, info->mean, sizeof recipe.mean);
-    memcpy(recipe.std, info->std, sizeof recipe.std);
-    return recipe;
-}
-
 static bool start_ingest(struct request *request, struct infer *infer, char first)
 {
     const struct options *options = request->server->options;
@@ -245,7 +228,7 @@ static bool start_ingest(struct request *request, struct infer *infer, char firs
                                .sample_size = infer->model->info->input_size,
                                .max_floats = options->queue_bytes / sizeof(float),
                                .max_pixels = options->max_image_pixels,
-                               .recipe = recipe_of(infer->model->info)};
+                               .recipe = image_recipe_of(infer->model->info)};
     if (request->content_length != SIZE_MAX) spec.body_size = request->content_length;
     memcpy(spec.boundary, infer->boundary, sizeof spec.boundary);
     infer->ingest = ingest_new(&spec);

@@ -27,11 +27,14 @@ bool image_fail(char error[IMAGE_ERROR_SIZE], const char *format, ...)
 bool image_new(struct image *image, size_t width, size_t height, size_t max_pixels,
                char error[IMAGE_ERROR_SIZE])
 {
-    size_t pixels;
     *image = (struct image){width, height, NULL};
     if (width == 0 || height == 0) return image_fail(error, "image: no pixels");
-    if (__builtin_mul_overflow(width, height, &pixels) || pixels > max_pixels ||
-        pixels > SIZE_MAX / 3)
+    // a resized row or column has a size of its own: the product is no bound for it
+    if (width > IMAGE_MAX_SIDE || height > IMAGE_MAX_SIDE)
+        return image_fail(error, "image: %zux%zu pixels, a side may have %d", width, height,
+                          IMAGE_MAX_SIDE);
+    const size_t pixels = width * height;
+    if (pixels > max_pixels || pixels > SIZE_MAX / 3)
         return image_fail(error, "image: %zux%zu pixels are more than %zu", width, height,
                           max_pixels);
     image->rgb = malloc(3 * pixels);

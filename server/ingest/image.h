@@ -9,7 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { IMAGE_ERROR_SIZE = 160 };
+#include "resnet.h"
+
+enum { IMAGE_ERROR_SIZE = 160, IMAGE_MAX_SIDE = 65535 };
 
 /* height rows of width pixels of three bytes: R, G, B */
 struct image {
@@ -28,22 +30,27 @@ bool image_decode(struct image *image, const void *bytes, size_t size, size_t ma
                   char error[IMAGE_ERROR_SIZE]);
 void image_free(struct image *image);
 
-enum image_filter { IMAGE_BILINEAR, IMAGE_BICUBIC };
-
-/* The image in another size, antialiased. False: no memory. */
-bool image_resize(struct image *out, const struct image *in, size_t width, size_t height,
-                  enum image_filter filter);
-
-/* How a network wants its pictures: torchvision's Resize, CenterCrop, ToTensor, Normalize. */
-struct image_recipe {
-    size_t resize;        /* of the shorter side; 0: straight to width x height */
-    size_t width, height; /* of the middle that is cut out */
-    size_t channels;      /* 3, or 1: grey as PIL's convert("L") gives */
-    enum image_filter filter;
-    float mean[3], std[3]; /* of values from 0 to 1 */
+/* A part of the image in another size. */
+struct image_part {
+    size_t full_width, full_height;  /* that the whole image is scaled to */
+    size_t left, top, width, height; /* of the part within */
 };
 
-/* Writes channels x height x width floats. False: no memory. */
+/* Antialiased. False: no memory. */
+bool image_resize(struct image *out, const struct image *in, const struct image_part *part,
+                  rn_filter filter);
+
+/* What a network takes. */
+struct image_recipe {
+    size_t channels; /* 3, or 1: grey as PIL's convert("L") gives */
+    size_t height, width;
+    rn_preprocessing how;
+};
+
+struct image_recipe image_recipe_of(const rn_model_info *info);
+
+/* Writes channels x height x width floats: torchvision's Resize, CenterCrop, ToTensor and
+ * Normalize, or timm's where it has others. False: no memory. */
 bool image_tensor(const struct image *image, const struct image_recipe *recipe, float *chw);
 
 #endif

@@ -100,8 +100,9 @@ START_TEST(sizes_are_those_of_pil)
     for (size_t at = 0; at < size; cases++) {
         struct image out;
         const size_t width = word_at(records + at), height = word_at(records + at + 4);
-        const enum image_filter filter = word_at(records + at + 8) ? IMAGE_BICUBIC : IMAGE_BILINEAR;
-        ck_assert(image_resize(&out, &image, width, height, filter));
+        const rn_filter filter = word_at(records + at + 8) ? RN_BICUBIC : RN_BILINEAR;
+        const struct image_part whole = {width, height, 0, 0, width, height};
+        ck_assert(image_resize(&out, &image, &whole, filter));
         const int difference = largest_difference(out.rgb, records + at + 12, 3 * width * height);
         ck_assert_msg(difference == 0, "%zux%zu, filter %d: differs by %d", width, height, filter,
                       difference);
@@ -114,26 +115,104 @@ START_TEST(sizes_are_those_of_pil)
 }
 END_TEST
 
+/* Any part is what the whole has there. */
+START_TEST(parts_are_cut_from_the_whole)
+{
+    struct image image = decode("color-444.jpg");
+    for (rn_filter filter = RN_BILINEAR; filter <= RN_BICUBIC; filter++)
+        for (size_t width = 5; width < 130; width += 31)
+            for (size_t height = 4; height < 100; height += 43) {
+                const struct image_part all = {width, height, 0, 0, width, height};
+                const struct image_part some = {width,      height,        width / 3,
+                                                height / 4, width / 2 + 1, height / 2};
+                struct image whole, part;
+                ck_assert(image_resize(&whole, &image, &all, filter));
+                ck_assert(image_resize(&part, &image, &some, filter));
+                for (size_t y = 0; y < part.height; y++)
+                    ck_assert_mem_eq(part.rgb + 3 * y * part.width,
+                                     whole.rgb + 3 * ((some.top + y) * width + some.left),
+                                     3 * part.width);
+                image_free(&whole);
+                image_free(&part);
+            }
+    image_free(&image);
+}
+END_TEST
+
+static void check_tensor(const struct image *image, const struct image_recipe *recipe,
+                         const uint8_t *want, const char *name)
+{
+    const size_t count = recipe->channels * recipe->height * recipe->width;
+    float *got = malloc(count * sizeof *got), expected;
+    ck_assert_ptr_nonnull(got);
+    ck_assert(image_tensor(image, recipe, got));
+    for (size_t i = 0; i < count; i++) {
+        memcpy(&expected, want + i * sizeof expected, sizeof expected);
+        ck_assert_msg(fabsf(got[i] - expected) < 1e-6f, "%s: %zu: %g, want %g", name, i,
+                      (double)got[i], (double)expected);
+    }
+    free(got);
+}
+
+#define IMAGENET               \
+    {0.485f, 0.456f, 0.406f},  \
+    {                          \
+        0.229f, 0.224f, 0.225f \
+    }
+
 START_TEST(tensors_are_those_of_torchvision)
 {
-    enum { SIDE = 32, COUNT = 3 * SIDE * SIDE };
-    const struct image_recipe recipe = {.resize = 40,
-                                        .width = SIDE,
-                                        .height = SIDE,
-                                        .channels = 3,
-                                        .mean = {0.485f, 0.456f, 0.406f},
-                                        .std = {0.229f, 0.224f, 0.225f}};
-    float got[COUNT], want[COUNT];
+    const struct image_recipe recipe = {3, 32, 32, {RN_FIT_COVER, 40, 40, RN_BILINEAR, IMAGENET}};
     size_t size;
-    uint8_t *bytes = read_file("tensor.bin", &size);
-    ck_assert_uint_eq(size, sizeof want);
-    memcpy(want, bytes, sizeof want);
-    free(bytes);
+    uint8_t *want = read_file("tensor.bin", &size);
     struct image image = decode("color-444.jpg");
-    ck_assert(image_tensor(&image, &recipe, got));
-    for (size_t i = 0; i < COUNT; i++)
-        ck_assert_msg(fabsf(got[i] - want[i]) < 1e-6f, "%zu: %g, want %g", i, (double)got[i],
-                      (double)want[i]);
+    ck_assert_uint_eq(size, 3 * 32 * 32 * sizeof(float));
+    check_tensor(&image, &recipe, want, "Resize(40), CenterCrop(32)");
+    image_free(&image);
+    free(want);
+}
+END_TEST
+
+START_TEST(tensors_are_those_of_timm)
+{
+    size_t size, cases = 0;
+    uint8_t *records = read_file("recipes.bin", &size);
+    struct image image = decode("color-444.jpg");
+    for (size_t at = 0; at < size; cases++) {
+        const uint8_t *r = records + at;
+        const struct image_recipe recipe = {
+            word_at(r + 16),
+            word_at(r + 20),
+            word_at(r + 24),
+            {word_at(r), word_at(r + 4), word_at(r + 8), word_at(r + 12), IMAGENET}};
+        char name[40];
+        snprintf(name, sizeof name, "recipe %zu", cases);
+        check_tensor(&image, &recipe, r + 28, name);
+        at += 28 + recipe.channels * recipe.height * recipe.width * sizeof(float);
+    }
+    ck_assert_uint_eq(cases, 17);
+    image_free(&image);
+    free(records);
+}
+END_TEST
+
+/* Pictures as narrow as they come: nothing grows with the longer side. */
+START_TEST(narrow_pictures_cost_no_memory)
+{
+    const struct image_recipe cover = {3, 32, 32, {RN_FIT_COVER, 36, 36, RN_BICUBIC, IMAGENET}};
+    struct image_recipe stretch = cover, inside = cover;
+    float chw[3 * 32 * 32];
+    struct image image = {1, IMAGE_MAX_SIDE, calloc(IMAGE_MAX_SIDE, 3)};
+    ck_assert_ptr_nonnull(image.rgb);
+    stretch.how.fit = RN_FIT_STRETCH;
+    inside.how.fit = RN_FIT_INSIDE;
+    for (size_t turn = 0; turn < 2; turn++) {
+        ck_assert(image_tensor(&image, &cover, chw));
+        ck_assert(image_tensor(&image, &stretch, chw));
+        ck_assert(image_tensor(&image, &inside, chw));
+        ck_assert(fabsf(chw[0]) < 0.05f); // the mean beside it
+        image.width = IMAGE_MAX_SIDE, image.height = 1;
+    }
     image_free(&image);
 }
 END_TEST
@@ -176,7 +255,10 @@ int main(void)
     TCase *tests = tcase_create("all");
     tcase_add_test(tests, pixels_are_those_of_pil);
     tcase_add_test(tests, sizes_are_those_of_pil);
+    tcase_add_test(tests, parts_are_cut_from_the_whole);
     tcase_add_test(tests, tensors_are_those_of_torchvision);
+    tcase_add_test(tests, tensors_are_those_of_timm);
+    tcase_add_test(tests, narrow_pictures_cost_no_memory);
     tcase_add_test(tests, damaged_files_are_refused);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -7,6 +7,8 @@ NAME.jpg or NAME.png with NAME.rgb: width and height (u32 each), then RGB bytes 
 ImageOps.exif_transpose(Image.open(f)).convert("RGB").
 resize.bin: records of width, height, filter (0 bilinear, 1 bicubic), then the RGB bytes of
 color-444.jpg in that size. tensor.bin: float32 of torchvision's usual preparation of the same.
+recipes.bin: records of fit, height, width, filter (as in resnet.h), and the input's channels, height
+and width, then its float32 of the same picture: the steps that timm and torchvision take.
 """
 import os
 import struct
@@ -120,11 +122,55 @@ def main():
             for code, kind in ((0, Image.BILINEAR), (1, Image.BICUBIC)):
                 out.write(struct.pack("<III", width, height, code) +
                           image.resize((width, height), kind).tobytes())
+    write_tensors(image)
+
+
+MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+COVER, INSIDE, STRETCH, NONE = range(4)
+RECIPES = [  # fit, height, width, filter, channels, input height, input width
+    (COVER, 36, 36, 1, 3, 32, 32), (COVER, 36, 36, 0, 1, 32, 32), (COVER, 33, 33, 1, 3, 24, 29),
+    (COVER, 26, 40, 1, 3, 24, 36), (COVER, 40, 20, 0, 3, 36, 18), (COVER, 20, 20, 0, 3, 24, 24),
+    (COVER, 20, 20, 1, 3, 25, 29), (STRETCH, 32, 32, 1, 3, 32, 32), (STRETCH, 36, 36, 0, 3, 32, 32),
+    (INSIDE, 32, 32, 1, 3, 32, 32), (INSIDE, 36, 36, 0, 3, 32, 32), (INSIDE, 30, 24, 1, 3, 32, 28),
+    (INSIDE, 20, 50, 0, 3, 20, 50), (NONE, 1, 1, 0, 3, 32, 32), (NONE, 1, 1, 1, 3, 50, 50),
+    (NONE, 1, 1, 1, 1, 64, 66), (COVER, 52, 52, 1, 1, 48, 49)]
+
+
+def scale(image, fit, height, width, kind):
+    if fit == NONE:
+        return image
+    if fit == STRETCH:
+        return image.resize((width, height), kind)
+    if fit == COVER and height == width:
+        return transforms.functional.resize(image, height, kind)
+    ratios = image.height / height, image.width / width
+    ratio = max(ratios) if fit == INSIDE else min(ratios)
+    return image.resize((round(image.width / ratio), round(image.height / ratio)), kind)
+
+
+def cut(image, height, width, fill):
+    """CenterCrop, with a colour beside what is smaller."""
+    across, down = max(width - image.width, 0), max(height - image.height, 0)
+    sides = across // 2, down // 2, (across + 1) // 2, (down + 1) // 2
+    image = transforms.functional.pad(image, sides, fill)
+    return transforms.functional.center_crop(image, [height, width])
+
+
+def write_tensors(image):
     prepare = transforms.Compose([
         transforms.Resize(40), transforms.CenterCrop(32), transforms.ToTensor(),
-        transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])])
+        transforms.Normalize(MEAN, STD)])
     with open(path("tensor.bin"), "wb") as out:
         out.write(prepare(image).numpy().tobytes())
+    with open(path("recipes.bin"), "wb") as out:
+        for recipe in RECIPES:
+            fit, height, width, code, channels, in_height, in_width = recipe
+            scaled = scale(image, fit, height, width, (Image.BILINEAR, Image.BICUBIC)[code])
+            fill = tuple(round(255 * m) for m in MEAN) if fit == INSIDE else 0
+            middle = cut(scaled, in_height, in_width, fill)
+            tensor = transforms.functional.to_tensor(middle if channels == 3 else middle.convert("L"))
+            tensor = transforms.functional.normalize(tensor, MEAN[:channels], STD[:channels])
+            out.write(struct.pack("<7I", *recipe) + tensor.numpy().tobytes())
 
 
 main()

@@ -2,6 +2,7 @@
  * is refused by the tensor's or key's name. */
 #include "check_main.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -184,8 +185,8 @@ START_TEST(takes_labels_and_preprocessing)
         ck_assert_uint_eq(net.arch.labels, 2);
         ck_assert_str_eq(net.arch.label[0], "a");
         ck_assert_str_eq(net.arch.label[1], "b");
-        ck_assert_double_eq(net.arch.mean[2], 0.5);
-        ck_assert_double_eq(net.arch.std[1], 0.25);
+        ck_assert(net.arch.preprocess.mean[2] == 0.5f);
+        ck_assert(net.arch.preprocess.std[1] == 0.25f);
         fake_release(&net);
     }
 }
@@ -257,8 +258,140 @@ START_TEST(takes_the_preprocessor_file)
     const fake_files files = {
         .preprocessor = "{\"image_mean\":[0.1,0.2,0.3],\"image_std\":[1,2,3],\"size\":224}"};
     ck_assert_msg(fake_build_with(&net, &files) == RN_OK, "%s", net.err.text);
-    ck_assert_double_eq(net.arch.mean[2], 0.3);
-    ck_assert_double_eq(net.arch.std[1], 2);
+    ck_assert(net.arch.preprocess.mean[2] == 0.3f);
+    ck_assert(net.arch.preprocess.std[1] == 2);
+    fake_release(&net);
+}
+END_TEST
+
+#define TIMM(keys) "{\"pretrained_cfg\":{" keys "}}"
+#define OURS(keys) "{\"preprocess\":{" keys "}}"
+
+/* The input is 224x224, or `side`. */
+static const struct {
+    const char *config, *preprocessor;
+    size_t side;
+    rn_fit fit;
+    size_t height;
+    rn_filter filter;
+    const char *note;
+} geometries[] = {
+    {NULL, NULL, 0, RN_FIT_COVER, 256, RN_BILINEAR,
+     "pictures: scaled to cover 256x256, bilinear; the middle 224x224 (default)"},
+    {NULL, NULL, 32, RN_FIT_COVER, 32, RN_BILINEAR, NULL},
+    {NULL, NULL, 288, RN_FIT_COVER, 329, RN_BILINEAR, NULL},
+    {TIMM("\"crop_pct\":0.95,\"interpolation\":\"bicubic\",\"crop_mode\":\"center\""), NULL, 0,
+     RN_FIT_COVER, 235, RN_BICUBIC,
+     "pictures: scaled to cover 235x235, bicubic; the middle 224x224 (config.json: "
+     "pretrained_cfg)"},
+    {TIMM("\"crop_pct\":1.0,\"crop_mode\":\"squash\",\"input_size\":[3,288,288]"), NULL, 0,
+     RN_FIT_STRETCH, 288, RN_BILINEAR,
+     "pictures: stretched to 288x288, bilinear; the middle 288x288 (config.json: pretrained_cfg)"},
+    {TIMM("\"crop_pct\":0.9,\"crop_mode\":\"border\""), NULL, 0, RN_FIT_INSIDE, 248, RN_BILINEAR,
+     NULL},
+    {"{\"architecture\":\"resnet10\",\"crop_pct\":0.875,\"interpolation\":\"bicubic\"}", NULL, 0,
+     RN_FIT_COVER, 256, RN_BICUBIC, NULL},
+    {OURS("\"resize\":232"), NULL, 0, RN_FIT_COVER, 232, RN_BILINEAR,
+     "pictures: scaled to cover 232x232, bilinear; the middle 224x224 (config.json: preprocess)"},
+    {OURS("\"interpolation\":\"bicubic\""), NULL, 0, RN_FIT_COVER, 256, RN_BICUBIC, NULL},
+    // what the files of Hugging Face's image processors hold
+    {NULL, "{\"crop_pct\":0.875,\"do_resize\":true,\"resample\":3,\"size\":224}", 0, RN_FIT_COVER,
+     256, RN_BICUBIC,
+     "pictures: scaled to cover 256x256, bicubic; the middle 224x224 (preprocessor_config.json)"},
+    {NULL, "{\"crop_pct\":0.875,\"resample\":2,\"size\":{\"shortest_edge\":224}}", 288,
+     RN_FIT_COVER, 329, RN_BILINEAR, NULL},
+    {NULL, "{\"crop_pct\":0.875,\"size\":{\"shortest_edge\":384}}", 0, RN_FIT_STRETCH, 384,
+     RN_BICUBIC, NULL},
+    {NULL,
+     "{\"size\":{\"shortest_edge\":448},\"crop_size\":{\"height\":448,\"width\":448},"
+     "\"do_center_crop\":true,\"resample\":3}",
+     0, RN_FIT_COVER, 448, RN_BICUBIC, NULL},
+    {NULL, "{\"size\":{\"height\":256,\"width\":256},\"resample\":2}", 0, RN_FIT_STRETCH, 256,
+     RN_BILINEAR, NULL},
+    {NULL, "{\"size\":256,\"crop_size\":224,\"resample\":2}", 112, RN_FIT_COVER, 128, RN_BILINEAR,
+     NULL},
+    {NULL, "{\"do_resize\":false,\"crop_size\":64}", 0, RN_FIT_NONE, 64, RN_BICUBIC,
+     "pictures: the middle 64x64, not scaled (preprocessor_config.json)"},
+    {TIMM("\"crop_pct\":0.8"), "{\"size\":100}", 0, RN_FIT_COVER, 125, RN_BILINEAR, NULL},
+};
+
+START_TEST(takes_what_is_said_of_pictures)
+{
+    fake_net net;
+    fake_init(&net);
+    fake_add_resnet(&net, &(fake_resnet){2, {1, 1}, .width = 8});
+    const fake_files files = {.config = geometries[_i].config,
+                              .preprocessor = geometries[_i].preprocessor,
+                              .height = geometries[_i].side,
+                              .width = geometries[_i].side};
+    ck_assert_msg(fake_build_with(&net, &files) == RN_OK, "%s", net.err.text);
+    ck_assert_int_eq(net.arch.preprocess.fit, geometries[_i].fit);
+    ck_assert_uint_eq(net.arch.preprocess.height, geometries[_i].height);
+    ck_assert_uint_eq(net.arch.preprocess.width, geometries[_i].height);
+    ck_assert_int_eq(net.arch.preprocess.filter, geometries[_i].filter);
+    if (geometries[_i].note) ck_assert_str_eq(note_about(&net, "pictures"), geometries[_i].note);
+    fake_release(&net);
+}
+END_TEST
+
+/* Values that are not divided by 255, or by another number, or not normalised. */
+START_TEST(takes_the_preprocessors_switches)
+{
+    static const struct {
+        const char *text;
+        float mean, std;
+    } cases[] = {
+        {"{\"image_mean\":[0.5],\"image_std\":[0.5],\"rescale_factor\":0.00392156862745098}", 0.5f,
+         0.5f},
+        {"{\"image_mean\":[127.5],\"image_std\":[51],\"do_rescale\":false}", 0.5f, 0.2f},
+        {"{\"image_mean\":[1],\"image_std\":[0.5],\"rescale_factor\":0.00784313725490196}", 0.5f,
+         0.25f},
+        {"{\"image_mean\":[0.5],\"do_normalize\":false}", 0, 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fake_net net;
+        fake_init(&net);
+        fake_add_resnet(&net, &(fake_resnet){2, {1, 1}, .width = 8});
+        const fake_files files = {.preprocessor = cases[i].text};
+        ck_assert_msg(fake_build_with(&net, &files) == RN_OK, "%s", net.err.text);
+        ck_assert(fabsf(net.arch.preprocess.mean[1] - cases[i].mean) < 1e-6f);
+        ck_assert(fabsf(net.arch.preprocess.std[1] - cases[i].std) < 1e-6f);
+        fake_release(&net);
+    }
+}
+END_TEST
+
+static const struct {
+    const char *config, *preprocessor, *says;
+} bad_geometries[] = {
+    {TIMM("\"crop_pct\":0"), NULL, "config.json: pretrained_cfg: crop_pct: want a number above 0"},
+    {TIMM("\"crop_pct\":1e-300"), NULL, "config.json: pretrained_cfg: crop_pct: want the part"},
+    {TIMM("\"crop_pct\":1e300"), NULL, "crop_pct: want the part of a picture"},
+    {TIMM("\"interpolation\":\"nearest\""), NULL, "interpolation: want \"bilinear\" or"},
+    {TIMM("\"interpolation\":3"), NULL, "interpolation: want \"bilinear\" or"},
+    {TIMM("\"crop_mode\":\"corner\""), NULL, "crop_mode: want \"center\", \"border\" or"},
+    {OURS("\"resize\":0"), NULL, "config.json: preprocess: resize: want a size from 1"},
+    {OURS("\"resize\":2000000000"), NULL, "resize: want a size from 1 to 2^30"},
+    {NULL, "{\"size\":{\"longest_edge\":3}}", "preprocessor_config.json: size: want a size"},
+    {NULL, "{\"size\":-1}", "preprocessor_config.json: size: want a size"},
+    {NULL, "{\"size\":256,\"crop_size\":[1]}", "crop_size: want a size"},
+    {NULL, "{\"size\":1,\"crop_size\":1000000000}", "preprocessor_config.json: size: want a size"},
+    {NULL, "{\"resample\":0}", "resample: want 2 (bilinear) or 3 (bicubic)"},
+    {NULL, "{\"do_resize\":1}", "do_resize: want true or false"},
+    {NULL, "{\"rescale_factor\":-1}", "rescale_factor: want a number above 0"},
+};
+
+START_TEST(refuses_what_is_no_size_of_pictures)
+{
+    fake_net net;
+    fake_init(&net);
+    fake_add_resnet(&net, &small);
+    const fake_files files = {.config = bad_geometries[_i].config,
+                              .preprocessor = bad_geometries[_i].preprocessor,
+                              .height = 224,
+                              .width = 224};
+    ck_assert_int_eq(fake_build_with(&net, &files), RN_ERR_FORMAT);
+    ck_assert_msg(strstr(net.err.text, bad_geometries[_i].says), "\"%s\"", net.err.text);
     fake_release(&net);
 }
 END_TEST
@@ -598,6 +731,11 @@ int main(void)
                         sizeof label_texts / sizeof *label_texts);
     tcase_add_test(tcase, a_thousand_classes_are_imagenet);
     tcase_add_test(tcase, takes_the_preprocessor_file);
+    tcase_add_loop_test(tcase, takes_what_is_said_of_pictures, 0,
+                        sizeof geometries / sizeof *geometries);
+    tcase_add_test(tcase, takes_the_preprocessors_switches);
+    tcase_add_loop_test(tcase, refuses_what_is_no_size_of_pictures, 0,
+                        sizeof bad_geometries / sizeof *bad_geometries);
     tcase_add_loop_test(tcase, refuses_bad_config, 0, sizeof bad_configs / sizeof *bad_configs);
     tcase_add_test(tcase, names_every_missing_tensor);
     tcase_add_test(tcase, names_what_does_not_fit);
