@@ -10,22 +10,28 @@
 #include "clock.h"
 #include "metrics.h"
 
-enum { MAX_RETRY_AFTER = 60 };
+enum { MAX_RETRY_AFTER = 60, HIGH_IN_A_ROW = 3 };
+static const uint64_t rate_lasts = NS_PER_SECOND;
+
+/* Jobs with samples not yet taken, oldest first. */
+struct queue {
+    struct job *head, **tail;
+    size_t waiting; /* samples */
+};
 
 struct batcher {
     struct batcher_options options;
     struct model_metrics *metrics;
     pthread_mutex_t lock;
-    pthread_cond_t arrival;   /* workers wait: a job came, or the end */
-    pthread_cond_t deadlines; /* the deadline thread waits: a nearer deadline, or the end */
-    pthread_t reaper;
+    pthread_cond_t arrival; /* workers wait: a job came, or the end */
     /* all under the lock */
-    struct job *head, **tail; /* jobs with samples not yet taken, oldest first */
-    size_t waiting;           /* samples not yet taken */
-    size_t samples, bytes;    /* of all jobs not done */
-    uint64_t nearest;         /* the deadline that the reaper sleeps for; UINT64_MAX: none */
-    double sample_seconds;    /* one worker's seconds a sample, smoothed; 0: not known yet */
-    bool closed, ending;
+    struct queue queue[PRIORITIES];
+    size_t high_in_a_row;  /* batches that began with a high job while normal ones waited */
+    size_t samples, bytes; /* of all jobs not done */
+    double sample_seconds; /* one worker's seconds a sample, smoothed; 0: not known yet */
+    uint64_t measured;     /* when it was */
+    uint64_t let_in;       /* when a job was, to measure it */
+    bool closed;
 };
 
 static size_t job_bytes(const struct job *job)
@@ -40,12 +46,17 @@ static void update_gauges(struct batcher *b)
     atomic_store(&b->metrics->queue_bytes, b->bytes);
 }
 
-static void unlink_job(struct batcher *b, struct job *job)
+static size_t waiting(const struct batcher *b)
 {
-    for (struct job **p = &b->head; *p; p = &(*p)->next) {
+    return b->queue[PRIORITY_NORMAL].waiting + b->queue[PRIORITY_HIGH].waiting;
+}
+
+static void unlink_job(struct queue *queue, struct job *job)
+{
+    for (struct job **p = &queue->head; *p; p = &(*p)->next) {
         if (*p != job) continue;
         *p = job->next;
-        if (b->tail == &job->next) b->tail = p;
+        if (queue->tail == &job->next) queue->tail = p;
         return;
     }
 }
@@ -53,23 +64,24 @@ static void unlink_job(struct batcher *b, struct job *job)
 /* Takes the samples that no worker has yet out of the queue: they are not going to be computed. */
 static void drop_rest(struct batcher *b, struct job *job)
 {
+    struct queue *queue = &b->queue[job->priority];
     if (job->taken == job->samples) return;
-    unlink_job(b, job);
-    b->waiting -= job->samples - job->taken;
+    unlink_job(queue, job);
+    queue->waiting -= job->samples - job->taken;
     job->completed += job->samples - job->taken;
     job->taken = job->samples;
 }
 
-/* The jobs that are complete leave the queue's accounts and line up in *finished. */
-static void settle(struct batcher *b, struct job *job, struct job **finished, uint64_t now)
+/* True for a job that is complete, which then leaves the queue's accounts. */
+static bool settle(struct batcher *b, struct job *job, uint64_t now)
 {
-    if (job->completed < job->samples) return;
-    if (job->result == JOB_DONE && job->deadline && now > job->deadline) job->result = JOB_EXPIRED;
+    if (job->completed < job->samples) return false;
+    if (atomic_load(&job->cancelled)) job->result = JOB_CANCELLED;
     job->finished = now;
+    job->queued = false;
     b->samples -= job->samples;
     b->bytes -= job_bytes(job);
-    job->next = *finished;
-    *finished = job;
+    return true;
 }
 
 /* Without the lock. A job may be gone as soon as its done() was called. */
@@ -82,110 +94,80 @@ static void call_done(struct job *finished)
     }
 }
 
-/* Ends the waiting jobs whose deadline has passed, and finds the nearest one of the others. */
-static void reap(struct batcher *b, struct job **finished)
-{
-    const uint64_t now = clock_ns();
-    b->nearest = UINT64_MAX;
-    for (struct job *job = b->head, *next; job; job = next) {
-        next = job->next;
-        if (job->deadline && now >= job->deadline) {
-            if (job->result == JOB_DONE) job->result = JOB_EXPIRED;
-            drop_rest(b, job);
-            settle(b, job, finished, now);
-        } else if (job->deadline && job->deadline < b->nearest) {
-            b->nearest = job->deadline;
-        }
-    }
-    update_gauges(b);
-}
-
-static void *reaper_main(void *argument)
-{
-    struct batcher *b = argument;
-    pthread_mutex_lock(&b->lock);
-    while (!b->ending) {
-        if (b->nearest == UINT64_MAX) {
-            pthread_cond_wait(&b->deadlines, &b->lock);
-            continue;
-        }
-        const struct timespec until = clock_timespec(b->nearest);
-        pthread_cond_timedwait(&b->deadlines, &b->lock, &until);
-        if (clock_ns() < b->nearest) continue;
-        struct job *finished = NULL;
-        reap(b, &finished);
-        pthread_mutex_unlock(&b->lock);
-        call_done(finished);
-        pthread_mutex_lock(&b->lock);
-    }
-    pthread_mutex_unlock(&b->lock);
-    return NULL;
-}
-
 struct batcher *batcher_new(const struct batcher_options *options, struct model_metrics *metrics)
 {
     struct batcher *b = calloc(1, sizeof *b);
     if (!b) return NULL;
-    *b = (struct batcher){.options = *options, .metrics = metrics, .nearest = UINT64_MAX};
-    b->tail = &b->head;
+    *b = (struct batcher){.options = *options, .metrics = metrics};
+    for (size_t i = 0; i < PRIORITIES; i++) b->queue[i].tail = &b->queue[i].head;
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&b->lock, NULL);
     pthread_cond_init(&b->arrival, &monotonic);
-    pthread_cond_init(&b->deadlines, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    if (!pthread_create(&b->reaper, NULL, reaper_main, b)) return b;
-    free(b);
-    return NULL;
+    return b;
 }
 
 void batcher_free(struct batcher *b)
 {
     if (!b) return;
-    pthread_mutex_lock(&b->lock);
-    b->ending = true;
-    pthread_cond_signal(&b->deadlines);
-    pthread_mutex_unlock(&b->lock);
-    pthread_join(b->reaper, NULL);
     pthread_cond_destroy(&b->arrival);
-    pthread_cond_destroy(&b->deadlines);
     pthread_mutex_destroy(&b->lock);
     free(b);
 }
 
-static enum batcher_answer admit(const struct batcher *b, const struct job *job)
+/* Whether the job can be done in time: what waits in front of it, then itself. What is running may
+ * end at any moment and does not count. */
+static enum batcher_answer judge(struct batcher *b, const struct job *job, uint64_t now)
+{
+    const struct batcher_options *o = &b->options;
+    const size_t ahead =
+        job->priority == PRIORITY_HIGH ? b->queue[PRIORITY_HIGH].waiting : waiting(b);
+    const size_t batches = (job->samples + o->max_batch - 1) / o->max_batch;
+    const size_t share = batches < o->workers ? batches : o->workers;
+    const double own = (double)job->samples * b->sample_seconds / (double)share;
+    const double wait = (double)ahead * b->sample_seconds / (double)o->workers;
+    const double left = job->deadline > now ? (double)(job->deadline - now) / 1e9 : 0;
+    if (!job->deadline || own + wait <= left) return BATCHER_OK;
+    if (!b->samples && now - b->measured > rate_lasts && now - b->let_in > rate_lasts) {
+        b->let_in = now;
+        return BATCHER_OK;
+    }
+    return own > left ? BATCHER_LATE : BATCHER_BUSY;
+}
+
+static enum batcher_answer admit(struct batcher *b, const struct job *job, uint64_t now)
 {
     const struct batcher_options *o = &b->options;
     if (b->closed) return BATCHER_CLOSED;
+    if (atomic_load(&job->cancelled)) return BATCHER_CANCELLED;
     if (job->samples > o->queue_samples || job_bytes(job) > o->queue_bytes)
         return BATCHER_TOO_LARGE;
     if (job->samples > o->queue_samples - b->samples || job_bytes(job) > o->queue_bytes - b->bytes)
         return BATCHER_FULL;
-    return BATCHER_OK;
+    return judge(b, job, now);
 }
 
 enum batcher_answer batcher_push(struct batcher *b, struct job *job)
 {
+    struct queue *queue = &b->queue[job->priority];
     job->result = JOB_DONE;
     job->error[0] = '\0';
     job->started = job->finished = 0;
     job->batch = job->taken = job->completed = 0;
     job->next = NULL;
-    atomic_store(&job->cancelled, false);
     pthread_mutex_lock(&b->lock);
-    const enum batcher_answer answer = admit(b, job);
+    const uint64_t now = clock_ns();
+    const enum batcher_answer answer = admit(b, job, now);
     if (answer == BATCHER_OK) {
-        job->pushed = clock_ns();
-        *b->tail = job;
-        b->tail = &job->next;
-        b->waiting += job->samples;
+        job->pushed = now;
+        job->queued = true;
+        *queue->tail = job;
+        queue->tail = &job->next;
+        queue->waiting += job->samples;
         b->samples += job->samples;
         b->bytes += job_bytes(job);
-        if (job->deadline && job->deadline < b->nearest) {
-            b->nearest = job->deadline;
-            pthread_cond_signal(&b->deadlines);
-        }
         update_gauges(b);
         pthread_cond_signal(&b->arrival);
     }
@@ -193,19 +175,18 @@ enum batcher_answer batcher_push(struct batcher *b, struct job *job)
     return answer;
 }
 
-void batcher_cancel(struct batcher *b, struct job *job)
+bool batcher_cancel(struct batcher *b, struct job *job)
 {
-    struct job *finished = NULL;
+    bool out = false;
     pthread_mutex_lock(&b->lock);
     atomic_store(&job->cancelled, true);
-    if (job->taken < job->samples) {
-        job->result = JOB_CANCELLED;
+    if (job->queued) {
         drop_rest(b, job);
-        settle(b, job, &finished, clock_ns());
+        out = settle(b, job, clock_ns());
         update_gauges(b);
     }
     pthread_mutex_unlock(&b->lock);
-    call_done(finished);
+    return out;
 }
 
 unsigned batcher_retry_after(struct batcher *b)
@@ -225,20 +206,56 @@ void batcher_close(struct batcher *b)
     pthread_mutex_unlock(&b->lock);
 }
 
+/* The push of the job that waits longest; there is one. */
+static uint64_t oldest(const struct batcher *b)
+{
+    uint64_t first = UINT64_MAX;
+    for (size_t i = 0; i < PRIORITIES; i++) {
+        const struct job *head = b->queue[i].head;
+        if (head && head->pushed < first) first = head->pushed;
+    }
+    return first;
+}
+
 /* Under the lock: waits until there is a batch to take, which the oldest job's wait ends. */
 static bool await_batch(struct batcher *b)
 {
     for (;;) {
-        if (b->waiting >= b->options.max_batch || (b->waiting && b->closed)) return true;
-        if (!b->waiting && b->closed) return false;
-        if (!b->waiting) {
+        const size_t samples = waiting(b);
+        if (samples >= b->options.max_batch || (samples && b->closed)) return true;
+        if (!samples && b->closed) return false;
+        if (!samples) {
             pthread_cond_wait(&b->arrival, &b->lock);
             continue;
         }
-        const uint64_t until = b->head->pushed + b->options.max_delay;
+        const uint64_t until = oldest(b) + b->options.max_delay;
         if (clock_ns() >= until) return true;
         const struct timespec when = clock_timespec(until);
         pthread_cond_timedwait(&b->arrival, &b->lock, &when);
+    }
+}
+
+/* Which jobs the next batch takes first. */
+static enum job_priority choose_first(struct batcher *b)
+{
+    const bool high = b->queue[PRIORITY_HIGH].head, normal = b->queue[PRIORITY_NORMAL].head;
+    const bool high_first = high && !(normal && b->high_in_a_row >= HIGH_IN_A_ROW);
+    b->high_in_a_row = high_first && normal ? b->high_in_a_row + 1 : 0;
+    return high_first ? PRIORITY_HIGH : PRIORITY_NORMAL;
+}
+
+static void fill(struct batcher *b, struct queue *queue, struct batch *batch)
+{
+    while (queue->head && batch->samples < b->options.max_batch) {
+        struct job *job = queue->head;
+        const size_t room = b->options.max_batch - batch->samples;
+        const size_t left = job->samples - job->taken, count = left < room ? left : room;
+        batch->segment[batch->segments++] = (struct segment){job, job->taken, count};
+        batch->samples += count;
+        queue->waiting -= count;
+        if (!job->started) job->started = batch->taken;
+        if (count == left) unlink_job(queue, job);
+        job->taken += count;
     }
 }
 
@@ -247,45 +264,38 @@ bool batcher_take(struct batcher *b, struct batch *batch)
     batch->samples = batch->segments = 0;
     pthread_mutex_lock(&b->lock);
     const bool some = await_batch(b);
+    const enum job_priority first = choose_first(b);
     batch->taken = clock_ns();
-    while (b->head && batch->samples < b->options.max_batch) {
-        struct job *job = b->head;
-        const size_t room = b->options.max_batch - batch->samples;
-        const size_t left = job->samples - job->taken, count = left < room ? left : room;
-        batch->segment[batch->segments++] = (struct segment){job, job->taken, count};
-        batch->samples += count;
-        b->waiting -= count;
-        if (!job->started) job->started = batch->taken;
-        if (count == left) unlink_job(b, job);
-        job->taken += count;
-    }
-    if (b->waiting) pthread_cond_signal(&b->arrival); /* work for another worker too */
+    fill(b, &b->queue[first], batch);
+    fill(b, &b->queue[first == PRIORITY_HIGH ? PRIORITY_NORMAL : PRIORITY_HIGH], batch);
+    if (waiting(b)) pthread_cond_signal(&b->arrival); /* work for another worker too */
     pthread_mutex_unlock(&b->lock);
     return some;
 }
 
 bool batch_abandoned(const struct batch *batch)
 {
-    const uint64_t now = clock_ns();
-    for (size_t i = 0; i < batch->segments; i++) {
-        const struct job *job = batch->segment[i].job;
-        if (!atomic_load(&job->cancelled) && (!job->deadline || now < job->deadline)) return false;
-    }
+    for (size_t i = 0; i < batch->segments; i++)
+        if (!atomic_load(&batch->segment[i].job->cancelled)) return false;
     return true;
 }
 
-static void fail_job(struct job *job, const char *error, uint64_t now)
+static void fail_job(struct job *job, const char *error)
 {
     if (job->result != JOB_DONE) return;
-    if (atomic_load(&job->cancelled))
-        job->result = JOB_CANCELLED;
-    else if (job->deadline && now >= job->deadline)
-        job->result = JOB_EXPIRED;
-    else
-        job->result = JOB_FAILED;
+    job->result = JOB_FAILED;
     const size_t length = strnlen(error, sizeof job->error - 1);
     memcpy(job->error, error, length);
     job->error[length] = '\0';
+}
+
+/* The first rate, and one that follows on a silence, is taken as it is. */
+static void measure(struct batcher *b, const struct batch *batch, uint64_t now)
+{
+    const double seconds = (double)(now - batch->taken) / 1e9 / (double)batch->samples;
+    const bool smooth = b->measured && batch->taken <= b->measured + rate_lasts;
+    b->sample_seconds += (smooth ? 0.1 : 1) * (seconds - b->sample_seconds);
+    b->measured = now;
 }
 
 void batcher_finish(struct batcher *b, struct batch *batch, const char *error)
@@ -298,15 +308,14 @@ void batcher_finish(struct batcher *b, struct batch *batch, const char *error)
         job->completed += batch->segment[i].count;
         if (batch->samples > job->batch) job->batch = batch->samples;
         if (error) {
-            fail_job(job, error, now);
+            fail_job(job, error);
             drop_rest(b, job);
         }
-        settle(b, job, &finished, now);
+        if (!settle(b, job, now)) continue;
+        job->next = finished;
+        finished = job;
     }
-    if (!error && batch->samples) {
-        const double seconds = (double)(now - batch->taken) / 1e9 / (double)batch->samples;
-        b->sample_seconds += (b->sample_seconds > 0 ? 0.1 : 1) * (seconds - b->sample_seconds);
-    }
+    if (!error && batch->samples) measure(b, batch, now);
     update_gauges(b);
     pthread_mutex_unlock(&b->lock);
     call_done(finished);

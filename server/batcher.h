@@ -3,13 +3,19 @@
  * A job is one request's samples. HTTP threads push jobs; workers take batches of at most max_batch
  * samples, in order of arrival, of as many jobs as are waiting; a larger job is split over several
  * batches, which several workers may run at once. Nothing is padded. A batch that is not full waits
- * for company only when max_delay says so. The queue is bounded in samples and in bytes, and one
- * thread of its own ends jobs whose deadline passes while they wait.
+ * for company only when max_delay says so. The queue is bounded in samples and in bytes.
+ *
+ * Priorities: high jobs are taken before normal ones, but while both wait, every fourth batch is
+ * filled with normal ones first: these have a quarter of the workers at the least.
+ * Deadlines: a job that can't be done in time by the measured rate is refused; but where nothing is
+ * queued and nothing was measured for a second, it is let in and measures the rate anew. Whoever
+ * waits for a job ends it at its deadline: batcher_cancel().
  *
  * Ownership: the job and its buffers belong to whoever pushed it, and stay untouched by him until
- * done(job) is called, exactly once, for each push that returned BATCHER_OK.
- * Threads: every call from any thread. done() is called without the lock, from a worker or the
- * deadline thread; it must not block and not call the batcher. */
+ * done(job) is called or batcher_cancel() gave it back: one of the two, exactly once, for each push
+ * that returned BATCHER_OK.
+ * Threads: every call from any thread. done() is called without the lock, from a worker; it must
+ * not block and not call the batcher. */
 #ifndef SERVER_BATCHER_H
 #define SERVER_BATCHER_H
 
@@ -21,14 +27,16 @@
 struct batcher;
 struct model_metrics;
 
-enum job_result { JOB_DONE, JOB_FAILED, JOB_EXPIRED, JOB_CANCELLED };
+enum job_result { JOB_DONE, JOB_FAILED, JOB_CANCELLED };
+enum job_priority { PRIORITY_NORMAL, PRIORITY_HIGH, PRIORITIES };
 
 struct job {
-    /* set by the owner before the push */
+    /* set by the owner before the push, all that follows is 0 */
     const float *input;
     float *output;
     size_t samples, input_size, output_size; /* floats of one sample */
-    uint64_t deadline;                       /* clock_ns(); 0: none */
+    enum job_priority priority;
+    uint64_t deadline; /* clock_ns(); 0: none */
     void (*done)(struct job *job);
     void *context;
     /* for the owner, once done() was called */
@@ -39,6 +47,7 @@ struct job {
     /* private to the batcher, under its lock */
     struct job *next;
     size_t taken, completed; /* samples given to workers, and given back */
+    bool queued;             /* pushed, and not done */
     atomic_bool cancelled;
 };
 
@@ -64,11 +73,21 @@ struct batcher *batcher_new(const struct batcher_options *options, struct model_
 /* All jobs must be done and all workers gone. */
 void batcher_free(struct batcher *batcher);
 
-enum batcher_answer { BATCHER_OK, BATCHER_FULL, BATCHER_TOO_LARGE, BATCHER_CLOSED };
+enum batcher_answer {
+    BATCHER_OK,
+    BATCHER_FULL,
+    BATCHER_TOO_LARGE, /* for any queue */
+    BATCHER_BUSY,      /* the jobs in front of it would make it late */
+    BATCHER_LATE,      /* it would be late even if there were none */
+    BATCHER_CANCELLED, /* before it was pushed */
+    BATCHER_CLOSED,
+};
 enum batcher_answer batcher_push(struct batcher *batcher, struct job *job);
-/* The owner has no use for the answer any more. The job is still done() in its time, as
- * JOB_CANCELLED where nothing had been computed. */
-void batcher_cancel(struct batcher *batcher, struct job *job);
+/* Nobody waits for the job any more: its samples leave the queue. True: that was all of it, it is
+ * the owner's again, and there is no done(). False: a worker has a part of it, and done() will
+ * come, soon where nobody waits for the rest of that batch either; or the job is not pushed yet,
+ * and will be refused. */
+bool batcher_cancel(struct batcher *batcher, struct job *job);
 /* Seconds after which a refused client should come back: what is queued by the measured rate. */
 unsigned batcher_retry_after(struct batcher *batcher);
 /* No more pushes; what is queued is still taken. */
@@ -79,7 +98,7 @@ bool batcher_take(struct batcher *batcher, struct batch *batch);
 /* Gives a taken batch back, computed or not; calls done() for each job that is now complete.
  * error: NULL, or the text of the failure. */
 void batcher_finish(struct batcher *batcher, struct batch *batch, const char *error);
-/* True when nobody waits for any part of the batch any more. Cheap, no lock. */
+/* True when every job of the batch was cancelled. Cheap, no lock. */
 bool batch_abandoned(const struct batch *batch);
 
 #endif

@@ -3,7 +3,11 @@
  * A pool of its threads, each with an epoll of its own, runs everything here. A request's fields
  * belong to the thread of its connection, except while it is suspended. libmicrohttpd can only
  * answer before the body is read or after its end: a request that fails in between has its rest
- * read and thrown away, within the limits, and one that breaks the limits is cut off. */
+ * read and thrown away, within the limits; one that breaks the limits, or takes too long, is cut
+ * off with an answer that goes straight to the socket.
+ *
+ * The watch ends what takes too long, and what nobody waits for: while a request is read it makes
+ * libmicrohttpd believe that the client left; while it is suspended its handler gives it up. */
 #include "http.h"
 
 #include <microhttpd.h>
@@ -18,6 +22,7 @@
 
 #include "clock.h"
 #include "cpus.h"
+#include "framing.h"
 #include "listener.h"
 #include "log.h"
 #include "metrics.h"
@@ -25,12 +30,14 @@
 #include "request.h"
 #include "route.h"
 #include "server.h"
+#include "watch.h"
 
 enum { BODY_CHUNK = 65536 };
 
 struct http {
     struct server *server;
     struct MHD_Daemon *daemon;
+    struct watch *watch;
     int listener;
     uint64_t id_seed;
     _Atomic uint64_t requests;
@@ -38,23 +45,32 @@ struct http {
     atomic_bool stopping;    /* nothing is suspended any more */
 };
 
-enum phase {
-    PHASE_HEADERS, /* the handler has not been called */
-    PHASE_BODY,    /* the body is passed on, or thrown away once there is a reply */
-    PHASE_WAITING, /* suspended, or just resumed */
-    PHASE_SENT,
+enum progress {
+    AT_HEADERS, /* the handler has not been called */
+    AT_BODY,    /* the body is passed on, or thrown away once there is a reply */
+    AT_REST,    /* suspended, or just resumed */
+    AT_END,     /* answered */
 };
 
 struct http_request {
     struct request request; /* first: the two are one address */
+    struct watched watched;
     struct http *http;
     struct MHD_Connection *connection;
     const struct handler *handler; /* NULL: none was found */
     const char *method, *target_error;
-    enum phase phase;
+    int fd; /* libmicrohttpd's */
+    enum progress progress;
+    atomic_bool late; /* its time to be read is over */
     bool chunked;
     size_t sent;
 };
+
+static struct http_request *request_of(struct watched *watched)
+{
+    return (struct http_request *)(void *)((char *)watched -
+                                           offsetof(struct http_request, watched));
+}
 
 static const struct options *options_of(const struct http_request *r)
 {
@@ -67,7 +83,37 @@ const char *request_header(const struct request *request, const char *name)
     return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
 }
 
-/* Counted before `stopping` is looked at: http_drain() does it in the other order. */
+/* ---- the watch ------------------------------------------------------------------------------- */
+
+/* While it is read. libmicrohttpd finds the end of the stream; on_completed() says why. */
+static void on_late(struct watched *watched, enum watch_event event)
+{
+    struct http_request *r = request_of(watched);
+    (void)event;
+    atomic_store(&r->late, true);
+    shutdown(r->fd, SHUT_RD);
+}
+
+/* While it is suspended. */
+static void on_abandoned(struct watched *watched, enum watch_event event)
+{
+    struct http_request *r = request_of(watched);
+    r->request.dropped = event == WATCH_HANGUP ? DROPPED_GONE : DROPPED_LATE;
+    if (r->handler->abandon(&r->request)) MHD_resume_connection(r->connection);
+}
+
+/* Until the body is complete: --body-timeout, or the request's own deadline. */
+static void watch_reading(struct http_request *r)
+{
+    const uint64_t last = r->request.began + options_of(r)->body_timeout * NS_PER_SECOND;
+    const uint64_t deadline = r->request.deadline;
+    watch_remove(r->http->watch, &r->watched);
+    watch_add(r->http->watch, &r->watched, -1, deadline && deadline < last ? deadline : last,
+              on_late);
+}
+
+/* Counted before `stopping` is looked at: http_drain() does it in the other order. Watched once it
+ * is suspended: the watch may resume it. */
 bool request_suspend(struct request *request)
 {
     struct http_request *r = (struct http_request *)request;
@@ -76,14 +122,16 @@ bool request_suspend(struct request *request)
         atomic_fetch_sub(&r->http->suspended, 1);
         return false;
     }
-    r->phase = PHASE_WAITING;
+    r->progress = AT_REST;
     MHD_suspend_connection(r->connection);
+    watch_add(r->http->watch, &r->watched, r->fd, request->deadline, on_abandoned);
     return true;
 }
 
 void request_resume(struct request *request)
 {
     struct http_request *r = (struct http_request *)request;
+    watch_remove(r->http->watch, &r->watched);
     MHD_resume_connection(r->connection);
 }
 
@@ -117,7 +165,8 @@ static enum MHD_Result send_reply(struct http_request *r)
     struct reply *reply = &r->request.reply;
     if (!reply->status) request_fail(&r->request, 500, "no answer was made");
     if (reply->body.failed) request_fail(&r->request, 500, "no memory for the answer");
-    r->phase = PHASE_SENT;
+    watch_remove(r->http->watch, &r->watched);
+    r->progress = AT_END;
     r->sent = reply->body.size;
     struct MHD_Response *response =
         MHD_create_response_from_buffer(reply->body.size, reply->body.bytes, MHD_RESPMEM_MUST_FREE);
@@ -129,110 +178,63 @@ static enum MHD_Result send_reply(struct http_request *r)
     return queued;
 }
 
-/* Ends the connection in the middle of a body, where libmicrohttpd can't answer: a few bytes
- * straight to the socket, which the client may or may not get to read. */
-static enum MHD_Result cut_off(struct http_request *r, unsigned status, const char *reason)
+/* Answers where libmicrohttpd can't, in the middle of a request: straight to the socket, which is
+ * closed next. What has arrived unread is taken out of it, as it would have the answer thrown away.
+ */
+static void cut_off(struct http_request *r)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    request_fail(&r->request, status, "%s", reason);
+    const struct reply *reply = &r->request.reply;
+    enum { MOST = 256 };
+    char unread[4096];
     struct buffer text = {0};
     buffer_format(&text,
                   "HTTP/1.1 %u Refused\r\nConnection: close\r\nContent-Type: application/json\r\n"
                   "X-Request-Id: %s\r\nContent-Length: %zu\r\n\r\n",
-                  status, r->request.id, r->request.reply.body.size);
-    buffer_append(&text, r->request.reply.body.bytes, r->request.reply.body.size);
-    if (info && !text.failed && !r->request.reply.body.failed) {
-        const ssize_t sent =
-            send(info->connect_fd, text.bytes, text.size, MSG_NOSIGNAL | MSG_DONTWAIT);
+                  reply->status, r->request.id, reply->body.size);
+    buffer_append(&text, reply->body.bytes, reply->body.size);
+    if (!text.failed && !reply->body.failed) {
+        const ssize_t sent = send(r->fd, text.bytes, text.size, MSG_NOSIGNAL | MSG_DONTWAIT);
         r->sent = sent > 0 ? (size_t)sent : 0;
     }
     buffer_free(&text);
-    r->phase = PHASE_SENT;
-    return MHD_NO;
+    shutdown(r->fd, SHUT_WR);
+    for (int i = 0; i < MOST && recv(r->fd, unread, sizeof unread, MSG_DONTWAIT) > 0; i++) continue;
 }
 
 /* ---- the headers ----------------------------------------------------------------------------- */
 
-static void choose_id(struct http_request *r)
+static void make_id(struct http_request *r)
 {
-    const char *given = request_header(&r->request, "X-Request-Id");
-    size_t length = given ? strlen(given) : 0;
-    if (length >= REQUEST_ID_SIZE) length = 0;
-    for (size_t i = 0; i < length; i++)
-        if (given[i] <= ' ' || given[i] > '~' || strchr("\"\\,;", given[i])) length = 0;
-    if (length) {
-        memcpy(r->request.id, given, length + 1);
-        return;
-    }
     uint64_t x = r->http->id_seed + 0x9e3779b97f4a7c15ull * atomic_fetch_add(&r->http->requests, 1);
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
     x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
     snprintf(r->request.id, sizeof r->request.id, "%016llx", (unsigned long long)(x ^ (x >> 31)));
 }
 
-struct framing {
-    size_t lengths, encodings;
-    const char *length, *encoding;
-    bool malformed;
-};
-
-static bool is_token(const char *text)
+/* The client's name for the request replaces ours. */
+static void take_id(struct http_request *r)
 {
-    static const char marks[] = "!#$%&'*+-.^_`|~";
-    for (const char *c = text; *c; c++) {
-        const bool letter = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z');
-        if (!letter && !(*c >= '0' && *c <= '9') && !strchr(marks, *c)) return false;
-    }
-    return *text != '\0';
+    const char *given = request_header(&r->request, "X-Request-Id");
+    const size_t length = given ? strlen(given) : 0;
+    if (!length || length >= REQUEST_ID_SIZE) return;
+    for (size_t i = 0; i < length; i++)
+        if (given[i] <= ' ' || given[i] > '~' || strchr("\"\\,;", given[i])) return;
+    memcpy(r->request.id, given, length + 1);
 }
 
-/* libmicrohttpd 0.9.75 takes "Name : value", and glues a folded line to the name of the header
- * above it. The first is no token; of the second, the name no longer stands right in front of its
- * value. */
-static bool is_malformed(const char *name, const char *value)
+static enum MHD_Result add_framing(void *framing, enum MHD_ValueKind kind, const char *name,
+                                   const char *value)
 {
-    const uintptr_t gap = (uintptr_t)value - (uintptr_t)name - strlen(name);
-    for (const char *c = value; *c; c++)
-        if (((unsigned char)*c < ' ' && *c != '\t') || *c == 0x7f) return true;
-    return !is_token(name) || gap < 1 || gap > BODY_CHUNK;
-}
-
-static enum MHD_Result count_framing(void *context, enum MHD_ValueKind kind, const char *name,
-                                     const char *value)
-{
-    struct framing *framing = context;
     (void)kind;
-    framing->malformed |= !value || is_malformed(name, value);
-    if (!strcasecmp(name, "Content-Length")) {
-        framing->lengths++;
-        framing->length = value;
-    }
-    if (!strcasecmp(name, "Transfer-Encoding")) {
-        framing->encodings++;
-        framing->encoding = value;
-    }
+    framing_add(framing, name, value);
     return MHD_YES;
-}
-
-/* NULL: the end of the body has one reading. Anything else is how requests are smuggled. */
-static const char *framing_error(const struct framing *framing)
-{
-    if (framing->malformed) return "a malformed or folded header";
-    if (framing->lengths && framing->encodings) return "Content-Length and Transfer-Encoding";
-    if (framing->lengths > 1 || framing->encodings > 1) return "more than one length";
-    if (framing->encodings && strcasecmp(framing->encoding, "chunked"))
-        return "a Transfer-Encoding other than chunked";
-    if (framing->lengths && strspn(framing->length, "0123456789") != strlen(framing->length))
-        return "a Content-Length that is no number";
-    return NULL;
 }
 
 static bool read_framing(struct http_request *r)
 {
     struct framing framing = {0};
     struct request *request = &r->request;
-    MHD_get_connection_values(r->connection, MHD_HEADER_KIND, count_framing, &framing);
+    MHD_get_connection_values(r->connection, MHD_HEADER_KIND, add_framing, &framing);
     const char *error = framing_error(&framing);
     if (error) {
         request_fail(request, 400, "the request has %s", error);
@@ -290,13 +292,14 @@ static enum MHD_Result begin(struct http_request *r, const char *method)
 {
     struct request *request = &r->request;
     r->method = method;
-    r->phase = PHASE_BODY;
-    choose_id(r);
+    r->progress = AT_BODY;
+    take_id(r);
     const bool framed = read_framing(r);
     if (request->reply.close || !check_sizes(r)) return send_reply(r);
     if (find_handler(r) && framed) {
         request->reply = (struct reply){0};
         if (r->handler->begin) r->handler->begin(request);
+        if (request->deadline) watch_reading(r);
     }
     const bool waits = request_header(request, "Expect") != NULL;
     return request->reply.status && waits ? send_reply(r) : MHD_YES;
@@ -307,18 +310,12 @@ static enum MHD_Result begin(struct http_request *r, const char *method)
 static enum MHD_Result take_body(struct http_request *r, const char *bytes, size_t size)
 {
     struct request *request = &r->request;
-    const struct options *options = options_of(r);
-    char reason[120];
+    const size_t most = options_of(r)->max_body_bytes;
     request->received += size;
-    if (clock_ns() - request->began > options->body_timeout * NS_PER_SECOND) {
-        snprintf(reason, sizeof reason, "the request took longer than --body-timeout allows: %zu s",
-                 options->body_timeout);
-        return cut_off(r, 408, reason);
-    }
-    if (request->received > options->max_body_bytes) {
-        snprintf(reason, sizeof reason, "the body is longer than --max-body-bytes allows: %zu",
-                 options->max_body_bytes);
-        return cut_off(r, 413, reason);
+    if (atomic_load(&r->late)) return MHD_NO;
+    if (request->received > most) {
+        request_fail(request, 413, "the body is longer than --max-body-bytes allows: %zu", most);
+        return MHD_NO;
     }
     if (!request->reply.status && r->handler->body) r->handler->body(request, bytes, size);
     return MHD_YES;
@@ -327,18 +324,26 @@ static enum MHD_Result take_body(struct http_request *r, const char *bytes, size
 static enum MHD_Result end(struct http_request *r)
 {
     struct request *request = &r->request;
+    watch_remove(r->http->watch, &r->watched);
+    if (atomic_load(&r->late)) return MHD_NO;
     request->read = clock_ns();
     if (!request->reply.status) r->handler->end(request);
-    /* Once it is suspended the request is somebody else's: `phase` was written before. */
-    return r->phase == PHASE_WAITING ? MHD_YES : send_reply(r);
+    /* Once it is suspended the request is somebody else's: `progress` was written before. */
+    return r->progress == AT_REST ? MHD_YES : send_reply(r);
 }
 
-/* Back from its suspension. */
+/* Back from its suspension; the handler may suspend it again. */
 static enum MHD_Result finish(struct http_request *r)
 {
+    struct request *request = &r->request;
     atomic_fetch_sub(&r->http->suspended, 1);
-    r->handler->finish(&r->request);
-    return send_reply(r);
+    r->progress = AT_BODY;
+    if (request->dropped == DROPPED_GONE) return MHD_NO;
+    if (request->dropped == DROPPED_LATE)
+        request_fail_deadline(request);
+    else
+        r->handler->finish(request);
+    return r->progress == AT_REST ? MHD_YES : send_reply(r);
 }
 
 /* ---- libmicrohttpd's callbacks --------------------------------------------------------------- */
@@ -351,9 +356,14 @@ static void *on_request_line(void *argument, const char *uri, struct MHD_Connect
     if (!r) return NULL;
     r->http = http;
     r->connection = connection;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    r->fd = info ? info->connect_fd : -1;
     r->request.server = http->server;
     r->request.began = clock_ns();
     r->request.route = ROUTES;
+    make_id(r);
+    watch_reading(r);
     target_parse(&r->request.target, uri, &r->target_error);
     metrics_active(http->server->metrics, 1);
     return r;
@@ -367,14 +377,14 @@ static enum MHD_Result on_access(void *argument, struct MHD_Connection *connecti
     struct http_request *r = *context;
     (void)argument, (void)connection, (void)url, (void)version;
     if (!r) return MHD_NO;
-    switch (r->phase) {
-    case PHASE_HEADERS: return begin(r, method);
-    case PHASE_BODY:
+    switch (r->progress) {
+    case AT_HEADERS: return begin(r, method);
+    case AT_BODY:
         if (!*upload_size) return end(r);
         const size_t size = *upload_size;
         *upload_size = 0;
         return take_body(r, upload, size);
-    case PHASE_WAITING: return finish(r);
+    case AT_REST: return finish(r);
     default: return MHD_YES;
     }
 }
@@ -389,22 +399,54 @@ static void log_request(const struct http_request *r, unsigned status)
         LOG_NUMBER("sent", r->sent), LOG_NUMBER("ms", (double)us / 1e3));
 }
 
+/* The connection ends before its request was answered: the client left, libmicrohttpd answered by
+ * itself, or the request took too long and is answered now. The status that counts. */
+static unsigned end_unanswered(struct http_request *r, enum MHD_RequestTerminationCode code)
+{
+    struct request *request = &r->request;
+    const bool late = atomic_load(&r->late), idle = code == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED;
+    if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK) return 400;
+    if (code == MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN) return 503;
+    if (r->progress == AT_REST || request->dropped ||
+        !(late || idle || (code == MHD_REQUEST_TERMINATED_WITH_ERROR && request->reply.status))) {
+        if (!request->dropped) request->dropped = DROPPED_GONE;
+        return 499;
+    }
+    if (late && request->deadline && clock_ns() >= request->deadline) {
+        request->dropped = DROPPED_LATE;
+        request_fail_deadline(request);
+    } else if (!request->reply.status) {
+        request_fail(request, 408,
+                     late ? "the request took longer than --body-timeout allows: %zu s"
+                          : "nothing came for as long as --idle-timeout allows: %zu s",
+                     late ? options_of(r)->body_timeout : options_of(r)->idle_timeout);
+    }
+    cut_off(r);
+    return request->reply.status;
+}
+
 static void on_completed(void *argument, struct MHD_Connection *connection, void **context,
                          enum MHD_RequestTerminationCode code)
 {
     struct http_request *r = *context;
-    (void)argument, (void)connection, (void)code;
+    (void)argument, (void)connection;
     if (!r) return;
     struct request *request = &r->request;
-    if (r->phase == PHASE_WAITING) atomic_fetch_sub(&r->http->suspended, 1); /* left meanwhile */
-    const unsigned status = r->phase == PHASE_SENT ? request->reply.status : 499; /* client left */
-    metrics_request(request->server->metrics, request->route, status, request->received, r->sent);
+    struct metrics *metrics = request->server->metrics;
+    watch_remove(r->http->watch, &r->watched);
+    if (r->progress == AT_REST) atomic_fetch_sub(&r->http->suspended, 1); /* left meanwhile */
+    const unsigned status = r->progress == AT_END ? request->reply.status : end_unanswered(r, code);
+    if (request->dropped)
+        metrics_dropped(metrics,
+                        request->dropped == DROPPED_LATE ? REASON_DEADLINE : REASON_CANCELLED,
+                        request->phase);
+    metrics_request(metrics, request->route, status, request->received, r->sent);
     if (log_enabled(LOG_INFO) || status >= 500) log_request(r, status);
     if (r->handler && r->handler->release) r->handler->release(request);
     buffer_free(&request->reply.body);
     buffer_free(&request->reply.timing);
     target_free(&request->target);
-    metrics_active(request->server->metrics, -1);
+    metrics_active(metrics, -1);
     free(r);
     *context = NULL;
 }
@@ -463,9 +505,11 @@ struct http *http_start(struct server *server, struct http_error *error)
         free(http);
         return NULL;
     }
-    http->daemon = start_daemon(http, server->options);
+    http->watch = watch_new();
+    if (http->watch) http->daemon = start_daemon(http, server->options);
     if (http->daemon) return http;
     snprintf(error->text, sizeof error->text, "the HTTP threads cannot be started");
+    watch_free(http->watch);
     close(http->listener);
     free(http);
     return NULL;
@@ -494,5 +538,6 @@ void http_drain(struct http *http)
 void http_stop(struct http *http)
 {
     MHD_stop_daemon(http->daemon);
+    watch_free(http->watch);
     free(http);
 }

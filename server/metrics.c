@@ -38,8 +38,17 @@ static const char *const reason_name[] = {
 #undef REASON
 };
 
+static const char *const phase_name[] = {
+#define PHASE(id, name) name,
+#include "metrics.def"
+#undef PHASE
+};
+
+static const char *const priority_name[METRICS_PRIORITIES] = {"normal", "high"};
+
 struct metrics {
     _Atomic uint64_t requests[ROUTES + 1][CODES], failures[REASONS], received, sent;
+    _Atomic uint64_t dropped[REASONS][PHASES];
     _Atomic int64_t connections, active;
     atomic_bool ready;
     double start_time;
@@ -110,6 +119,12 @@ void metrics_request(struct metrics *metrics, size_t route, unsigned code, size_
 void metrics_failure(struct metrics *metrics, enum metrics_reason reason)
 {
     atomic_fetch_add(&metrics->failures[reason], 1);
+}
+
+void metrics_dropped(struct metrics *metrics, enum metrics_reason reason, enum metrics_phase phase)
+{
+    metrics_failure(metrics, reason);
+    atomic_fetch_add(&metrics->dropped[reason][phase], 1);
 }
 
 void metrics_connections(struct metrics *metrics, int change)
@@ -217,6 +232,29 @@ static void render_failures(struct metrics *m, struct buffer *text, const char *
     for (size_t i = 0; i < REASONS; i++)
         buffer_format(text, "%s{reason=\"%s\"} %llu\n", name, reason_name[i],
                       (unsigned long long)atomic_load(&m->failures[i]));
+}
+
+static void render_dropped(struct metrics *m, struct buffer *text, const char *name)
+{
+    static const enum metrics_reason reasons[] = {REASON_DEADLINE, REASON_CANCELLED};
+    for (size_t i = 0; i < COUNT_OF(reasons); i++)
+        for (size_t phase = 0; phase < PHASES; phase++)
+            buffer_format(text, "%s{reason=\"%s\",phase=\"%s\"} %llu\n", name,
+                          reason_name[reasons[i]], phase_name[phase],
+                          (unsigned long long)atomic_load(&m->dropped[reasons[i]][phase]));
+}
+
+static void render_priorities(struct metrics *m, struct buffer *text, const char *name)
+{
+    for (const struct model_metrics *model = m->models; model; model = model->next)
+        for (size_t i = 0; i < METRICS_PRIORITIES; i++)
+            buffer_format(text, "%s{model=\"%s\",priority=\"%s\"} %llu\n", name, model->name,
+                          priority_name[i], (unsigned long long)atomic_load(&model->requests[i]));
+}
+
+static void render_stopped(struct metrics *m, struct buffer *text, const char *name)
+{
+    each_model(m, text, name, offsetof(struct model_metrics, stopped));
 }
 
 static void write_number(struct buffer *text, const char *name, double value)

@@ -26,7 +26,14 @@ enum metrics_reason {
     REASONS
 };
 
-enum { MAX_BUCKETS = 20 };
+enum metrics_phase {
+#define PHASE(id, name) PHASE_##id,
+#include "metrics.def"
+#undef PHASE
+    PHASES
+};
+
+enum { MAX_BUCKETS = 20, METRICS_PRIORITIES = 2 };
 
 struct histogram {
     _Atomic uint64_t bucket[MAX_BUCKETS]; /* not cumulative; the last used one is +Inf */
@@ -36,7 +43,8 @@ struct histogram {
 /* One model's; the strings must live as long as the metrics. */
 struct model_metrics {
     const char *name, *digest, *arch;
-    _Atomic uint64_t images, queue_samples, queue_bytes;
+    _Atomic uint64_t images, queue_samples, queue_bytes, stopped;
+    _Atomic uint64_t requests[METRICS_PRIORITIES]; /* normal, high */
     struct histogram batch, stage[STAGES];
     struct model_metrics *next;
 };
@@ -53,6 +61,8 @@ struct model_metrics *metrics_add_model(struct metrics *metrics, const char *nam
 void metrics_request(struct metrics *metrics, size_t route, unsigned code, size_t received,
                      size_t sent);
 void metrics_failure(struct metrics *metrics, enum metrics_reason reason);
+/* A failure for one of the reasons DEADLINE and CANCELLED. */
+void metrics_dropped(struct metrics *metrics, enum metrics_reason reason, enum metrics_phase phase);
 void metrics_connections(struct metrics *metrics, int change);
 void metrics_active(struct metrics *metrics, int change);
 size_t metrics_active_now(struct metrics *metrics);

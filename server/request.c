@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "clock.h"
+
 void request_fail(struct request *request, unsigned status, const char *format, ...)
 {
     struct reply *reply = &request->reply;
@@ -18,4 +20,10 @@ void request_fail(struct request *request, unsigned status, const char *format, 
     buffer_text(&reply->body, "{\"error\":");
     buffer_json_string(&reply->body, text);
     buffer_text(&reply->body, "}\n");
+}
+
+void request_fail_deadline(struct request *request)
+{
+    request_fail(request, 504, "the deadline of %llu ms passed",
+                 (unsigned long long)((request->deadline - request->began) / NS_PER_MS));
 }

@@ -4,10 +4,15 @@
  *   begin    the headers are there; may answer at once, which skips body and end
  *   body     the next bytes of the body, as they arrive; may answer too: what follows is discarded
  *   end      the body is complete; answers, or suspends the request and hands it to somebody
- *   finish   after a suspended request was resumed: answers
+ *   finish   after a suspended request was resumed: answers, or suspends it again
  *   release  last of all, always once, whatever happened: frees request->state
- * Only `end` is needed. The request belongs to the HTTP layer; between request_suspend() and
- * request_resume() nobody but the one it was handed to touches it. */
+ * Only `end` is needed, and `finish` and `abandon` by those who suspend. The request belongs to the
+ * HTTP layer; between request_suspend() and request_resume() nobody but the one it was handed to
+ * touches it. Once `dropped` is set there is no `finish` any more.
+ *
+ *   abandon  on a thread of its own, while the request is suspended and at most once: the deadline
+ *            passed or the client left. True: nobody has the request any more, and it is resumed
+ * for its holder. False: its holder will do that, soon. It must not block nor resume. */
 #ifndef SERVER_REQUEST_H
 #define SERVER_REQUEST_H
 
@@ -16,6 +21,7 @@
 #include <stdint.h>
 
 #include "buffer.h"
+#include "metrics.h"
 #include "target.h"
 
 struct server;
@@ -34,6 +40,8 @@ struct reply {
     bool close;           /* end the connection behind this answer */
 };
 
+enum dropped { DROPPED_NOT, DROPPED_LATE, DROPPED_GONE };
+
 struct request {
     struct server *server;
     struct target target;     /* path, query, and what the route's template captured */
@@ -42,6 +50,9 @@ struct request {
     size_t content_length;    /* SIZE_MAX: not known */
     size_t received;          /* bytes of the body so far */
     uint64_t began, read;     /* clock_ns(): request line seen, body complete */
+    uint64_t deadline;        /* clock_ns(); 0: none. `begin` may set it, and who suspends */
+    enum metrics_phase phase; /* what it goes through; set by who suspends, and by `abandon` */
+    enum dropped dropped;     /* why nobody waits for the answer any more; HTTP's */
     struct reply reply;
     void *state; /* the handler's own */
 };
@@ -51,13 +62,15 @@ struct handler {
     void (*body)(struct request *request, const void *bytes, size_t size);
     void (*end)(struct request *request);
     void (*finish)(struct request *request);
+    bool (*abandon)(struct request *request);
     void (*release)(struct request *request);
 };
 
 /* A header of the request, NULL when it has none. */
 const char *request_header(const struct request *request, const char *name);
 
-/* Suspend first, then hand the request over; the other order races. False: the server has stopped
+/* Suspend first, then hand the request over; the other order races. The request may be abandoned
+ * before it is handed over. False: the server has stopped
  * waiting for anything; answer at once. */
 bool request_suspend(struct request *request);
 /* Any thread; once for each suspend. */
@@ -67,5 +80,7 @@ void request_resume(struct request *request);
  */
 void request_fail(struct request *request, unsigned status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Answers 504: the deadline has passed. */
+void request_fail_deadline(struct request *request);
 
 #endif

@@ -83,6 +83,8 @@ static void *worker_main(void *argument)
         if (metrics && good) {
             metrics_observe_batch(metrics, samples);
             atomic_fetch_add(&metrics->images, samples);
+        } else if (metrics && batch_abandoned(&w->batch)) {
+            atomic_fetch_add(&metrics->stopped, 1);
         }
         batcher_finish(w->all->options.batcher, &w->batch, good ? NULL : error);
     }

@@ -28,9 +28,9 @@ struct infer {
     size_t json_size;                       /* INGEST_V2 */
     char boundary[MULTIPART_BOUNDARY_SIZE]; /* INGEST_IMAGE */
     bool raw_answer;
-    bool has_top_k, has_timeout;
+    bool has_top_k, has_timeout, has_priority;
     size_t top_k;
-    uint64_t timeout_ms;
+    enum job_priority priority;
     struct ingest *ingest;
     const struct ingest_result *result;
     uint64_t stage[STAGES]; /* ns */
@@ -62,28 +62,48 @@ static bool query_number(struct request *request, const char *name, uint64_t lea
     return false;
 }
 
+/* The protocol's numbers: 1 is the highest, 0 the default, and what lies behind 1 no better. */
+static enum job_priority priority_of(uint64_t number)
+{
+    return number == 1 ? PRIORITY_HIGH : PRIORITY_NORMAL;
+}
+
+/* The parameters that a query may have in every protocol; the others are no mistake here. */
+static bool read_limits(struct request *request, struct infer *infer)
+{
+    uint64_t ms = request->server->options->timeout, priority = 0;
+    infer->has_timeout = target_query(&request->target, "timeout_ms") != NULL;
+    infer->has_priority = target_query(&request->target, "priority") != NULL;
+    if (infer->has_timeout && !query_number(request, "timeout_ms", 1, INGEST_MAX_TIMEOUT_MS, &ms))
+        return false;
+    if (infer->has_priority &&
+        !query_number(request, "priority", 0, INGEST_MAX_PRIORITY, &priority))
+        return false;
+    infer->priority = priority_of(priority);
+    if (ms) request->deadline = request->began + ms * NS_PER_MS;
+    return true;
+}
+
 static bool read_query(struct request *request, struct infer *infer)
 {
+    static const char *const known[] = {"model", "top_k", "timeout_ms", "priority"};
+    enum { KNOWN = sizeof known / sizeof *known };
     uint64_t top_k = 0;
     for (size_t i = 0; i < request->target.queries; i++) {
         const char *name = request->target.query[i].name;
-        if (!strcmp(name, "model")) {
-            infer->model_in_query = true;
-        } else if (!strcmp(name, "top_k")) {
-            infer->has_top_k = true;
-            if (!query_number(request, name, 0, INGEST_MAX_TOP_K, &top_k)) return false;
-            infer->top_k = (size_t)top_k;
-        } else if (!strcmp(name, "timeout_ms")) {
-            infer->has_timeout = true;
-            if (!query_number(request, name, 1, INGEST_MAX_TIMEOUT_MS, &infer->timeout_ms))
-                return false;
-        } else {
-            request_fail(request, 400,
-                         "no parameter '%.40s'; known are model, top_k and timeout_ms", name);
-            return false;
-        }
+        size_t k = 0;
+        while (k < KNOWN && strcmp(known[k], name) != 0) k++;
+        if (k < KNOWN) continue;
+        request_fail(request, 400,
+                     "no parameter '%.40s'; known are model, top_k, timeout_ms and priority", name);
+        return false;
     }
-    return true;
+    infer->model_in_query = target_query(&request->target, "model") != NULL;
+    infer->has_top_k = target_query(&request->target, "top_k") != NULL;
+    if (infer->has_top_k && !query_number(request, "top_k", 0, INGEST_MAX_TOP_K, &top_k))
+        return false;
+    infer->top_k = (size_t)top_k;
+    return read_limits(request, infer);
 }
 
 static bool read_coding(struct request *request, struct infer *infer)
@@ -170,7 +190,8 @@ static struct infer *begin_protocol(struct request *request, enum ingest_form fo
     infer->form_known = true;
     infer->model_in_query = true;
     infer->model = api_model_of_path(request);
-    return infer->model && read_coding(request, infer) ? infer : NULL;
+    return infer->model && read_limits(request, infer) && read_coding(request, infer) ? infer
+                                                                                      : NULL;
 }
 
 static void begin_v2(struct request *request)
@@ -268,8 +289,10 @@ static bool merge_parameters(struct request *request, struct infer *infer)
 {
     const struct ingest_result *result = infer->result;
     if (!infer->has_top_k && result->has_top_k) infer->top_k = result->top_k;
-    if (!infer->has_timeout && result->has_timeout) infer->timeout_ms = result->timeout_ms;
-    if (!infer->timeout_ms) infer->timeout_ms = request->server->options->timeout;
+    if (!infer->has_timeout && result->has_timeout)
+        request->deadline = request->began + result->timeout_ms * NS_PER_MS;
+    if (!infer->has_priority && result->has_priority)
+        infer->priority = priority_of(result->priority);
     return infer->model_in_query || !result->model[0] ||
            choose_model(request, infer, result->model);
 }
@@ -314,54 +337,77 @@ static bool prepare_job(struct request *request, struct infer *infer)
                               .samples = samples,
                               .input_size = model->info->input_size,
                               .output_size = model->info->output_size,
+                              .priority = infer->priority,
+                              .deadline = request->deadline,
                               .done = job_done,
                               .context = request};
-    if (infer->timeout_ms) infer->job.deadline = request->began + infer->timeout_ms * NS_PER_MS;
     return true;
 }
 
-static void fail_deadline(struct request *request, const struct infer *infer)
-{
-    metrics_failure(request->server->metrics, REASON_DEADLINE);
-    request_fail(request, 504, "the deadline of %llu ms passed",
-                 (unsigned long long)infer->timeout_ms);
-}
-
+/* The job that could not be pushed: why not. */
 static void refuse(struct request *request, struct infer *infer, enum batcher_answer answer)
 {
     const struct options *options = request->server->options;
-    struct metrics *metrics = request->server->metrics;
-    if (answer == BATCHER_TOO_LARGE) {
-        metrics_failure(metrics, REASON_INPUT);
+    const char *name = infer->model->name;
+    enum metrics_reason reason = REASON_DRAINING;
+    switch (answer) {
+    case BATCHER_TOO_LARGE:
+        reason = REASON_INPUT;
         request_fail(request, 413,
                      "input: %zu samples are more than --queue-samples (%zu) or --queue-bytes "
                      "(%zu) ever allow",
                      infer->job.samples, options->queue_samples, options->queue_bytes);
-    } else if (answer == BATCHER_FULL) {
-        metrics_failure(metrics, REASON_QUEUE_FULL);
-        request_fail(request, 429, "the queue of model %s is full", infer->model->name);
-        request->reply.retry_after = batcher_retry_after(infer->model->batcher);
-    } else {
-        metrics_failure(metrics, REASON_DRAINING);
-        request_fail(request, 503, "the server is stopping");
-        request->reply.retry_after = 1;
+        break;
+    case BATCHER_FULL:
+        reason = REASON_QUEUE_FULL;
+        request_fail(request, 429, "the queue of model %s is full", name);
+        break;
+    case BATCHER_BUSY:
+        reason = REASON_TOO_LATE;
+        request_fail(request, 429, "the deadline is nearer than the end of model %s's queue", name);
+        break;
+    case BATCHER_LATE:
+        reason = REASON_TOO_LATE;
+        request_fail(request, 504, "model %s takes longer than the deadline leaves", name);
+        break;
+    case BATCHER_CANCELLED: return; /* HTTP knows why */
+    default: request_fail(request, 503, "the server is stopping"); request->reply.retry_after = 1;
     }
+    metrics_failure(request->server->metrics, reason);
+    if (request->reply.status == 429)
+        request->reply.retry_after = batcher_retry_after(infer->model->batcher);
 }
 
 static void push(struct request *request, struct infer *infer)
 {
-    if (infer->job.deadline && clock_ns() >= infer->job.deadline) {
-        fail_deadline(request, infer);
-        return;
-    }
+    struct model *model = infer->model;
+    atomic_fetch_add(&model->metrics->requests[infer->priority], 1);
+    request->phase = PHASE_QUEUED;
     if (!request_suspend(request)) {
         refuse(request, infer, BATCHER_CLOSED);
         return;
     }
-    const enum batcher_answer answer = batcher_push(infer->model->batcher, &infer->job);
+    const enum batcher_answer answer = batcher_push(model->batcher, &infer->job);
     if (answer == BATCHER_OK) return; /* from here on the request may be gone already */
     refuse(request, infer, answer);
     request_resume(request);
+}
+
+static bool abandon(struct request *request)
+{
+    struct infer *infer = request->state;
+    const bool out = batcher_cancel(infer->model->batcher, &infer->job);
+    if (!out) request->phase = PHASE_COMPUTING;
+    return out;
+}
+
+/* The deadline may have been named by the body. */
+static bool check_deadline(struct request *request)
+{
+    if (!request->deadline || clock_ns() < request->deadline) return true;
+    request->dropped = DROPPED_LATE;
+    request_fail_deadline(request);
+    return false;
 }
 
 static void end(struct request *request)
@@ -377,7 +423,7 @@ static void end(struct request *request)
     if (!infer->result)
         fail_ingest(request, infer);
     else if (merge_parameters(request, infer) && check_names(request, infer) &&
-             prepare_job(request, infer)) {
+             check_deadline(request) && prepare_job(request, infer)) {
         infer->stage[STAGE_PARSE] += clock_ns() - began;
         push(request, infer);
     }
@@ -467,18 +513,12 @@ static void finish(struct request *request)
     struct infer *infer = request->state;
     if (request->reply.status) return; /* refused: see push() */
     snprintf(request->reply.digest, sizeof request->reply.digest, "%s", infer->model->digest);
-    switch (infer->job.result) {
-    case JOB_DONE: finish_done(request, infer); break;
-    case JOB_EXPIRED: fail_deadline(request, infer); break;
-    case JOB_CANCELLED:
-        metrics_failure(request->server->metrics, REASON_CANCELLED);
-        request_fail(request, 503, "the request was cancelled");
-        break;
-    case JOB_FAILED:
-        metrics_failure(request->server->metrics, REASON_ENGINE);
-        request_fail(request, 500, "the engine failed: %s", infer->job.error);
-        break;
+    if (infer->job.result == JOB_DONE) {
+        finish_done(request, infer);
+        return;
     }
+    metrics_failure(request->server->metrics, REASON_ENGINE);
+    request_fail(request, 500, "the engine failed: %s", infer->job.error);
 }
 
 static void release(struct request *request)
@@ -494,6 +534,6 @@ static void release(struct request *request)
     free(infer);
 }
 
-const struct handler api_infer = {begin, body, end, finish, release};
-const struct handler api_v2_infer = {begin_v2, body, end, finish, release};
-const struct handler api_v1_predict = {begin_v1, body, end, finish, release};
+const struct handler api_infer = {begin, body, end, finish, abandon, release};
+const struct handler api_v2_infer = {begin_v2, body, end, finish, abandon, release};
+const struct handler api_v1_predict = {begin_v1, body, end, finish, abandon, release};

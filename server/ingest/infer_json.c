@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-static const char *const known[] = {"input", "shape", "model", "top_k", "timeout_ms", "id", NULL};
+static const char *const known[] = {"input",      "shape",    "model", "top_k",
+                                    "timeout_ms", "priority", "id",    NULL};
 
 static bool check_keys(struct ingest *ingest, const struct value *root)
 {
@@ -14,7 +15,7 @@ static bool check_keys(struct ingest *ingest, const struct value *root)
         if (!known[i])
             return ingest_fail(ingest,
                                "%.60s: no such key here; known are input, shape, model, top_k, "
-                               "timeout_ms and id",
+                               "timeout_ms, priority and id",
                                key);
     }
     return true;
@@ -25,6 +26,7 @@ static bool read_parameters(struct ingest *ingest, const struct value *root)
     struct ingest_result *result = &ingest->result;
     const struct value *top_k = value_member(root, "top_k");
     const struct value *timeout = value_member(root, "timeout_ms");
+    const struct value *priority = value_member(root, "priority");
     uint64_t value = 0;
     if (top_k && !json_form_whole(ingest, top_k, "top_k", 0, INGEST_MAX_TOP_K, &value))
         return false;
@@ -34,6 +36,10 @@ static bool read_parameters(struct ingest *ingest, const struct value *root)
                                     &result->timeout_ms))
         return false;
     result->has_timeout = timeout != NULL;
+    if (priority &&
+        !json_form_whole(ingest, priority, "priority", 0, INGEST_MAX_PRIORITY, &result->priority))
+        return false;
+    result->has_priority = priority != NULL;
     return json_form_string(ingest, value_member(root, "model"), "model", result->model,
                             sizeof result->model) &&
            json_form_string(ingest, value_member(root, "id"), "id", result->id, sizeof result->id);

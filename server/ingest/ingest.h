@@ -63,7 +63,6 @@ enum { INGEST_MAX_OUTPUTS = 4 };
 /* What a request of the Open Inference Protocol says beside its tensor. */
 struct ingest_v2 {
     char input[INGEST_NAME_SIZE]; /* the input's name; "": all of the body was its data */
-    uint64_t priority;            /* 0: the default; 1: the highest */
     bool binary_output;           /* for outputs that don't say so themselves */
     size_t outputs;               /* asked for; 0: all */
     struct {
@@ -79,9 +78,10 @@ struct ingest_result {
     struct tensor tensor;         /* belongs to the ingest */
     char model[INGEST_NAME_SIZE]; /* "": not named */
     char id[INGEST_ID_SIZE];      /* "": none */
-    bool has_top_k, has_timeout;
+    bool has_top_k, has_timeout, has_priority;
     size_t top_k;
     uint64_t timeout_ms;
+    uint64_t priority; /* 0: the default; 1: the highest */
 };
 
 struct ingest;
@@ -100,6 +100,10 @@ const struct ingest_error *ingest_error(const struct ingest *ingest);
 void ingest_free(struct ingest *ingest);
 
 /* The checks that parameters share wherever they stand: JSON or query. */
-enum { INGEST_MAX_TOP_K = 1000000, INGEST_MAX_TIMEOUT_MS = 86400000 };
+enum {
+    INGEST_MAX_TOP_K = 1000000,
+    INGEST_MAX_TIMEOUT_MS = 86400000,
+    INGEST_MAX_PRIORITY = 1000000
+};
 
 #endif

@@ -39,9 +39,10 @@ static bool read_parameters(struct ingest *ingest, const struct value *parameter
     const struct value *timeout = value_member(parameters, "timeout");
     uint64_t us = 0;
     if (!check_parameters(ingest, parameters)) return false;
-    if (priority &&
-        !json_form_whole(ingest, priority, "parameters.priority", 0, 1000000, &result->v2.priority))
+    if (priority && !json_form_whole(ingest, priority, "parameters.priority", 0,
+                                     INGEST_MAX_PRIORITY, &result->priority))
         return false;
+    result->has_priority = priority != NULL;
     if (timeout && !json_form_whole(ingest, timeout, "parameters.timeout", 0,
                                     INGEST_MAX_TIMEOUT_MS * 1000.0, &us))
         return false;

@@ -69,7 +69,7 @@ static const struct {
     {"/infer?timeout_ms=0", "{\"input\":[1]}", 400,
      "timeout_ms in the query: '0' is not a whole number from 1 to 86400000"},
     {"/infer?topk=1", "{\"input\":[1]}", 400,
-     "no parameter 'topk'; known are model, top_k and timeout_ms"},
+     "no parameter 'topk'; known are model, top_k, timeout_ms and priority"},
     {"/infer", "", 400, "the body is empty"},
     {"/infer/x", "{}", 404, "no such path: /infer/x"},
     {"/v2/models/nope/ready", "{}", 405, "POST is not a method of this path, GET, HEAD is"},
@@ -238,25 +238,58 @@ START_TEST(deadlines)
 }
 END_TEST
 
+static int send_part(unsigned port, const char *part)
+{
+    const int fd = client_open(port);
+    ck_assert(client_send(fd, part, strlen(part)));
+    return fd;
+}
+
+#define HALF_A_BODY "POST /infer HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\n{"
+
 START_TEST(slow_senders)
 {
+    static const char error[] = "the request took longer than --body-timeout allows: 1 s";
+    struct daemon impatient;
+    DAEMON_START(&impatient, "--body-timeout", "1");
+    /* A byte now and then: never idle, but not whole in time either. */
+    int fd = send_part(impatient.port, HALF_A_BODY);
+    for (int i = 0; i < 6 && client_send(fd, " ", 1); i++) usleep(300000);
+    expect_error(client_receive(fd), 408, error);
+    close(fd);
+    fd = send_part(impatient.port, HALF_A_BODY);
+    expect_error(client_receive(fd), 408, error);
+    close(fd);
+    fd = send_part(impatient.port, "GET /livez HTTP/1.1\r\nHost: te");
+    expect_error(client_receive(fd), 408, error);
+    close(fd);
+    /* What is wrong already is said, not that the rest of it is missing. */
+    fd =
+        send_part(impatient.port, "POST /nope HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\n");
+    expect_error(client_receive(fd), 404, "no such path: /nope");
+    close(fd);
+    ck_assert_int_eq(daemon_stop(&impatient, SIGTERM), 0);
+}
+END_TEST
+
+START_TEST(idle_senders)
+{
+    static const char error[] = "nothing came for as long as --idle-timeout allows: 1 s";
+    static const char *const silent[] = {"", "POST /in"}; /* no request yet: no answer */
     struct daemon impatient;
     char seen[64];
-    static const char head[] =
-        "POST /infer HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\n{";
-    DAEMON_START(&impatient, "--body-timeout", "1", "--idle-timeout", "2");
-    /* A byte now and then: never idle, but not whole in time either. */
-    int fd = client_open(impatient.port);
-    client_send(fd, head, sizeof head - 1);
-    for (int i = 0; i < 6 && client_send(fd, " ", 1); i++) usleep(300000);
-    expect_error(client_receive(fd), 408,
-                 "the request took longer than --body-timeout allows: 1 s");
+    DAEMON_START(&impatient, "--idle-timeout", "1");
+    int fd = send_part(impatient.port, HALF_A_BODY);
+    expect_error(client_receive(fd), 408, error);
     close(fd);
-    /* Nothing at all: closed without an answer. */
-    fd = client_open(impatient.port);
-    client_send(fd, head, sizeof head - 1);
-    ck_assert_int_le(read(fd, seen, sizeof seen), 0);
+    fd = send_part(impatient.port, "POST /infer HTTP/1.1\r\nHost: te");
+    expect_error(client_receive(fd), 408, error);
     close(fd);
+    for (size_t i = 0; i < 2; i++) {
+        fd = send_part(impatient.port, silent[i]);
+        ck_assert_int_eq(read(fd, seen, sizeof seen), 0);
+        close(fd);
+    }
     ck_assert_int_eq(daemon_stop(&impatient, SIGTERM), 0);
 }
 END_TEST
@@ -323,6 +356,7 @@ int main(void)
     tcase_add_test(own, queue_full);
     tcase_add_test(own, deadlines);
     tcase_add_test(own, slow_senders);
+    tcase_add_test(own, idle_senders);
     tcase_add_test(own, leaving_is_not_ready_but_serves);
     tcase_add_test(own, a_signal_right_after_the_start);
     tcase_add_test(own, a_second_signal_ends_at_once);

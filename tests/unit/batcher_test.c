@@ -1,5 +1,6 @@
-/* Batcher and workers with a run of our own: batches are filled, large jobs split, the bounds and
- * deadlines kept, and every job is done exactly once. */
+/* Batcher and workers with a run of our own: batches are filled, large jobs split, bounds and
+ * priorities kept, what can't be in time refused, and every job is done or given back exactly once.
+ */
 #include "batcher.h"
 
 #include <pthread.h>
@@ -27,8 +28,10 @@ static struct {
     sem_t gate;    /* posted once for each run that may go on, when `gated` */
     sem_t entered; /* posted by each run that began */
     bool gated, failing, until_abandoned;
+    uint64_t sample_ns; /* how long each sample takes */
     pthread_mutex_t lock;
     size_t runs, size[MAX_RUNS];
+    float seen[MAX_RUNS]; /* the first number of each run */
 } world;
 
 static bool run(void *context, size_t index, const struct batch *batch, const float *input,
@@ -38,8 +41,12 @@ static bool run(void *context, size_t index, const struct batch *batch, const fl
     sem_post(&world.entered);
     if (world.gated) sem_wait(&world.gate);
     while (world.until_abandoned && !batch_abandoned(batch)) clock_sleep(NS_PER_MS);
+    clock_sleep(world.sample_ns * batch->samples);
     pthread_mutex_lock(&world.lock);
-    if (world.runs < MAX_RUNS) world.size[world.runs++] = batch->samples;
+    if (world.runs < MAX_RUNS) {
+        world.seen[world.runs] = input[0];
+        world.size[world.runs++] = batch->samples;
+    }
     pthread_mutex_unlock(&world.lock);
     network(input, batch->samples, output);
     if (world.failing || world.until_abandoned) memcpy(error, "broken", 7);
@@ -266,57 +273,194 @@ START_TEST(retry_after_follows_the_measured_rate)
 }
 END_TEST
 
-START_TEST(a_deadline_ends_a_waiting_job)
+/* The first job is taken whatever its deadline: nothing is known yet. */
+static void measure(uint64_t sample_ns)
 {
-    struct client running, late, later;
+    struct client first;
+    world.sample_ns = sample_ns;
+    client_init(&first, 1, 1);
+    first.job.deadline = clock_ns() + 1;
+    ck_assert_int_eq(batcher_push(batcher, &first.job), BATCHER_OK);
+    client_check(&first, JOB_DONE);
+}
+
+static enum batcher_answer push_within(struct client *client, size_t samples, uint64_t ns)
+{
+    client_init(client, samples, 1);
+    client->job.deadline = clock_ns() + ns;
+    return batcher_push(batcher, &client->job);
+}
+
+START_TEST(what_cannot_be_in_time_is_refused)
+{
+    struct client running, waiting, client;
     start(1, 0, 100);
+    measure(100 * NS_PER_MS);
+    ck_assert_int_eq(push_within(&client, 1, 20 * NS_PER_MS), BATCHER_LATE);
+    ck_assert_int_eq(push_within(&client, 40, 2 * NS_PER_SECOND), BATCHER_LATE);
     world.gated = true;
-    client_init(&running, 1, 1);
-    client_init(&late, 1, 2);
-    client_init(&later, 1, 3);
-    batcher_push(batcher, &running.job);
+    ck_assert_int_eq(push_within(&running, 1, 60 * NS_PER_SECOND), BATCHER_OK);
+    sem_wait(&world.entered); /* of the first job */
     sem_wait(&world.entered);
-    later.job.deadline = clock_ns() + 60 * NS_PER_SECOND;
-    late.job.deadline = clock_ns() + 20 * NS_PER_MS;
-    batcher_push(batcher, &later.job);
-    batcher_push(batcher, &late.job);
-    client_check(&late, JOB_EXPIRED); /* while the worker is still busy */
-    ck_assert(late.job.finished >= late.job.deadline);
-    for (int i = 0; i < 2; i++) sem_post(&world.gate);
+    ck_assert_int_eq(push_within(&waiting, 8, 60 * NS_PER_SECOND), BATCHER_OK);
+    ck_assert_int_eq(push_within(&client, 1, 600 * NS_PER_MS), BATCHER_BUSY);
+    ck_assert_int_eq(push_within(&client, 1, 20 * NS_PER_MS), BATCHER_LATE);
+    world.sample_ns = 0;
+    /* what has priority waits for none of the eight */
+    client_init(&client, 1, 1);
+    client.job.priority = PRIORITY_HIGH;
+    client.job.deadline = clock_ns() + 600 * NS_PER_MS;
+    ck_assert_int_eq(batcher_push(batcher, &client.job), BATCHER_OK);
+    for (int i = 0; i < 4; i++) sem_post(&world.gate);
     client_check(&running, JOB_DONE);
-    client_check(&later, JOB_DONE);
+    client_check(&waiting, JOB_DONE);
+    client_check(&client, JOB_DONE);
     stop();
 }
 END_TEST
 
-START_TEST(a_deadline_ends_a_running_job)
+START_TEST(workers_share_what_is_estimated)
+{
+    struct client client;
+    start(4, 0, 100);
+    measure(50 * NS_PER_MS);
+    world.sample_ns = 0;
+    /* 32 samples: 1.6 s for one worker, 0.4 s for four */
+    ck_assert_int_eq(push_within(&client, 32, 300 * NS_PER_MS), BATCHER_LATE);
+    ck_assert_int_eq(push_within(&client, 32, NS_PER_SECOND), BATCHER_OK);
+    client_check(&client, JOB_DONE);
+    stop();
+}
+END_TEST
+
+/* A rate that was bad once does not lock everybody out for ever. */
+START_TEST(an_old_rate_is_measured_anew)
 {
     struct client client;
     start(1, 0, 100);
-    world.until_abandoned = true;
-    client_init(&client, 20, 1); /* the part that waits behind the first batch is dropped too */
-    client.job.deadline = clock_ns() + 20 * NS_PER_MS;
-    batcher_push(batcher, &client.job);
-    client_check(&client, JOB_EXPIRED);
+    measure(300 * NS_PER_MS);
+    world.sample_ns = 0;
+    ck_assert_int_eq(push_within(&client, 1, 200 * NS_PER_MS), BATCHER_LATE);
+    clock_sleep(1100 * NS_PER_MS);
+    ck_assert_int_eq(push_within(&client, 1, 200 * NS_PER_MS), BATCHER_OK);
+    client_check(&client, JOB_DONE);
+    ck_assert_int_eq(push_within(&client, 1, 200 * NS_PER_MS), BATCHER_OK);
+    client_check(&client, JOB_DONE);
     stop();
-    ck_assert_uint_eq(world.runs, 1);
+}
+END_TEST
+
+/* Each job is named by its first number; the runs are of one sample. */
+static void push_named(struct client *client, float name, enum job_priority priority)
+{
+    client_init(client, MAX_BATCH, name);
+    client->job.priority = priority;
+    ck_assert_int_eq(batcher_push(batcher, &client->job), BATCHER_OK);
+}
+
+START_TEST(high_goes_first_and_normal_is_not_starved)
+{
+    enum { HIGH = 9, NORMAL = 3 };
+    static const float order[1 + HIGH + NORMAL] = {0,   100, 101, 102, 200, 103, 104,
+                                                   105, 201, 106, 107, 108, 202};
+    struct client first, high[HIGH], normal[NORMAL];
+    start(1, 0, 200);
+    world.gated = true;
+    push_named(&first, 0, PRIORITY_NORMAL);
+    sem_wait(&world.entered);
+    for (size_t i = 0; i < NORMAL; i++) push_named(&normal[i], 200 + (float)i, PRIORITY_NORMAL);
+    for (size_t i = 0; i < HIGH; i++) push_named(&high[i], 100 + (float)i, PRIORITY_HIGH);
+    for (size_t i = 0; i < 1 + HIGH + NORMAL; i++) sem_post(&world.gate);
+    client_check(&first, JOB_DONE);
+    for (size_t i = 0; i < HIGH; i++) client_check(&high[i], JOB_DONE);
+    for (size_t i = 0; i < NORMAL; i++) client_check(&normal[i], JOB_DONE);
+    stop();
+    ck_assert_uint_eq(world.runs, 1 + HIGH + NORMAL);
+    ck_assert_mem_eq(world.seen, order, sizeof order);
+}
+END_TEST
+
+/* What room a batch has behind the high jobs is the normal ones'. */
+START_TEST(priorities_share_a_batch)
+{
+    struct client first, high, normal;
+    start(1, 0, 100);
+    world.gated = true;
+    client_init(&first, 1, 0);
+    batcher_push(batcher, &first.job);
+    sem_wait(&world.entered);
+    client_init(&normal, 7, 1);
+    client_init(&high, 3, 2);
+    high.job.priority = PRIORITY_HIGH;
+    batcher_push(batcher, &normal.job);
+    batcher_push(batcher, &high.job);
+    for (int i = 0; i < 3; i++) sem_post(&world.gate);
+    client_check(&first, JOB_DONE);
+    client_check(&high, JOB_DONE);
+    client_check(&normal, JOB_DONE);
+    stop();
+    ck_assert_uint_eq(world.runs, 3);
+    ck_assert_uint_eq(world.size[1], 8);
+    ck_assert(world.seen[1] == high.input[0]);
+    ck_assert_uint_eq(world.size[2], 2);
 }
 END_TEST
 
 START_TEST(a_cancelled_job_leaves_the_queue)
 {
-    struct client running, cancelled;
-    start(1, 0, 100);
+    struct client running, cancelled[PRIORITIES], last;
+    start(1, 0, 11);
     world.gated = true;
     client_init(&running, 1, 1);
-    client_init(&cancelled, 5, 2);
     batcher_push(batcher, &running.job);
     sem_wait(&world.entered);
-    batcher_push(batcher, &cancelled.job);
-    batcher_cancel(batcher, &cancelled.job);
-    client_check(&cancelled, JOB_CANCELLED);
-    sem_post(&world.gate);
+    for (size_t i = 0; i < PRIORITIES; i++) {
+        client_init(&cancelled[i], 5, 2);
+        cancelled[i].job.priority = (enum job_priority)i;
+        ck_assert_int_eq(batcher_push(batcher, &cancelled[i].job), BATCHER_OK);
+    }
+    client_init(&last, 10, 3);
+    ck_assert_int_eq(batcher_push(batcher, &last.job), BATCHER_FULL);
+    for (size_t i = 0; i < PRIORITIES; i++)
+        ck_assert(batcher_cancel(batcher, &cancelled[i].job)); /* and it is ours again */
+    ck_assert_int_eq(batcher_push(batcher, &last.job), BATCHER_OK);
+    for (int i = 0; i < 3; i++) sem_post(&world.gate);
     client_check(&running, JOB_DONE);
+    client_check(&last, JOB_DONE);
+    stop();
+    ck_assert_uint_eq(world.runs, 3);
+    for (size_t i = 0; i < PRIORITIES; i++) ck_assert_int_eq(atomic_load(&cancelled[i].done), 0);
+}
+END_TEST
+
+/* Both ends of a push: a job that is not in the queue yet, or not any more. */
+START_TEST(a_cancelled_job_is_not_pushed)
+{
+    struct client client;
+    start(1, 0, 100);
+    client_init(&client, 1, 1);
+    ck_assert(!batcher_cancel(batcher, &client.job));
+    ck_assert_int_eq(batcher_push(batcher, &client.job), BATCHER_CANCELLED);
+    client_init(&client, 1, 1);
+    ck_assert_int_eq(batcher_push(batcher, &client.job), BATCHER_OK);
+    client_check(&client, JOB_DONE);
+    ck_assert(!batcher_cancel(batcher, &client.job));
+    stop();
+    ck_assert_int_eq(atomic_load(&client.done), 1);
+}
+END_TEST
+
+/* The part that waits behind the first batch is dropped too. */
+START_TEST(a_run_stops_when_its_only_job_is_gone)
+{
+    struct client client;
+    start(1, 0, 100);
+    world.until_abandoned = true;
+    client_init(&client, 20, 1);
+    batcher_push(batcher, &client.job);
+    sem_wait(&world.entered);
+    ck_assert(!batcher_cancel(batcher, &client.job));
+    client_check(&client, JOB_CANCELLED);
     stop();
     ck_assert_uint_eq(world.runs, 1);
 }
@@ -332,10 +476,10 @@ START_TEST(a_run_stops_when_all_are_gone)
     batcher_push(batcher, &one.job);
     batcher_push(batcher, &two.job);
     sem_wait(&world.entered);
-    batcher_cancel(batcher, &one.job);
+    ck_assert(!batcher_cancel(batcher, &one.job));
     clock_sleep(20 * NS_PER_MS);
     ck_assert_int_eq(atomic_load(&one.done), 0); /* its neighbour still wants the batch */
-    batcher_cancel(batcher, &two.job);
+    ck_assert(!batcher_cancel(batcher, &two.job));
     client_check(&one, JOB_CANCELLED);
     client_check(&two, JOB_CANCELLED);
     stop();
@@ -382,9 +526,15 @@ static void *many_pushes(void *seed)
     for (size_t i = 0; i < 400; i++) {
         struct client client;
         client_init(&client, 1 + (i * 7 + *(size_t *)seed) % 20, (float)i);
+        client.job.priority = i % 3 == 0 ? PRIORITY_HIGH : PRIORITY_NORMAL;
         if (i % 5 == 0) client.job.deadline = clock_ns() + 60 * NS_PER_SECOND;
         while (batcher_push(batcher, &client.job) == BATCHER_FULL) clock_sleep(10000);
-        client_check(&client, JOB_DONE);
+        if (i % 7 == 0 && batcher_cancel(batcher, &client.job))
+            ck_assert_int_eq(atomic_load(&client.done), 0);
+        else if (i % 7 == 0)
+            sem_wait(&client.ready);
+        else
+            client_check(&client, JOB_DONE);
         sem_destroy(&client.ready);
     }
     return NULL;
@@ -420,9 +570,14 @@ int main(void)
     tcase_add_test(tests, max_delay_ends);
     tcase_add_test(tests, the_queue_is_bounded);
     tcase_add_test(tests, retry_after_follows_the_measured_rate);
-    tcase_add_test(tests, a_deadline_ends_a_waiting_job);
-    tcase_add_test(tests, a_deadline_ends_a_running_job);
+    tcase_add_test(tests, what_cannot_be_in_time_is_refused);
+    tcase_add_test(tests, workers_share_what_is_estimated);
+    tcase_add_test(tests, an_old_rate_is_measured_anew);
+    tcase_add_test(tests, high_goes_first_and_normal_is_not_starved);
+    tcase_add_test(tests, priorities_share_a_batch);
     tcase_add_test(tests, a_cancelled_job_leaves_the_queue);
+    tcase_add_test(tests, a_cancelled_job_is_not_pushed);
+    tcase_add_test(tests, a_run_stops_when_its_only_job_is_gone);
     tcase_add_test(tests, a_run_stops_when_all_are_gone);
     tcase_add_test(tests, a_failure_reaches_every_job_of_the_batch);
     tcase_add_test(tests, closing_finishes_what_is_queued);

@@ -131,7 +131,7 @@ static const struct {
     {"{\"input\":[1],\"model\":7}", "model: not a string"},
     {"{\"input\":[1],\"id\":\"a\\r\\nb\"}", "id: a control character"},
     {"{\"input\":[1],\"extra\":7}",
-     "extra: no such key here; known are input, shape, model, top_k, timeout_ms and id"},
+     "extra: no such key here; known are input, shape, model, top_k, timeout_ms, priority and id"},
     {"{\"shape\":[1]}", "body: no \"input\""},
     {"[1,2]", "body: not a JSON object"},
 };
@@ -298,7 +298,7 @@ START_TEST(v2_requests)
         ck_assert_int_eq(result->protocol, PROTOCOL_V2);
         ck_assert_str_eq(result->id, "7");
         ck_assert_str_eq(result->v2.input, "x");
-        ck_assert_uint_eq(result->v2.priority, 1);
+        ck_assert_uint_eq(result->priority, 1);
         ck_assert(result->has_timeout && !result->v2.binary_output);
         ck_assert_uint_eq(result->timeout_ms, 2);
         ck_assert_uint_eq(result->v2.outputs, 1);

@@ -1,0 +1,403 @@
+/* Deadlines, clients that leave, and priorities, in each phase of a request: answered at once,
+ * taken out of the queue, stopped between layers, and counted.
+ *
+ * The model takes about a second an image and a core, batches of one, one worker: what is queued
+ * behind a request stays there for long enough to be looked at. */
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "http/client.h"
+#include "http/daemon.h"
+
+#include "check_main.h"
+
+enum { SIDE = 1024, IMAGE = SIDE * SIDE * 4 };
+
+static struct daemon server;
+static const float image[SIDE * SIDE];
+
+#define SLOW                                                                                  \
+    "--model", "slow=deploy/models/fashion-resnet/model.safetensors", "--input-size", "1024", \
+        "--workers", "1", "--threads", "1", "--max-batch", "1", "--log-level", "warning"
+
+static void start_slow(void)
+{
+    DAEMON_START(&server, SLOW);
+}
+
+static void stop(void)
+{
+    ck_assert_int_eq(daemon_stop(&server, SIGTERM), 0);
+}
+
+/* The value of a sample of /metrics; "name{labels}" as it stands there. */
+static double metric(const char *sample)
+{
+    struct response response = client_get(server.port, "/metrics");
+    const size_t length = strlen(sample);
+    double value = -1;
+    for (const char *line = response.body; line && *line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strncmp(line, sample, length) == 0 && line[length] == ' ')
+            value = strtod(line + length, NULL);
+    }
+    response_free(&response);
+    ck_assert_msg(value >= 0, "no %s in the metrics", sample);
+    return value;
+}
+
+static void await_metric(const char *sample, double value)
+{
+    double now = -1;
+    for (int i = 0; i < 1000 && (now = metric(sample)) != value; i++) clock_sleep(20 * NS_PER_MS);
+    ck_assert_msg(now == value, "%s is %g, want %g", sample, now, value);
+}
+
+static void await_dropped(const char *reason, const char *phase, double value)
+{
+    char sample[120];
+    snprintf(sample, sizeof sample, "resnetd_dropped_total{reason=\"%s\",phase=\"%s\"}", reason,
+             phase);
+    await_metric(sample, value);
+}
+
+/* All that was dropped, and nothing else. */
+static void expect_dropped(const char *reason, const char *phase, double value)
+{
+    static const char *const reasons[] = {"deadline", "cancelled"};
+    static const char *const phases[] = {"reading", "decoding", "queued", "computing"};
+    await_dropped(reason, phase, value);
+    for (size_t i = 0; i < 2; i++)
+        for (size_t j = 0; j < 4; j++)
+            if (strcmp(reasons[i], reason) || strcmp(phases[j], phase))
+                await_dropped(reasons[i], phases[j], 0);
+}
+
+#define QUEUE "resnetd_queue_samples{model=\"slow\"}"
+
+static int send_image(const char *target)
+{
+    const int fd = client_open(server.port);
+    ck_assert(client_send_request(fd, "POST", target, "Content-Type: application/octet-stream\r\n",
+                                  image, sizeof image));
+    return fd;
+}
+
+static void expect(int fd, int status, const char *error)
+{
+    struct response response = client_receive(fd);
+    ck_assert_msg(response.status == status, "status %d, want %d: %s", response.status, status,
+                  response.body ? response.body : "no answer");
+    if (error) {
+        char want[200];
+        snprintf(want, sizeof want, "{\"error\":\"%s\"}\n", error);
+        ck_assert_str_eq(response.body, want);
+    }
+    response_free(&response);
+    close(fd);
+}
+
+/* One request in the worker, or so nearly that no other can overtake it. */
+static int occupy(void)
+{
+    const int fd = send_image("/infer");
+    await_metric(QUEUE, 1);
+    clock_sleep(50 * NS_PER_MS);
+    return fd;
+}
+
+/* ---- clients that leave ---------------------------------------------------------------------- */
+
+static int send_part(const char *target)
+{
+    char head[200];
+    const int fd = client_open(server.port);
+    snprintf(head, sizeof head, "POST %s HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\n{",
+             target);
+    ck_assert(client_send(fd, head, strlen(head)));
+    return fd;
+}
+
+START_TEST(a_client_leaves_while_it_is_read)
+{
+    int fd = send_part("/infer");
+    await_metric("resnetd_http_requests_active", 2); /* and /metrics itself */
+    close(fd);
+    expect_dropped("cancelled", "reading", 1);
+    await_metric("resnetd_failures_total{reason=\"cancelled\"}", 1);
+    fd = client_open(server.port); /* in the middle of the headers */
+    ck_assert(client_send(fd, "GET /livez HTTP/1.1\r\nHost: x\r\n", 30));
+    await_metric("resnetd_http_requests_active", 2);
+    close(fd);
+    expect_dropped("cancelled", "reading", 2);
+}
+END_TEST
+
+START_TEST(a_client_leaves_while_it_is_queued)
+{
+    const int first = occupy(), second = send_image("/infer"), third = send_image("/infer");
+    await_metric(QUEUE, 3);
+    close(second);
+    expect_dropped("cancelled", "queued", 1);
+    await_metric(QUEUE, 2);
+    expect(first, 200, NULL);
+    expect(third, 200, NULL);
+    await_metric("resnetd_images_total{model=\"slow\"}", 2); /* the second was never computed */
+    await_metric("resnetd_batches_stopped_total{model=\"slow\"}", 0);
+    await_metric("resnetd_http_requests_total{route=\"/infer\",code=\"499\"}", 1);
+}
+END_TEST
+
+START_TEST(a_client_leaves_while_it_is_computed)
+{
+    const int fd = occupy();
+    close(fd);
+    expect_dropped("cancelled", "computing", 1);
+    await_metric("resnetd_batches_stopped_total{model=\"slow\"}", 1);
+    await_metric(QUEUE, 0);
+    await_metric("resnetd_images_total{model=\"slow\"}", 0);
+    expect(send_image("/infer"), 200, NULL);
+}
+END_TEST
+
+/* Every socket at once, by the kernel, as when a client is killed; one of them waits, half of them
+ * have not sent all. */
+START_TEST(a_killed_client)
+{
+    int gone[8];
+    const int first = occupy();
+    for (int i = 0; i < 8; i++) gone[i] = i % 2 ? send_image("/infer") : send_part("/infer");
+    await_metric(QUEUE, 5);
+    const struct linger now = {.l_onoff = 1};
+    for (int i = 0; i < 8; i++) {
+        setsockopt(gone[i], SOL_SOCKET, SO_LINGER, &now, sizeof now);
+        close(gone[i]); /* a reset */
+    }
+    await_dropped("cancelled", "reading", 4);
+    await_dropped("cancelled", "queued", 4);
+    await_metric(QUEUE, 1);
+    expect(first, 200, NULL);
+}
+END_TEST
+
+/* The bytes of a next request are no sign that the client left. */
+START_TEST(pipelined_requests)
+{
+    static const char next[] = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
+    const int fd = occupy();
+    ck_assert(client_send(fd, next, sizeof next - 1));
+    struct response response = client_receive(fd);
+    ck_assert_int_eq(response.status, 200);
+    response_free(&response);
+    expect(fd, 200, NULL);
+    expect_dropped("cancelled", "queued", 0);
+    /* ... and they do not hide that it did */
+    const int gone = occupy();
+    ck_assert(client_send(gone, next, sizeof next - 1));
+    close(gone);
+    expect_dropped("cancelled", "computing", 1);
+}
+END_TEST
+
+/* A client that ends its sending half is taken for one that left. */
+START_TEST(a_half_close_is_a_hangup)
+{
+    const int fd = occupy();
+    char byte;
+    shutdown(fd, SHUT_WR);
+    ck_assert_int_le(recv(fd, &byte, 1, 0), 0);
+    close(fd);
+    expect_dropped("cancelled", "computing", 1);
+}
+END_TEST
+
+/* ---- deadlines ------------------------------------------------------------------------------- */
+
+START_TEST(a_deadline_passes_while_it_is_read)
+{
+    const uint64_t began = clock_ns();
+    expect(send_part("/infer?timeout_ms=200"), 504, "the deadline of 200 ms passed");
+    ck_assert_uint_ge(clock_ns() - began, 200 * NS_PER_MS);
+    expect_dropped("deadline", "reading", 1);
+    expect(send_part("/v2/models/slow/infer?timeout_ms=100"), 504, "the deadline of 100 ms passed");
+    expect(send_part("/v1/models/slow:predict?timeout_ms=100"), 504,
+           "the deadline of 100 ms passed");
+    expect_dropped("deadline", "reading", 3);
+    await_metric("resnetd_failures_total{reason=\"deadline\"}", 3);
+}
+END_TEST
+
+START_TEST(a_deadline_passes_while_it_is_queued)
+{
+    const int first = occupy(), second = send_image("/infer?timeout_ms=300");
+    expect(second, 504, "the deadline of 300 ms passed");
+    await_metric(QUEUE, 1); /* the first one is still there */
+    expect_dropped("deadline", "queued", 1);
+    expect(first, 200, NULL);
+}
+END_TEST
+
+START_TEST(a_deadline_passes_while_it_is_computed)
+{
+    expect(send_image("/infer?timeout_ms=400"), 504, "the deadline of 400 ms passed");
+    expect_dropped("deadline", "computing", 1);
+    await_metric("resnetd_batches_stopped_total{model=\"slow\"}", 1);
+    await_metric("resnetd_images_total{model=\"slow\"}", 0);
+}
+END_TEST
+
+/* Where a deadline may stand; V2 counts in microseconds. */
+START_TEST(where_deadlines_stand)
+{
+    static const struct {
+        const char *target, *body, *error;
+    } cases[] = {
+        {"/infer", "{\"input\":[1],\"timeout_ms\":30}", "the deadline of 30 ms passed"},
+        {"/infer?timeout_ms=20", "{\"input\":[1],\"timeout_ms\":60000}",
+         "the deadline of 20 ms passed"},
+        {"/v2/models/slow/infer",
+         "{\"parameters\":{\"timeout\":30000},\"inputs\":[{\"name\":\"input\",\"shape\":[1],"
+         "\"datatype\":\"FP32\",\"data\":[1]}]}",
+         "the deadline of 30 ms passed"},
+        {"/v2/models/slow/infer?timeout_ms=20",
+         "{\"parameters\":{\"timeout\":90000000},\"inputs\":[{\"name\":\"input\",\"shape\":[1],"
+         "\"datatype\":\"FP32\",\"data\":[1]}]}",
+         "the deadline of 20 ms passed"},
+    };
+    /* The last byte comes after the deadline that the body names. */
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const int fd = client_open(server.port);
+        const size_t size = strlen(cases[i].body);
+        char head[200];
+        snprintf(head, sizeof head, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n",
+                 cases[i].target, size);
+        ck_assert(client_send(fd, head, strlen(head)));
+        ck_assert(client_send(fd, cases[i].body, size - 1));
+        clock_sleep(100 * NS_PER_MS);
+        client_send(fd, cases[i].body + size - 1, 1);
+        expect(fd, 504, cases[i].error);
+        expect_dropped("deadline", "reading", (double)i + 1);
+    }
+}
+END_TEST
+
+START_TEST(the_default_deadline)
+{
+    DAEMON_START(&server, SLOW, "--timeout", "150");
+    expect(send_part("/infer"), 504, "the deadline of 150 ms passed");
+    expect_dropped("deadline", "reading", 1);
+    expect(send_image("/infer"), 504, "the deadline of 150 ms passed");
+    await_dropped("deadline", "computing", 1);
+    stop();
+}
+END_TEST
+
+/* What the measured rate says: alone it would be late, or behind what waits. */
+START_TEST(refused_by_the_rate)
+{
+    char seconds[16] = "";
+    const char refused[] = "resnetd_failures_total{reason=\"too_late\"}";
+    for (int i = 0; i < 5 && metric(refused) == 0; i++) { /* a rate is good for one second */
+        expect(send_image("/infer"), 200, NULL);
+        expect(send_image("/infer?timeout_ms=50"), 504, NULL);
+    }
+    await_metric(refused, 1);
+    int fd[6];
+    for (int i = 0; i < 6; i++) fd[i] = send_image("/infer");
+    await_metric(QUEUE, 6);
+    const int late = send_image("/infer?timeout_ms=3000");
+    struct response response = client_receive(late);
+    ck_assert_int_eq(response.status, 429);
+    ck_assert_str_eq(response.body,
+                     "{\"error\":\"the deadline is nearer than the end of model slow's queue\"}\n");
+    ck_assert(response_header(&response, "Retry-After", seconds, sizeof seconds));
+    ck_assert_int_ge(strtol(seconds, NULL, 10), 1);
+    response_free(&response);
+    close(late);
+    await_metric(refused, 2);
+    for (int i = 0; i < 6; i++) close(fd[i]);
+    await_metric(QUEUE, 0);
+}
+END_TEST
+
+/* ---- priorities ------------------------------------------------------------------------------ */
+
+/* The image as a request of the Open Inference Protocol, its tensor behind the JSON. */
+static int send_v2(int priority)
+{
+    char json[300], headers[120];
+    const int size =
+        snprintf(json, sizeof json,
+                 "{\"parameters\":{\"priority\":%d},\"inputs\":[{\"name\":\"input\","
+                 "\"shape\":[1,1,%d,%d],\"datatype\":\"FP32\",\"parameters\":{\"binary_"
+                 "data_size\":%d}}]}",
+                 priority, SIDE, SIDE, IMAGE);
+    const int fd = client_open(server.port);
+    snprintf(headers, sizeof headers,
+             "POST /v2/models/slow/infer HTTP/1.1\r\nHost: x\r\nInference-Header-Content-Length: "
+             "%d\r\nContent-Length: %d\r\n\r\n",
+             size, size + IMAGE);
+    ck_assert(client_send(fd, headers, strlen(headers)));
+    ck_assert(client_send(fd, json, (size_t)size));
+    ck_assert(client_send(fd, image, IMAGE));
+    return fd;
+}
+
+static bool is_answered(int fd)
+{
+    char byte;
+    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+}
+
+START_TEST(high_is_answered_before_normal)
+{
+    const int first = occupy();
+    int normal[2], high[2];
+    normal[0] = send_v2(0);
+    normal[1] = send_v2(2); /* a lower one is no better than the default */
+    await_metric(QUEUE, 3);
+    high[0] = send_v2(1);
+    high[1] = send_image("/infer?priority=1");
+    await_metric(QUEUE, 5);
+    expect(first, 200, NULL);
+    expect(high[0], 200, NULL);
+    expect(high[1], 200, NULL);
+    ck_assert(!is_answered(normal[0]));
+    ck_assert(!is_answered(normal[1]));
+    expect(normal[0], 200, NULL);
+    expect(normal[1], 200, NULL);
+    await_metric("resnetd_model_requests_total{model=\"slow\",priority=\"normal\"}", 3);
+    await_metric("resnetd_model_requests_total{model=\"slow\",priority=\"high\"}", 2);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("flow");
+    TCase *tests = tcase_create("slow model"), *own = tcase_create("daemons of their own");
+    suite_add_tcase(suite, tests);
+    suite_add_tcase(suite, own);
+    tcase_add_checked_fixture(tests, start_slow, stop);
+    tcase_set_timeout(tests, 120);
+    tcase_set_timeout(own, 120);
+    tcase_add_test(tests, a_client_leaves_while_it_is_read);
+    tcase_add_test(tests, a_client_leaves_while_it_is_queued);
+    tcase_add_test(tests, a_client_leaves_while_it_is_computed);
+    tcase_add_test(tests, a_killed_client);
+    tcase_add_test(tests, pipelined_requests);
+    tcase_add_test(tests, a_half_close_is_a_hangup);
+    tcase_add_test(tests, a_deadline_passes_while_it_is_read);
+    tcase_add_test(tests, a_deadline_passes_while_it_is_queued);
+    tcase_add_test(tests, a_deadline_passes_while_it_is_computed);
+    tcase_add_test(tests, where_deadlines_stand);
+    tcase_add_test(tests, refused_by_the_rate);
+    tcase_add_test(tests, high_is_answered_before_normal);
+    tcase_add_test(own, the_default_deadline);
+    return run_suite(suite);
+}

@@ -1,0 +1,229 @@
+/* The watch over deadlines and hang-ups, on socket pairs and TCP connections. */
+#include "watch.h"
+
+#include <netinet/in.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+#include "check_main.h"
+
+static struct watch *watch;
+
+struct client {
+    struct watched watched; /* first */
+    sem_t told;
+    atomic_int events;
+    enum watch_event last;
+    int near, far;
+};
+
+static void on_event(struct watched *watched, enum watch_event event)
+{
+    struct client *client = (struct client *)watched;
+    client->last = event;
+    atomic_fetch_add(&client->events, 1);
+    sem_post(&client->told);
+}
+
+/* Over TCP: a connection on loopback. */
+static void client_open(struct client *client)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    const int listener = socket(AF_INET, SOCK_STREAM, 0);
+    memset(client, 0, sizeof *client);
+    sem_init(&client->told, 0, 0);
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, size), 0);
+    ck_assert_int_eq(listen(listener, 1), 0);
+    ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+    client->far = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(connect(client->far, (struct sockaddr *)&address, size), 0);
+    client->near = accept(listener, NULL, NULL);
+    ck_assert_int_ge(client->near, 0);
+    close(listener);
+}
+
+static void add(struct client *client, uint64_t deadline)
+{
+    watch_add(watch, &client->watched, client->near, deadline, on_event);
+}
+
+static void expect(struct client *client, enum watch_event event)
+{
+    sem_wait(&client->told);
+    ck_assert_int_eq(client->last, event);
+    ck_assert_int_eq(atomic_load(&client->events), 1);
+}
+
+static void setup(void)
+{
+    watch = watch_new();
+    ck_assert_ptr_nonnull(watch);
+}
+
+static void teardown(void)
+{
+    watch_free(watch);
+}
+
+START_TEST(a_closed_connection_is_a_hangup)
+{
+    struct client client;
+    client_open(&client);
+    add(&client, 0);
+    close(client.far);
+    expect(&client, WATCH_HANGUP);
+    watch_remove(watch, &client.watched);
+}
+END_TEST
+
+START_TEST(a_connection_closed_before_is_a_hangup)
+{
+    struct client client;
+    client_open(&client);
+    close(client.far);
+    clock_sleep(10 * NS_PER_MS);
+    add(&client, clock_ns() + 60 * NS_PER_SECOND);
+    expect(&client, WATCH_HANGUP);
+}
+END_TEST
+
+START_TEST(a_half_close_is_a_hangup)
+{
+    struct client client;
+    client_open(&client);
+    add(&client, 0);
+    shutdown(client.far, SHUT_WR);
+    expect(&client, WATCH_HANGUP);
+}
+END_TEST
+
+START_TEST(a_reset_is_a_hangup)
+{
+    struct client client;
+    const struct linger now = {.l_onoff = 1};
+    client_open(&client);
+    add(&client, 0);
+    setsockopt(client.far, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    close(client.far);
+    expect(&client, WATCH_HANGUP);
+}
+END_TEST
+
+/* What a client sends meanwhile tells nothing; its end behind that does. */
+START_TEST(bytes_are_no_hangup)
+{
+    struct client client;
+    client_open(&client);
+    ck_assert_int_eq(send(client.far, "GET", 3, 0), 3);
+    add(&client, 0);
+    for (int i = 0; i < 10; i++) {
+        ck_assert_int_eq(send(client.far, "GET", 3, 0), 3);
+        clock_sleep(5 * NS_PER_MS);
+    }
+    ck_assert_int_eq(atomic_load(&client.events), 0);
+    close(client.far);
+    expect(&client, WATCH_HANGUP);
+}
+END_TEST
+
+START_TEST(a_deadline_passes)
+{
+    struct client early, late;
+    client_open(&early);
+    client_open(&late);
+    const uint64_t deadline = clock_ns() + 50 * NS_PER_MS;
+    add(&late, clock_ns() + 120 * NS_PER_MS);
+    add(&early, deadline);
+    expect(&early, WATCH_DEADLINE);
+    ck_assert_uint_ge(clock_ns(), deadline);
+    expect(&late, WATCH_DEADLINE);
+    /* it is not watched any more: the end of it is no event */
+    close(early.far);
+    clock_sleep(20 * NS_PER_MS);
+    ck_assert_int_eq(atomic_load(&early.events), 1);
+}
+END_TEST
+
+START_TEST(a_deadline_without_a_socket)
+{
+    struct client client = {0};
+    sem_init(&client.told, 0, 0);
+    watch_add(watch, &client.watched, -1, 1, on_event); /* long ago */
+    expect(&client, WATCH_DEADLINE);
+}
+END_TEST
+
+START_TEST(what_was_removed_is_not_told)
+{
+    struct client client;
+    client_open(&client);
+    watch_remove(watch, &client.watched); /* it never was there */
+    for (int i = 0; i < 200; i++) {
+        add(&client, clock_ns() + (uint64_t)(i % 3) * NS_PER_MS / 2);
+        watch_remove(watch, &client.watched);
+        const int events = atomic_load(&client.events);
+        clock_sleep(NS_PER_MS / 4);
+        ck_assert_int_eq(atomic_load(&client.events), events);
+    }
+    close(client.far);
+    const int events = atomic_load(&client.events);
+    clock_sleep(10 * NS_PER_MS);
+    ck_assert_int_eq(atomic_load(&client.events), events);
+}
+END_TEST
+
+static void *one_after_another(void *seed)
+{
+    for (size_t i = 0; i < 60; i++) {
+        struct client client;
+        client_open(&client);
+        const bool hangup = (i + *(size_t *)seed) % 2, removed = i % 5 == 0;
+        add(&client, hangup ? 0 : clock_ns() + NS_PER_MS);
+        if (removed) watch_remove(watch, &client.watched);
+        close(client.far);
+        if (!removed) sem_wait(&client.told);
+        watch_remove(watch, &client.watched);
+        close(client.near);
+    }
+    return NULL;
+}
+
+START_TEST(many_threads)
+{
+    enum { THREADS = 8 };
+    pthread_t thread[THREADS];
+    size_t seed[THREADS];
+    for (size_t i = 0; i < THREADS; i++) {
+        seed[i] = i;
+        ck_assert_int_eq(pthread_create(&thread[i], NULL, one_after_another, &seed[i]), 0);
+    }
+    for (size_t i = 0; i < THREADS; i++) pthread_join(thread[i], NULL);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("watch");
+    TCase *tests = tcase_create("watch");
+    suite_add_tcase(suite, tests);
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, a_closed_connection_is_a_hangup);
+    tcase_add_test(tests, a_connection_closed_before_is_a_hangup);
+    tcase_add_test(tests, a_half_close_is_a_hangup);
+    tcase_add_test(tests, a_reset_is_a_hangup);
+    tcase_add_test(tests, bytes_are_no_hangup);
+    tcase_add_test(tests, a_deadline_passes);
+    tcase_add_test(tests, a_deadline_without_a_socket);
+    tcase_add_test(tests, what_was_removed_is_not_told);
+    tcase_add_test(tests, many_threads);
+    return run_suite(suite);
+}
