@@ -10,7 +10,7 @@
 #include "clock.h"
 #include "metrics.h"
 
-enum { MAX_RETRY_AFTER = 60, HIGH_IN_A_ROW = 3 };
+enum { MAX_RETRY_AFTER = 60 };
 static const uint64_t rate_lasts = NS_PER_SECOND;
 
 /* Jobs with samples not yet taken, oldest first. */
@@ -235,15 +235,6 @@ static bool await_batch(struct batcher *b)
     }
 }
 
-/* Which jobs the next batch takes first. */
-static enum job_priority choose_first(struct batcher *b)
-{
-    const bool high = b->queue[PRIORITY_HIGH].head, normal = b->queue[PRIORITY_NORMAL].head;
-    const bool high_first = high && !(normal && b->high_in_a_row >= HIGH_IN_A_ROW);
-    b->high_in_a_row = high_first && normal ? b->high_in_a_row + 1 : 0;
-    return high_first ? PRIORITY_HIGH : PRIORITY_NORMAL;
-}
-
 static void fill(struct batcher *b, struct queue *queue, struct batch *batch)
 {
     while (queue->head && batch->samples < b->options.max_batch) {
@@ -264,7 +255,8 @@ bool batcher_take(struct batcher *b, struct batch *batch)
     batch->samples = batch->segments = 0;
     pthread_mutex_lock(&b->lock);
     const bool some = await_batch(b);
-    const enum job_priority first = choose_first(b);
+    const enum priority first = priority_next(b->queue[PRIORITY_HIGH].head,
+                                              b->queue[PRIORITY_NORMAL].head, &b->high_in_a_row);
     batch->taken = clock_ns();
     fill(b, &b->queue[first], batch);
     fill(b, &b->queue[first == PRIORITY_HIGH ? PRIORITY_NORMAL : PRIORITY_HIGH], batch);

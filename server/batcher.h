@@ -6,7 +6,7 @@
  * for company only when max_delay says so. The queue is bounded in samples and in bytes.
  *
  * Priorities: high jobs are taken before normal ones, but while both wait, every fourth batch is
- * filled with normal ones first: these have a quarter of the workers at the least.
+ * filled with normal ones first (priority.h): these have a quarter of the workers at the least.
  * Deadlines: a job that can't be done in time by the measured rate is refused; but where nothing is
  * queued and nothing was measured for a second, it is let in and measures the rate anew. Whoever
  * waits for a job ends it at its deadline: batcher_cancel().
@@ -24,18 +24,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "priority.h"
+
 struct batcher;
 struct model_metrics;
 
 enum job_result { JOB_DONE, JOB_FAILED, JOB_CANCELLED };
-enum job_priority { PRIORITY_NORMAL, PRIORITY_HIGH, PRIORITIES };
 
 struct job {
     /* set by the owner before the push, all that follows is 0 */
     const float *input;
     float *output;
     size_t samples, input_size, output_size; /* floats of one sample */
-    enum job_priority priority;
+    enum priority priority;
     uint64_t deadline; /* clock_ns(); 0: none */
     void (*done)(struct job *job);
     void *context;

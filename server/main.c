@@ -10,10 +10,12 @@
 
 #include "clock.h"
 #include "cmd/cmd.h"
+#include "cpus.h"
 #include "http.h"
 #include "log.h"
 #include "metrics.h"
 #include "options.h"
+#include "pool.h"
 #include "registry.h"
 #include "resnet.h"
 #include "server.h"
@@ -61,6 +63,13 @@ static void drain(struct server *server, struct http *http)
 static int serve(struct server *server)
 {
     struct http_error error;
+    const struct options *options = server->options;
+    const size_t decoders = options->decoders ? options->decoders : (cpus_usable() + 1) / 2;
+    server->decoders = pool_new(decoders, options->decoder_queue);
+    if (!server->decoders) {
+        fprintf(stderr, "resnetd: the decoders cannot be started\n");
+        return EX_OSERR;
+    }
     struct http *http = http_start(server, &error);
     if (!http) {
         fprintf(stderr, "resnetd: %s\n", error.text);
@@ -87,6 +96,7 @@ static int run(const struct options *options)
         fprintf(stderr, "resnetd: %s\n", error.text);
     else
         code = options->check ? EX_OK : serve(&server);
+    pool_free(server.decoders);
     registry_close(server.registry);
     metrics_free(server.metrics);
     return code;

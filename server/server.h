@@ -6,6 +6,7 @@
 
 struct metrics;
 struct options;
+struct pool;
 struct registry;
 
 enum server_state {
@@ -18,6 +19,7 @@ struct server {
     const struct options *options;
     struct registry *registry;
     struct metrics *metrics;
+    struct pool *decoders;
     atomic_int state; /* enum server_state */
 };
 

@@ -15,11 +15,13 @@
 #include "ingest/samples.h"
 #include "metrics.h"
 #include "options.h"
+#include "pool.h"
 #include "registry.h"
 #include "server.h"
 
 /* request->state: all that one request owns. */
 struct infer {
+    struct request *request;
     struct model *model; /* retained */
     bool model_in_query; /* else the JSON may name another */
     bool form_known;     /* else the first byte of the body tells */
@@ -30,11 +32,13 @@ struct infer {
     bool raw_answer;
     bool has_top_k, has_timeout, has_priority;
     size_t top_k;
-    enum job_priority priority;
+    enum priority priority;
     struct ingest *ingest;
     const struct ingest_result *result;
     uint64_t stage[STAGES]; /* ns */
     float *output;
+    bool decoding; /* suspended for `decode`, else for `job` */
+    struct task decode;
     struct job job;
 };
 
@@ -63,7 +67,7 @@ static bool query_number(struct request *request, const char *name, uint64_t lea
 }
 
 /* The protocol's numbers: 1 is the highest, 0 the default, and what lies behind 1 no better. */
-static enum job_priority priority_of(uint64_t number)
+static enum priority priority_of(uint64_t number)
 {
     return number == 1 ? PRIORITY_HIGH : PRIORITY_NORMAL;
 }
@@ -169,7 +173,10 @@ static struct infer *new_infer(struct request *request)
 {
     struct infer *infer = calloc(1, sizeof *infer);
     request->state = infer;
-    if (!infer) request_fail(request, 500, "no memory for the request");
+    if (infer)
+        infer->request = request;
+    else
+        request_fail(request, 500, "no memory for the request");
     return infer;
 }
 
@@ -396,6 +403,7 @@ static void push(struct request *request, struct infer *infer)
 static bool abandon(struct request *request)
 {
     struct infer *infer = request->state;
+    if (infer->decoding) return pool_cancel(request->server->decoders, &infer->decode);
     const bool out = batcher_cancel(infer->model->batcher, &infer->job);
     if (!out) request->phase = PHASE_COMPUTING;
     return out;
@@ -410,23 +418,68 @@ static bool check_deadline(struct request *request)
     return false;
 }
 
+/* The body has been made a result, or not: on with the request. */
+static void take_result(struct request *request, struct infer *infer)
+{
+    if (!infer->result)
+        fail_ingest(request, infer);
+    else if (merge_parameters(request, infer) && check_names(request, infer) &&
+             check_deadline(request) && prepare_job(request, infer)) {
+        infer->stage[STAGE_PARSE] += clock_ns() - request->read;
+        push(request, infer);
+    }
+}
+
+static struct infer *infer_of(struct task *decode)
+{
+    return (struct infer *)(void *)((char *)decode - offsetof(struct infer, decode));
+}
+
+/* On a decoder. */
+static void run_decode(struct task *task)
+{
+    struct infer *infer = infer_of(task);
+    infer->result = ingest_finish(infer->ingest);
+    request_resume(infer->request);
+}
+
+/* To a decoder, and from there to finish(). */
+static void decode(struct request *request, struct infer *infer)
+{
+    infer->decode = (struct task){.run = run_decode, .priority = infer->priority};
+    infer->decoding = true;
+    request->phase = PHASE_DECODING;
+    if (!request_suspend(request)) {
+        refuse(request, infer, BATCHER_CLOSED);
+        return;
+    }
+    switch (pool_push(request->server->decoders, &infer->decode)) {
+    case POOL_OK: return; /* from here on the request may be gone already */
+    case POOL_FULL:
+        metrics_failure(request->server->metrics, REASON_QUEUE_FULL);
+        request_fail(request, 429, "--decoder-queue pictures wait already: %zu",
+                     request->server->options->decoder_queue);
+        request->reply.retry_after = 1;
+        break;
+    case POOL_CANCELLED: break; /* HTTP knows why */
+    }
+    request_resume(request);
+}
+
 static void end(struct request *request)
 {
     struct infer *infer = request->state;
-    const uint64_t began = clock_ns();
     infer->stage[STAGE_READ] = request->read - request->began - infer->stage[STAGE_PARSE];
     if (!infer->ingest) { /* not a byte came */
         request_fail(request, 400, "the body is empty");
         return;
     }
-    infer->result = ingest_finish(infer->ingest);
-    if (!infer->result)
-        fail_ingest(request, infer);
-    else if (merge_parameters(request, infer) && check_names(request, infer) &&
-             check_deadline(request) && prepare_job(request, infer)) {
-        infer->stage[STAGE_PARSE] += clock_ns() - began;
-        push(request, infer);
+    if (ingest_decodes(infer->ingest)) {
+        decode(request, infer);
+        return;
     }
+    infer->result = ingest_finish(infer->ingest);
+    take_result(request, infer);
 }
 
 /* ---- the answer ------------------------------------------------------------------------------ */
@@ -512,6 +565,11 @@ static void finish(struct request *request)
 {
     struct infer *infer = request->state;
     if (request->reply.status) return; /* refused: see push() */
+    if (infer->decoding) {
+        infer->decoding = false;
+        take_result(request, infer);
+        return;
+    }
     snprintf(request->reply.digest, sizeof request->reply.digest, "%s", infer->model->digest);
     if (infer->job.result == JOB_DONE) {
         finish_done(request, infer);

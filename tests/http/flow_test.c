@@ -2,7 +2,8 @@
  * taken out of the queue, stopped between layers, and counted.
  *
  * The model takes about a second an image and a core, batches of one, one worker: what is queued
- * behind a request stays there for long enough to be looked at. */
+ * behind a request stays there for long enough to be looked at. The same with pictures and a
+ * decoder, which must not hold up the HTTP threads either. */
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "clock.h"
 #include "http/client.h"
@@ -377,12 +379,172 @@ START_TEST(high_is_answered_before_normal)
 }
 END_TEST
 
+/* ---- pictures -------------------------------------------------------------------------------- */
+
+/* A PNG of zeros, which takes long to decode: some hundred milliseconds. */
+enum { PNG_SIDE = 5000 };
+static uint8_t *png;
+static size_t png_size;
+
+static void put32(uint8_t *to, size_t value)
+{
+    for (int i = 0; i < 4; i++) to[i] = (uint8_t)(value >> (24 - 8 * i));
+}
+
+static void put_chunk(const char type[4], const void *data, size_t size)
+{
+    uint8_t *at = png + png_size;
+    put32(at, size);
+    memcpy(at + 4, type, 4);
+    if (size) memcpy(at + 8, data, size);
+    put32(at + 8 + size, crc32(0, at + 4, (uInt)size + 4));
+    png_size += size + 12;
+}
+
+static void make_png(void)
+{
+    static const uint8_t signature[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+    uint8_t header[13] = {[8] = 8, [9] = 2}; /* 8 bits, RGB */
+    const uLong size = PNG_SIDE * (1 + 3 * PNG_SIDE);
+    uLongf packed = compressBound(size);
+    uint8_t *rows = calloc(1, size), *data = malloc(packed);
+    png = malloc(packed + 100);
+    ck_assert(rows && data && png);
+    ck_assert_int_eq(compress2(data, &packed, rows, size, 1), Z_OK);
+    memcpy(png, signature, sizeof signature);
+    png_size = sizeof signature;
+    put32(header, PNG_SIDE);
+    put32(header + 4, PNG_SIDE);
+    put_chunk("IHDR", header, sizeof header);
+    put_chunk("IDAT", data, packed);
+    put_chunk("IEND", NULL, 0);
+    free(rows);
+    free(data);
+}
+
+static void start_decoder(void)
+{
+    make_png();
+    DAEMON_START(&server, "--decoders", "1", "--decoder-queue", "6", "--http-threads", "2",
+                 "--log-level", "warning");
+}
+
+static void stop_decoder(void)
+{
+    stop();
+    free(png);
+}
+
+static int send_picture(const char *target)
+{
+    const int fd = client_open(server.port);
+    ck_assert(client_send_request(fd, "POST", target, "", png, png_size));
+    return fd;
+}
+
+/* The decoder has one, and `waiting` more have arrived behind it. */
+static void send_pictures(int *fd, size_t count)
+{
+    for (size_t i = 0; i < count; i++) fd[i] = send_picture("/infer");
+    await_metric("resnetd_http_requests_active", (double)count + 1);
+    clock_sleep(100 * NS_PER_MS);
+}
+
+/* Connections that are spread over the HTTP threads, each asking again and again. */
+START_TEST(decoding_does_not_hold_up_other_clients)
+{
+    enum { OTHERS = 8, ROUNDS = 4 };
+    int fd[6], other[OTHERS];
+    for (int i = 0; i < OTHERS; i++) other[i] = client_open(server.port);
+    send_pictures(fd, 6);
+    for (int i = 0; i < ROUNDS * OTHERS; i++) {
+        ck_assert(client_send_request(other[i % OTHERS], "GET", "/livez", "", "", 0));
+        struct response response = client_receive(other[i % OTHERS]);
+        ck_assert_int_eq(response.status, 200);
+        response_free(&response);
+    }
+    ck_assert(!is_answered(fd[5]));
+    for (int i = 0; i < OTHERS; i++) close(other[i]);
+    for (int i = 0; i < 6; i++) expect(fd[i], 200, NULL);
+}
+END_TEST
+
+START_TEST(a_client_leaves_while_it_is_decoded)
+{
+    int fd[4];
+    send_pictures(fd, 4);
+    close(fd[1]);
+    close(fd[2]);
+    await_dropped("cancelled", "decoding", 2);
+    ck_assert(!is_answered(fd[3]));
+    expect(fd[0], 200, NULL);
+    clock_sleep(50 * NS_PER_MS);
+    close(fd[3]); /* under the decoder's hands */
+    expect_dropped("cancelled", "decoding", 3);
+}
+END_TEST
+
+START_TEST(a_deadline_passes_while_it_is_decoded)
+{
+    int fd[4];
+    send_pictures(fd, 4);
+    expect(send_picture("/infer?timeout_ms=300"), 504, "the deadline of 300 ms passed");
+    expect_dropped("deadline", "decoding", 1);
+    ck_assert(!is_answered(fd[3]));
+    for (int i = 0; i < 4; i++) expect(fd[i], 200, NULL);
+}
+END_TEST
+
+START_TEST(pictures_have_priorities)
+{
+    int fd[4];
+    send_pictures(fd, 4);
+    expect(send_picture("/infer?priority=1"), 200, NULL);
+    ck_assert(!is_answered(fd[3]));
+    for (int i = 0; i < 4; i++) expect(fd[i], 200, NULL);
+}
+END_TEST
+
+START_TEST(more_pictures_than_may_wait)
+{
+    int fd[7];
+    char seconds[16] = "";
+    send_pictures(fd, 7);
+    const int late = send_picture("/infer");
+    struct response response = client_receive(late);
+    ck_assert_int_eq(response.status, 429);
+    ck_assert_str_eq(response.body, "{\"error\":\"--decoder-queue pictures wait already: 6\"}\n");
+    ck_assert(response_header(&response, "Retry-After", seconds, sizeof seconds));
+    response_free(&response);
+    close(late);
+    await_metric("resnetd_failures_total{reason=\"queue_full\"}", 1);
+    for (int i = 0; i < 7; i++) expect(fd[i], 200, NULL);
+}
+END_TEST
+
+/* Pictures that wait when the signal comes are answered. */
+START_TEST(the_end_while_pictures_wait)
+{
+    int fd[4];
+    start_decoder();
+    send_pictures(fd, 4);
+    kill(server.pid, SIGTERM);
+    for (int i = 0; i < 4; i++) expect(fd[i], 200, NULL);
+    ck_assert_int_eq(daemon_stop(&server, 0), 0);
+    free(png);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("flow");
-    TCase *tests = tcase_create("slow model"), *own = tcase_create("daemons of their own");
+    TCase *tests = tcase_create("slow model"), *own = tcase_create("daemons of their own"),
+          *pictures = tcase_create("pictures");
     suite_add_tcase(suite, tests);
     suite_add_tcase(suite, own);
+    suite_add_tcase(suite, pictures);
+    tcase_add_checked_fixture(pictures, start_decoder, stop_decoder);
+    tcase_set_timeout(pictures, 120);
     tcase_add_checked_fixture(tests, start_slow, stop);
     tcase_set_timeout(tests, 120);
     tcase_set_timeout(own, 120);
@@ -399,5 +561,11 @@ int main(void)
     tcase_add_test(tests, refused_by_the_rate);
     tcase_add_test(tests, high_is_answered_before_normal);
     tcase_add_test(own, the_default_deadline);
+    tcase_add_test(pictures, decoding_does_not_hold_up_other_clients);
+    tcase_add_test(pictures, a_client_leaves_while_it_is_decoded);
+    tcase_add_test(pictures, a_deadline_passes_while_it_is_decoded);
+    tcase_add_test(pictures, pictures_have_priorities);
+    tcase_add_test(pictures, more_pictures_than_may_wait);
+    tcase_add_test(own, the_end_while_pictures_wait);
     return run_suite(suite);
 }

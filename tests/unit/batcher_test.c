@@ -351,7 +351,7 @@ START_TEST(an_old_rate_is_measured_anew)
 END_TEST
 
 /* Each job is named by its first number; the runs are of one sample. */
-static void push_named(struct client *client, float name, enum job_priority priority)
+static void push_named(struct client *client, float name, enum priority priority)
 {
     client_init(client, MAX_BATCH, name);
     client->job.priority = priority;
@@ -416,7 +416,7 @@ START_TEST(a_cancelled_job_leaves_the_queue)
     sem_wait(&world.entered);
     for (size_t i = 0; i < PRIORITIES; i++) {
         client_init(&cancelled[i], 5, 2);
-        cancelled[i].job.priority = (enum job_priority)i;
+        cancelled[i].job.priority = (enum priority)i;
         ck_assert_int_eq(batcher_push(batcher, &cancelled[i].job), BATCHER_OK);
     }
     client_init(&last, 10, 3);

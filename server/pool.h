@@ -1,0 +1,40 @@
+/* Threads for work that must not hold up the HTTP threads: pictures are decoded here.
+ *
+ * Tasks wait in a bounded queue: those of high priority first, as priority.h says, else in order of
+ * arrival. What a task does is its own: the daemon has one pool.
+ *
+ * Ownership: a task belongs to whoever pushed it, and is the pool's until run(task) is called or
+ * pool_cancel() gave it back: one of the two, exactly once, for each push that returned POOL_OK.
+ * The pool does not touch it afterwards: run() may have it freed.
+ * Threads: every call from any thread, run() on one of the pool's. */
+#ifndef SERVER_POOL_H
+#define SERVER_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "priority.h"
+
+struct pool;
+
+struct task {
+    /* set by the owner before the push, all that follows is 0 */
+    void (*run)(struct task *task);
+    enum priority priority;
+    /* private to the pool, under its lock */
+    struct task *next;
+    bool queued, cancelled;
+};
+
+/* limit: tasks that may wait. NULL: no memory or no thread. */
+struct pool *pool_new(size_t threads, size_t limit);
+/* Nothing may be waiting any more; waits for what runs. */
+void pool_free(struct pool *pool);
+
+enum pool_answer { POOL_OK, POOL_FULL, POOL_CANCELLED };
+enum pool_answer pool_push(struct pool *pool, struct task *task);
+/* Nobody waits for the task any more. True: it is out of the queue, the owner's again, and does not
+ * run. False: it runs or has run; or it is not pushed yet, and will be refused. */
+bool pool_cancel(struct pool *pool, struct task *task);
+
+#endif
