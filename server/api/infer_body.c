@@ -1,0 +1,149 @@
+/* From the body to a tensor, and from the tensor to a job; see infer.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "encode/protocols.h"
+#include "infer.h"
+#include "ingest/samples.h"
+#include "model.h"
+#include "options.h"
+#include "server.h"
+
+static bool guess_form(struct request *request, struct infer *infer, char first)
+{
+    switch ((unsigned char)first) {
+    case '{':
+    case ' ':
+    case '\t':
+    case '\r':
+    case '\n': infer->form = INGEST_JSON; return true;
+    case 0x93: infer->form = INGEST_NPY; return true;
+    case 0xff: // JPEG
+    case 0x89: infer->form = INGEST_IMAGE; return true;
+    default: break;
+    }
+    request_fail(request, 415,
+                 "the body is not JSON and no Content-Type says what it is; float32 tensors are "
+                 "application/octet-stream");
+    return false;
+}
+
+static bool start_ingest(struct request *request, struct infer *infer, char first)
+{
+    const struct options *options = request->server->options;
+    if (!infer->form_known && !guess_form(request, infer, first)) return false;
+    struct ingest_spec spec = {.form = infer->form,
+                               .coding = infer->coding,
+                               .json_size = infer->json_size,
+                               .max_size = options->max_body_bytes,
+                               .sample_size = infer->model->info->input_size,
+                               .max_floats = options->queue_bytes / sizeof(float),
+                               .max_pixels = options->max_image_pixels,
+                               .recipe = image_recipe_of(infer->model->info)};
+    if (request->content_length != SIZE_MAX) spec.body_size = request->content_length;
+    memcpy(spec.boundary, infer->boundary, sizeof spec.boundary);
+    infer->ingest = ingest_new(&spec);
+    if (!infer->ingest) request_fail(request, 500, "no memory for the body");
+    return infer->ingest != NULL;
+}
+
+static void fail_ingest(struct request *request, const struct infer *infer)
+{
+    const struct ingest_error *error = ingest_error(infer->ingest);
+    request_fail(request, error->status, "%s", error->text);
+}
+
+void infer_body(struct request *request, const void *bytes, size_t size)
+{
+    struct infer *infer = request->state;
+    const uint64_t began = clock_ns();
+    if (!infer->ingest && !start_ingest(request, infer, *(const char *)bytes)) return;
+    if (!ingest_feed(infer->ingest, bytes, size)) fail_ingest(request, infer);
+    infer->stage[STAGE_PARSE] += clock_ns() - began;
+}
+
+/* The tensor's samples for this model; 0: answered. */
+static size_t check_shape(struct request *request, const struct infer *infer)
+{
+    const bool flat =
+        infer->form == INGEST_RAW || (infer->form == INGEST_V2 && infer->json_size == 0);
+    char error[240];
+    const size_t samples =
+        tensor_samples(&infer->result->tensor, infer->model->info, infer->model->name, flat, error);
+    if (!samples) request_fail(request, 400, "input: %s", error);
+    return samples;
+}
+
+/* What the JSON says counts where the query says nothing. */
+static bool merge_parameters(struct request *request, struct infer *infer)
+{
+    const struct ingest_result *result = infer->result;
+    if (!infer->has_top_k && result->has_top_k) infer->top_k = result->top_k;
+    if (!infer->has_timeout && result->has_timeout)
+        request->deadline = request->began + result->timeout_ms * NS_PER_MS;
+    if (!infer->has_priority && result->has_priority)
+        infer->priority = infer_priority(result->priority);
+    return infer->model_in_query || !result->model[0] ||
+           infer_choose_model(request, infer, result->model);
+}
+
+/* The names in a request of the Open Inference Protocol are the model's. */
+static bool check_names(struct request *request, const struct infer *infer)
+{
+    const struct ingest_v2 *v2 = &infer->result->v2;
+    if (infer->result->protocol != PROTOCOL_V2) return true;
+    if (v2->input[0] && strcmp(v2->input, "input") != 0) {
+        request_fail(request, 400, "inputs[0].name: no input '%s', the model's is 'input'",
+                     v2->input);
+        return false;
+    }
+    for (size_t i = 0; i < v2->outputs; i++)
+        if (strcmp(v2->output[i].name, V2_OUTPUT) != 0) {
+            request_fail(request, 400,
+                         "outputs[%zu].name: no output '%s', the model's is '" V2_OUTPUT "'", i,
+                         v2->output[i].name);
+            return false;
+        }
+    return true;
+}
+
+static bool make_job(struct request *request, struct infer *infer)
+{
+    const struct model *model = infer->model;
+    const size_t samples = check_shape(request, infer);
+    if (!samples) return false;
+    infer->output = calloc(samples, model->info->output_size * sizeof *infer->output);
+    if (!infer->output) {
+        request_fail(request, 500, "no memory for %zu outputs", samples);
+        return false;
+    }
+    infer->job = (struct job){.input = infer->result->tensor.data,
+                              .output = infer->output,
+                              .samples = samples,
+                              .input_size = model->info->input_size,
+                              .output_size = model->info->output_size,
+                              .priority = infer->priority,
+                              .deadline = request->deadline,
+                              .context = request};
+    return true;
+}
+
+/* The deadline may have been named by the body. */
+static bool check_deadline(struct request *request)
+{
+    if (!request->deadline || clock_ns() < request->deadline) return true;
+    request->dropped = DROPPED_LATE;
+    request_fail_deadline(request);
+    return false;
+}
+
+bool infer_prepare(struct request *request, struct infer *infer)
+{
+    if (!infer->result) {
+        fail_ingest(request, infer);
+        return false;
+    }
+    return merge_parameters(request, infer) && check_names(request, infer) &&
+           check_deadline(request) && make_job(request, infer);
+}

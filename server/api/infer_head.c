@@ -1,0 +1,191 @@
+/* What query and headers of a request say; see infer.h. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "api.h"
+#include "clock.h"
+#include "infer.h"
+#include "options.h"
+#include "registry.h"
+#include "server.h"
+
+/* The media type without its parameters. */
+static bool is_type(const char *header, const char *type)
+{
+    const size_t length = strlen(type);
+    return header && !strncasecmp(header, type, length) &&
+           strchr(" ;", header[length]) != NULL; /* strchr finds the NUL too */
+}
+
+static bool query_number(struct request *request, const char *name, uint64_t least, uint64_t most,
+                         uint64_t *value)
+{
+    const char *text = target_query(&request->target, name);
+    char *end;
+    errno = 0;
+    *value = strtoull(text, &end, 10);
+    if (*text >= '0' && *text <= '9' && !*end && !errno && *value >= least && *value <= most)
+        return true;
+    request_fail(request, 400, "%s in the query: '%.40s' is not a whole number from %llu to %llu",
+                 name, text, (unsigned long long)least, (unsigned long long)most);
+    return false;
+}
+
+enum priority infer_priority(uint64_t number)
+{
+    return number == 1 ? PRIORITY_HIGH : PRIORITY_NORMAL;
+}
+
+/* The parameters that a query may have in every protocol; the others are no mistake here. */
+static bool read_limits(struct request *request, struct infer *infer)
+{
+    uint64_t ms = request->server->options->timeout, priority = 0;
+    infer->has_timeout = target_query(&request->target, "timeout_ms") != NULL;
+    infer->has_priority = target_query(&request->target, "priority") != NULL;
+    if (infer->has_timeout && !query_number(request, "timeout_ms", 1, INGEST_MAX_TIMEOUT_MS, &ms))
+        return false;
+    if (infer->has_priority &&
+        !query_number(request, "priority", 0, INGEST_MAX_PRIORITY, &priority))
+        return false;
+    infer->priority = infer_priority(priority);
+    if (ms) request->deadline = request->began + ms * NS_PER_MS;
+    return true;
+}
+
+static bool read_query(struct request *request, struct infer *infer)
+{
+    static const char *const known[] = {"model", "top_k", "timeout_ms", "priority"};
+    enum { KNOWN = sizeof known / sizeof *known };
+    uint64_t top_k = 0;
+    for (size_t i = 0; i < request->target.queries; i++) {
+        const char *name = request->target.query[i].name;
+        size_t k = 0;
+        while (k < KNOWN && strcmp(known[k], name) != 0) k++;
+        if (k < KNOWN) continue;
+        request_fail(request, 400,
+                     "no parameter '%.40s'; known are model, top_k, timeout_ms and priority", name);
+        return false;
+    }
+    infer->model_in_query = target_query(&request->target, "model") != NULL;
+    infer->has_top_k = target_query(&request->target, "top_k") != NULL;
+    if (infer->has_top_k && !query_number(request, "top_k", 0, INGEST_MAX_TOP_K, &top_k))
+        return false;
+    infer->top_k = (size_t)top_k;
+    return read_limits(request, infer);
+}
+
+static bool read_coding(struct request *request, struct infer *infer)
+{
+    const char *coding = request_header(request, "Content-Encoding");
+    if (coding_of(coding, &infer->coding)) return true;
+    request_fail(request, 415, "Content-Encoding %.40s is not understood; gzip and deflate are",
+                 coding);
+    return false;
+}
+
+static bool read_boundary(struct request *request, struct infer *infer, const char *type)
+{
+    if (!is_type(type, "multipart/form-data") || multipart_boundary(type, infer->boundary))
+        return true;
+    request_fail(request, 400, "Content-Type: multipart/form-data without a boundary");
+    return false;
+}
+
+/* What curl sends when nothing is said is no statement about the body: its first byte decides. */
+static bool read_content_type(struct request *request, struct infer *infer)
+{
+    static const struct {
+        const char *type;
+        enum ingest_form form;
+    } forms[] = {{"image/jpeg", INGEST_IMAGE},
+                 {"image/png", INGEST_IMAGE},
+                 {"multipart/form-data", INGEST_IMAGE},
+                 {"application/json", INGEST_JSON},
+                 {"application/octet-stream", INGEST_RAW},
+                 {"application/x-npy", INGEST_NPY}};
+    const char *type = request_header(request, "Content-Type");
+    if (!read_coding(request, infer)) return false;
+    infer->raw_answer = is_type(request_header(request, "Accept"), "application/octet-stream");
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (is_type(type, forms[i].type)) {
+            infer->form = forms[i].form;
+            infer->form_known = true;
+            return read_boundary(request, infer, type);
+        }
+    if (!type || is_type(type, "application/x-www-form-urlencoded") || is_type(type, "text/plain"))
+        return true;
+    request_fail(request, 415,
+                 "Content-Type %.60s is not understood; send application/json, "
+                 "application/octet-stream, application/x-npy, image/jpeg or image/png",
+                 type);
+    return false;
+}
+
+bool infer_choose_model(struct request *request, struct infer *infer, const char *name)
+{
+    struct model *model = registry_get(request->server->registry, name);
+    if (!model) {
+        request_fail(request, 404, "no model '%.80s'; GET /v2/models lists them", name);
+        return false;
+    }
+    model_release(infer->model);
+    infer->model = model;
+    return true;
+}
+
+static struct infer *new_infer(struct request *request)
+{
+    struct infer *infer = calloc(1, sizeof *infer);
+    request->state = infer;
+    if (infer)
+        infer->request = request;
+    else
+        request_fail(request, 500, "no memory for the request");
+    return infer;
+}
+
+void infer_begin(struct request *request)
+{
+    struct infer *infer = new_infer(request);
+    if (infer && read_query(request, infer) &&
+        infer_choose_model(request, infer, target_query(&request->target, "model")))
+        read_content_type(request, infer);
+}
+
+/* The protocols that name the model in the path and whose body has one form. */
+static struct infer *begin_protocol(struct request *request, enum ingest_form form)
+{
+    struct infer *infer = new_infer(request);
+    if (!infer) return NULL;
+    infer->form = form;
+    infer->form_known = true;
+    infer->model_in_query = true;
+    infer->model = api_model_of_path(request);
+    return infer->model && read_limits(request, infer) && read_coding(request, infer) ? infer
+                                                                                      : NULL;
+}
+
+void infer_begin_v2(struct request *request)
+{
+    const char *text = request_header(request, "Inference-Header-Content-Length");
+    struct infer *infer = begin_protocol(request, INGEST_V2);
+    if (!infer) return;
+    char *end;
+    infer->json_size = SIZE_MAX;
+    if (!text) return;
+    errno = 0;
+    const unsigned long long size = strtoull(text, &end, 10);
+    if (*text >= '0' && *text <= '9' && !*end && !errno &&
+        size <= request->server->options->max_body_bytes)
+        infer->json_size = (size_t)size;
+    else
+        request_fail(request, 400,
+                     "Inference-Header-Content-Length: '%.40s' is not a size of this body", text);
+}
+
+void infer_begin_v1(struct request *request)
+{
+    begin_protocol(request, INGEST_V1);
+}
