@@ -38,7 +38,8 @@ typedef struct {
     const float *bias;     /* (blocks, 16), or NULL */
     const float *addend;   /* as dst; NULL when the epilogue adds nothing */
     bool accumulate;       /* start from dst; bias is NULL then */
-    const float *ahead; /* fetched while the sums are made, 8 lines per block of depth; or NULL */
+    const float *ahead;    /* fetched meanwhile, 16 lines per block of depth; or NULL */
+    size_t ahead_stride;   /* floats from the lines of one block of depth to those of the next */
     rn_epilogue epilogue;
     size_t pixels, blocks;
 } rn_tile;

@@ -113,7 +113,7 @@ static void fill_panel(const job *j, size_t tile, float *panel, uint32_t *offset
 }
 
 /* Output blocks [block, block + count) of one tile. */
-static void run_tile(const job *j, size_t tile, const float *panel, size_t block, size_t count)
+static void run_tile(const job *j, size_t tile, const float *panel, size_t block, size_t count, bool first)
 {
     const rn_args *a = j->args;
     const rn_span pixels = pixels_of(j, tile);
@@ -138,19 +138,20 @@ static void run_tile(const job *j, size_t tile, const float *panel, size_t block
     t.src_stride = j->panel ? t.pixels * RN_BLOCK : in_plane;
     t.src = j->panel ? panel + start * j->taps * t.src_stride
                      : image_of(j, tile) + start * in_plane + pixels.begin * RN_BLOCK;
+    if (first && !j->panel) t.ahead = t.src + t.pixels * RN_BLOCK, t.ahead_stride = in_plane;
     j->micro->tile(&t);
 }
 
 /* The output blocks of one group: at once when they read the same band. */
-static void run_group(const job *j, size_t tile, const float *panel, size_t group)
+static void run_group(const job *j, size_t tile, const float *panel, size_t group, bool first_group)
 {
     const size_t first = group * j->micro->tile_blocks;
     const size_t end = rn_min(first + j->micro->tile_blocks, j->out_blocks);
     if (rn_conv_band_start(j->desc, first) == rn_conv_band_start(j->desc, end - 1)) {
-        run_tile(j, tile, panel, first, end - first);
+        run_tile(j, tile, panel, first, end - first, first_group);
         return;
     }
-    for (size_t block = first; block < end; block++) run_tile(j, tile, panel, block, 1);
+    for (size_t block = first; block < end; block++) run_tile(j, tile, panel, block, 1, first_group);
 }
 
 static void run_range(const job *j, rn_span tiles, rn_span groups, float *scratch)
@@ -163,7 +164,7 @@ static void run_range(const job *j, rn_span tiles, rn_span groups, float *scratc
     for (size_t c = groups.begin; c < groups.end; c += j->chunk)
         for (size_t t = tiles.begin; t < tiles.end; t++)
             for (size_t g = c; g < rn_min(c + j->chunk, groups.end); g++)
-                run_group(j, t, panels + (t - tiles.begin) * j->panel, g);
+                run_group(j, t, panels + (t - tiles.begin) * j->panel, g, g == c);
 }
 
 static void run_task(void *context, size_t task, size_t thread)

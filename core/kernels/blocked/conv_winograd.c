@@ -184,6 +184,15 @@ static rn_span tiles_with(const job *j, rn_span tiles, size_t point)
 
 /* ---- transforms ----------------------------------------------------------------------------- */
 
+/* The pixels right of a patch: the next tile needs them. No access beyond the image comes of it. */
+static void prefetch_right(const float *plane, rn_dims in, size_t y, size_t x, size_t rows)
+{
+    for (size_t i = 0; i < rows; i++) {
+        const float *row = plane + (rn_min(y + i, in.h - 1) * in.w + x) * RN_BLOCK;
+        for (size_t c = 0; c < 4; c++) __builtin_prefetch(row + c * RN_BLOCK);
+    }
+}
+
 /* Input blocks of one tile to their points, `stride` floats apart. */
 static void transform_tile(const job *j, tile_place place, rn_span blocks, float *dst,
                            size_t stride)
@@ -213,6 +222,7 @@ static void transform_tile(const job *j, tile_place place, rn_span blocks, float
         else
             j->micro->gather(patch, src, offset, rows * columns);
         t.dst = dst + b * stride;
+        prefetch_right(src, in, y, x + columns, rows);
         j->micro->wino_input(&t);
     }
 }
@@ -247,11 +257,12 @@ typedef struct {
     rn_span next_out, next_in; /* whose weights are fetched meanwhile; empty: none */
 } slice;
 
-/* The part of the next weights that is fetched while one point is multiplied. */
+/* The part of the next weights that is fetched while one point is multiplied: twice its share at
+ * every other point. */
 static const float *ahead_of(const job *j, const slice *s, size_t point)
 {
     const size_t depth = rn_span_size(s->next_in), blocks = rn_span_size(s->next_out);
-    if (depth * blocks == 0) return NULL;
+    if (depth * blocks == 0 || point % 2) return NULL;
     const size_t region = depth * W_BLOCK; /* contiguous: of one output block */
     const size_t place = point * region * blocks / RN_POINTS;
     const size_t out = s->next_out.begin + place / region;
@@ -279,6 +290,7 @@ static void multiply(const job *j, size_t block, const slice *s, const float *v,
             .dst_stride = stride,
             .accumulate = s->in.begin > 0,
             .ahead = ahead_of(j, s, point),
+            .ahead_stride = RN_BLOCK * RN_BLOCK,
             .pixels = rn_span_size(some),
             .blocks = rn_span_size(s->out),
         };
@@ -309,6 +321,12 @@ static void transform_output(const job *j, size_t block, rn_span out_blocks, con
                 .keep_rows = rn_min(p.rows, out.h - p.y),
                 .keep_columns = rn_min(p.columns, out.w - p.x),
             };
+            for (size_t i = 0; i < p.rows; i++)
+                for (size_t c = 0; c < 4; c++) {
+                    const size_t place = (i * out.w + p.columns + c) * RN_BLOCK;
+                    __builtin_prefetch(w.dst + place, 1);
+                    if (w.addend) __builtin_prefetch(w.addend + place, 0);
+                }
             j->micro->wino_output(&w);
         }
 }
