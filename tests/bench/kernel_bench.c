@@ -114,7 +114,8 @@ static rn_desc desc_of(const layer *l)
     };
 }
 
-/* Seconds of one layer that one run in five stays below: neighbours of the machine disturb the rest. */
+/* Seconds of one layer that one run in five stays below: neighbours of the machine disturb the
+ * rest. */
 static double time_layer(rn_desc *d, const rn_impl *impl, const options *o)
 {
     rn_args args[COPIES];

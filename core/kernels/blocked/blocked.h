@@ -31,7 +31,6 @@ typedef struct {
     size_t src_stride;     /* floats from one block of input channels to the next */
     const float *weights;  /* per output block (depth, 16, 16): input channel, output channel */
     size_t weights_stride; /* floats between the weights of two output blocks */
-    size_t weights_block;  /* floats between those of two input blocks: 256, or more */
     size_t depth;          /* blocks of input channels, taps included */
     float *dst;            /* per output block (pixels, 16) */
     size_t dst_stride;     /* floats between two output blocks, of dst and addend */
@@ -113,8 +112,9 @@ typedef struct {
     void (*group_tile)(const rn_group_tile *tile);
     /* dst[i] = src + offset[i], 16 floats each, or zeros where offset[i] is RN_OUTSIDE. */
     void (*gather)(float *dst, const float *src, const uint32_t *offset, size_t count);
-    /* The 16 input channels of one block: (taps: 9, 16, 16) -> (points: 36, 16, 16). */
-    void (*wino_weights)(const float *weights, float *dst);
+    /* The weights of two blocks of channels, (taps: 9, 16, 16), to the 6 points (16, 16) of one row
+     * of the domain, which lie dst_point floats apart. */
+    void (*wino_weights)(const float *weights, float *dst, size_t dst_point, size_t row);
     void (*wino_input)(const rn_wino_input *job);
     void (*wino_output)(const rn_wino_output *job);
     void (*pool_max)(const rn_pool_window *window);

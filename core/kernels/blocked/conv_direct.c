@@ -112,10 +112,18 @@ static void fill_panel(const job *j, size_t tile, float *panel, uint32_t *offset
         j->micro->gather(panel + b * blocks * RN_BLOCK, image + b * plane, offset, blocks);
 }
 
+/* One tile's turn with a chunk of output channels. */
+typedef struct {
+    size_t tile;
+    const float *panel;
+    bool first; /* no group of this chunk has read the tile's input yet */
+} visit;
+
 /* Output blocks [block, block + count) of one tile. */
-static void run_tile(const job *j, size_t tile, const float *panel, size_t block, size_t count, bool first)
+static void run_tile(const job *j, const visit *v, size_t block, size_t count)
 {
     const rn_args *a = j->args;
+    const size_t tile = v->tile;
     const rn_span pixels = pixels_of(j, tile);
     const size_t in_plane = j->desc->in[0].h * j->desc->in[0].w * RN_BLOCK;
     const size_t weights = j->band * j->taps * RN_BLOCK * RN_BLOCK;
@@ -125,7 +133,6 @@ static void run_tile(const job *j, size_t tile, const float *panel, size_t block
     rn_tile t = {
         .weights = a->weights + block * weights,
         .weights_stride = weights,
-        .weights_block = RN_BLOCK * RN_BLOCK,
         .depth = j->band * j->taps,
         .dst = a->dst + dst,
         .dst_stride = j->pixels * RN_BLOCK,
@@ -136,22 +143,25 @@ static void run_tile(const job *j, size_t tile, const float *panel, size_t block
         .blocks = count,
     };
     t.src_stride = j->panel ? t.pixels * RN_BLOCK : in_plane;
-    t.src = j->panel ? panel + start * j->taps * t.src_stride
+    t.src = j->panel ? v->panel + start * j->taps * t.src_stride
                      : image_of(j, tile) + start * in_plane + pixels.begin * RN_BLOCK;
-    if (first && !j->panel) t.ahead = t.src + t.pixels * RN_BLOCK, t.ahead_stride = in_plane;
+    if (v->first && !j->panel) { /* the next tile's input */
+        t.ahead = t.src + t.pixels * RN_BLOCK;
+        t.ahead_stride = in_plane;
+    }
     j->micro->tile(&t);
 }
 
 /* The output blocks of one group: at once when they read the same band. */
-static void run_group(const job *j, size_t tile, const float *panel, size_t group, bool first_group)
+static void run_group(const job *j, const visit *v, size_t group)
 {
     const size_t first = group * j->micro->tile_blocks;
     const size_t end = rn_min(first + j->micro->tile_blocks, j->out_blocks);
     if (rn_conv_band_start(j->desc, first) == rn_conv_band_start(j->desc, end - 1)) {
-        run_tile(j, tile, panel, first, end - first, first_group);
+        run_tile(j, v, first, end - first);
         return;
     }
-    for (size_t block = first; block < end; block++) run_tile(j, tile, panel, block, 1, first_group);
+    for (size_t block = first; block < end; block++) run_tile(j, v, block, 1);
 }
 
 static void run_range(const job *j, rn_span tiles, rn_span groups, float *scratch)
@@ -164,7 +174,7 @@ static void run_range(const job *j, rn_span tiles, rn_span groups, float *scratc
     for (size_t c = groups.begin; c < groups.end; c += j->chunk)
         for (size_t t = tiles.begin; t < tiles.end; t++)
             for (size_t g = c; g < rn_min(c + j->chunk, groups.end); g++)
-                run_group(j, t, panels + (t - tiles.begin) * j->panel, g, g == c);
+                run_group(j, &(visit){t, panels + (t - tiles.begin) * j->panel, g == c}, g);
 }
 
 static void run_task(void *context, size_t task, size_t thread)

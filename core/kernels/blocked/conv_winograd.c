@@ -8,7 +8,7 @@
  * compute them. When all of U fits into the L2 cache it is made first and tiles come a block at a
  * time through all channels ("weights first"). Else V is made first, and each group of output
  * channels makes its part of U, some input channels at a time so that it stays in L2 ("input
- * first").
+ * first"); with few tiles one row of points of one block of input channels, so that it stays in L1.
  *
  * Tiles are sorted into four classes by their height and width: 4x3, 4x4, 3x4, 3x3. So the tiles
  * that have a given point are a contiguous range, whichever the point. */
@@ -24,10 +24,11 @@ enum { MISSING = 4 }; /* the row or column of points that tiles of 3 do without 
 #define WEIGHTS_FIRST_BYTES ((size_t)640 << 10) /* of U: fits into L2 beside one block of tiles */
 #define INPUT_BYTES         ((size_t)4 << 20)   /* of V, input first: stays in L3 */
 #define CHUNK               8  /* blocks of input channels whose U is in L2, input first */
+#define FEW_TILES           8  /* of all images: U goes through L1, a row of points at a time */
 #define MIN_CHANNELS        24 /* of input and output: fewer don't pay for the transforms */
 #define WEIGHTS_COST        110
 #define TASKS_PER_THREAD    4
-#define U_BLOCK             (RN_POINTS * RN_BLOCK * RN_BLOCK) /* floats of U for two blocks of channels */
+#define U_BLOCK             (RN_BLOCK * RN_BLOCK) /* floats of a point of U for two blocks of channels */
 #define W_BLOCK             (9 * RN_BLOCK * RN_BLOCK) /* floats of the packed weights for them */
 #define PAD                 RN_BLOCK /* floats between points: 36 of them must not share cache sets */
 
@@ -46,9 +47,10 @@ typedef struct {
     size_t class_end[CLASSES];            /* of all images' tiles in their order */
     size_t blocks;                        /* of tiles, over all images */
     bool weights_first;
-    size_t round;            /* blocks of tiles whose V is in memory at a time */
-    size_t block_parts;      /* tasks of a round: one per group and part of its blocks */
-    size_t v_point, m_point; /* floats between points */
+    size_t depth, rows_at_once; /* of U: blocks of input channels, rows of points */
+    size_t round;               /* blocks of tiles whose V is in memory at a time */
+    size_t block_parts;         /* tasks of a round: one per group and part of its blocks */
+    size_t v_point, m_point;    /* floats between points */
     size_t u_size, v_size,
         m_size;       /* floats of U or a chunk of it, of a block's V, of a block's M */
     float *u, *v, *m; /* scratch; one part per thread where that is needed */
@@ -80,6 +82,12 @@ bool rn_conv_winograd_supports(const rn_desc *d)
 
 /* ---- sizes ---------------------------------------------------------------------------------- */
 
+/* Floats between two points of U. */
+static size_t u_point(size_t depth)
+{
+    return depth * U_BLOCK + PAD;
+}
+
 static void count_classes(job *j, size_t n)
 {
     const size_t count[CLASSES] = {
@@ -102,15 +110,19 @@ static job plan_job(const rn_desc *d, size_t n, size_t threads, const rn_micro *
         .in_blocks = rn_conv_in_blocks(d),
         .out_blocks = rn_conv_out_blocks(d),
     };
-    const size_t all = j.in_blocks * j.out_blocks * U_BLOCK;
-    const size_t depth = rn_min(j.in_blocks, CHUNK);
+    const size_t all = j.out_blocks * RN_POINTS * u_point(j.in_blocks);
     count_classes(&j, n);
+    const bool few = j.class_end[CLASSES - 1] <= FEW_TILES;
     j.groups = rn_ceil_div(j.out_blocks, micro->tile_blocks);
     j.blocks = rn_ceil_div(j.class_end[CLASSES - 1], micro->tile_pixels);
     j.weights_first = all * sizeof(float) <= WEIGHTS_FIRST_BYTES;
     j.v_point = j.in_blocks * micro->tile_pixels * RN_BLOCK + PAD;
     j.m_point = micro->tile_blocks * micro->tile_pixels * RN_BLOCK + PAD;
-    j.u_size = j.weights_first ? all : depth * micro->tile_blocks * U_BLOCK;
+    j.depth = few ? 1 : rn_min(j.in_blocks, CHUNK);
+    j.rows_at_once = few ? 1 : RN_POINT_SIDE;
+    j.u_size = j.weights_first
+                   ? all
+                   : micro->tile_blocks * j.rows_at_once * RN_POINT_SIDE * u_point(j.depth);
     j.v_size = RN_POINTS * j.v_point;
     j.m_size = RN_POINTS * j.m_point;
     j.round = rn_max(1, rn_min(j.blocks, INPUT_BYTES / sizeof(float) / j.v_size));
@@ -124,7 +136,7 @@ static job plan_job(const rn_desc *d, size_t n, size_t threads, const rn_micro *
 /* Blocks whose M a task keeps: all of its part, when U comes in chunks. */
 static size_t kept_blocks(const job *j)
 {
-    return j->in_blocks > CHUNK ? rn_ceil_div(j->round, j->block_parts) : 1;
+    return rn_ceil_div(j->round, j->block_parts);
 }
 
 static size_t scratch_of(const job *j, size_t threads)
@@ -236,12 +248,20 @@ static void transform_input(const job *j, size_t block, rn_span in_blocks, float
         transform_tile(j, place_of(j, t), in_blocks, v + (t - tiles.begin) * RN_BLOCK, stride);
 }
 
-/* U of some output and input blocks: (output blocks, input blocks, points, 16, 16). */
-static void transform_weights(const job *j, rn_span out_blocks, rn_span in_blocks, float *u)
+/* U of some output blocks, rows of points, and input blocks:
+ * (output blocks, points, input blocks, 16, 16). */
+static void transform_weights(const job *j, rn_span out, rn_span rows, rn_span in, float *u)
 {
-    for (size_t o = out_blocks.begin; o < out_blocks.end; o++)
-        for (size_t i = in_blocks.begin; i < in_blocks.end; i++, u += U_BLOCK)
-            j->micro->wino_weights(j->args->weights + (o * j->in_blocks + i) * W_BLOCK, u);
+    const size_t point = u_point(rn_span_size(in));
+    for (size_t o = out.begin; o < out.end; o++)
+        for (size_t i = in.begin; i < in.end; i++)
+            for (size_t r = rows.begin; r < rows.end; r++)
+                j->micro->wino_weights(j->args->weights + (o * j->in_blocks + i) * W_BLOCK,
+                                       u +
+                                           ((o - out.begin) * rn_span_size(rows) + r - rows.begin) *
+                                               RN_POINT_SIDE * point +
+                                           (i - in.begin) * U_BLOCK,
+                                       point, r);
 }
 
 static rn_span blocks_of_group(const job *j, size_t group)
@@ -252,7 +272,7 @@ static rn_span blocks_of_group(const job *j, size_t group)
 
 /* What multiply() works on: some input blocks' part of the sums of one group of output blocks. */
 typedef struct {
-    rn_span out, in;
+    rn_span out, rows, in; /* output blocks, rows of points, input blocks */
     const float *u;
     rn_span next_out, next_in; /* whose weights are fetched meanwhile; empty: none */
 } slice;
@@ -275,16 +295,16 @@ static void multiply(const job *j, size_t block, const slice *s, const float *v,
 {
     const rn_span tiles = tiles_of(j, block);
     const size_t stride = rn_span_size(tiles) * RN_BLOCK, depth = rn_span_size(s->in);
-    for (size_t point = 0; point < RN_POINTS; point++) {
+    const size_t first_point = s->rows.begin * RN_POINT_SIDE, end = s->rows.end * RN_POINT_SIDE;
+    for (size_t point = first_point; point < end; point++) {
         const rn_span some = tiles_with(j, tiles, point);
         if (some.begin >= some.end) continue;
         const size_t first = (some.begin - tiles.begin) * RN_BLOCK;
         const rn_tile t = {
             .src = v + point * j->v_point + s->in.begin * stride + first,
             .src_stride = stride,
-            .weights = s->u + point * RN_BLOCK * RN_BLOCK,
-            .weights_stride = depth * U_BLOCK,
-            .weights_block = U_BLOCK,
+            .weights = s->u + (point - first_point) * u_point(depth),
+            .weights_stride = (end - first_point) * u_point(depth),
             .depth = depth,
             .dst = m + point * j->m_point + first,
             .dst_stride = stride,
@@ -296,6 +316,17 @@ static void multiply(const job *j, size_t block, const slice *s, const float *v,
         };
         j->micro->tile(&t);
     }
+}
+
+/* What the tile on the right writes and adds. */
+static void prefetch_next(const rn_wino_output *w)
+{
+    for (size_t i = 0; i < w->rows; i++)
+        for (size_t c = w->columns; c < w->columns + 4; c++) {
+            const size_t place = i * w->dst_row + c * RN_BLOCK;
+            __builtin_prefetch(w->dst + place, 1);
+            if (w->addend) __builtin_prefetch(w->addend + place, 0);
+        }
 }
 
 static void transform_output(const job *j, size_t block, rn_span out_blocks, const float *m)
@@ -321,25 +352,22 @@ static void transform_output(const job *j, size_t block, rn_span out_blocks, con
                 .keep_rows = rn_min(p.rows, out.h - p.y),
                 .keep_columns = rn_min(p.columns, out.w - p.x),
             };
-            for (size_t i = 0; i < p.rows; i++)
-                for (size_t c = 0; c < 4; c++) {
-                    const size_t place = (i * out.w + p.columns + c) * RN_BLOCK;
-                    __builtin_prefetch(w.dst + place, 1);
-                    if (w.addend) __builtin_prefetch(w.addend + place, 0);
-                }
+            prefetch_next(&w);
             j->micro->wino_output(&w);
         }
 }
 
 /* ---- weights first -------------------------------------------------------------------------- */
 
+static const rn_span all_rows = {0, RN_POINT_SIDE};
+
 /* task: an output block */
 static void weights_task(void *context, size_t task, size_t thread)
 {
     (void)thread;
     const job *j = context;
-    float *u = j->u + task * j->in_blocks * U_BLOCK;
-    transform_weights(j, (rn_span){task, task + 1}, (rn_span){0, j->in_blocks}, u);
+    float *u = j->u + task * RN_POINTS * u_point(j->in_blocks);
+    transform_weights(j, (rn_span){task, task + 1}, all_rows, (rn_span){0, j->in_blocks}, u);
 }
 
 /* task: a block of tiles, all channels */
@@ -351,8 +379,8 @@ static void tiles_task(void *context, size_t task, size_t thread)
     transform_input(j, task, all, v);
     for (size_t g = 0; g < j->groups; g++) {
         const rn_span out = blocks_of_group(j, g);
-        const float *u = j->u + out.begin * j->in_blocks * U_BLOCK;
-        multiply(j, task, &(slice){.out = out, .in = all, .u = u}, v, m);
+        const float *u = j->u + out.begin * RN_POINTS * u_point(j->in_blocks);
+        multiply(j, task, &(slice){.out = out, .rows = all_rows, .in = all, .u = u}, v, m);
         transform_output(j, task, out, m);
     }
 }
@@ -371,7 +399,7 @@ static void input_task(void *context, size_t task, size_t thread)
 
 static rn_span chunk_from(const job *j, size_t block)
 {
-    return (rn_span){block, rn_min(block + CHUNK, j->in_blocks)};
+    return (rn_span){block, rn_min(block + j->depth, j->in_blocks)};
 }
 
 /* The slice of a group from this input block on; the next one is that of the next input blocks, or
@@ -394,15 +422,19 @@ static void channels_task(void *context, size_t task, size_t thread)
         rn_span_part(j->now.end - j->now.begin, j->block_parts, task % j->block_parts);
     const size_t kept = kept_blocks(j), group = task / j->block_parts;
     float *u = j->u + thread * j->u_size, *ms = j->m + thread * kept * j->m_size;
-    for (size_t i = 0; i < j->in_blocks; i += CHUNK) {
-        const slice s = slice_at(j, group, i, u);
-        transform_weights(j, s.out, s.in, u);
-        for (size_t b = part.begin; b < part.end; b++) {
-            float *m = ms + (b - part.begin) % kept * j->m_size;
-            multiply(j, j->now.begin + b, &s, j->v + b * j->v_size, m);
-            if (s.in.end == j->in_blocks) transform_output(j, j->now.begin + b, s.out, m);
+    for (size_t i = 0; i < j->in_blocks; i += j->depth) {
+        slice s = slice_at(j, group, i, u);
+        for (size_t r = 0; r < RN_POINT_SIDE; r += j->rows_at_once) {
+            s.rows = (rn_span){r, r + j->rows_at_once};
+            transform_weights(j, s.out, s.rows, s.in, u);
+            for (size_t b = part.begin; b < part.end; b++)
+                multiply(j, j->now.begin + b, &s, j->v + b * j->v_size,
+                         ms + (b - part.begin) % kept * j->m_size);
         }
     }
+    for (size_t b = part.begin; b < part.end; b++)
+        transform_output(j, j->now.begin + b, blocks_of_group(j, group),
+                         ms + (b - part.begin) * j->m_size);
 }
 
 void rn_conv_winograd(const rn_desc *desc, const rn_args *args, const rn_micro *micro)

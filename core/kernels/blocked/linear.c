@@ -83,7 +83,6 @@ static void run_tile(const job *j, size_t group, rn_span images, float *result)
         .src_stride = j->args->n * RN_BLOCK,
         .weights = j->args->weights + first * weights,
         .weights_stride = weights,
-        .weights_block = RN_BLOCK * RN_BLOCK,
         .depth = j->in_blocks,
         .dst = result,
         .dst_stride = rn_span_size(images) * RN_BLOCK,
