@@ -15,6 +15,8 @@
 
 struct model;
 
+enum output_form { OUTPUT_JSON, OUTPUT_RAW, OUTPUT_NPY };
+
 /* request->state: all that one request owns. */
 struct infer {
     struct request *request;
@@ -25,7 +27,7 @@ struct infer {
     enum coding coding;
     size_t json_size;                       /* INGEST_V2 */
     char boundary[MULTIPART_BOUNDARY_SIZE]; /* INGEST_IMAGE */
-    bool raw_answer;
+    enum output_form output_form;
     bool has_top_k, has_timeout, has_priority;
     size_t top_k;
     enum priority priority;

@@ -35,6 +35,17 @@ static void encode_v2(struct reply *reply, const struct infer *infer, const stru
     buffer_free(&tail);
 }
 
+/* In the form of the protocol that the request was written in. */
+static void encode_json(struct reply *reply, const struct infer *infer, const struct answer *answer)
+{
+    switch (infer->result->protocol) {
+    case PROTOCOL_INFER: answer_json(&reply->body, answer); break;
+    case PROTOCOL_V2: encode_v2(reply, infer, answer); break;
+    case PROTOCOL_V1_ROWS: answer_v1(&reply->body, answer, false); break;
+    case PROTOCOL_V1_COLUMNS: answer_v1(&reply->body, answer, true); break;
+    }
+}
+
 static void encode(struct request *request, const struct infer *infer)
 {
     struct reply *reply = &request->reply;
@@ -46,20 +57,21 @@ static void encode(struct request *request, const struct infer *infer)
                                   .samples = infer->job.samples,
                                   .top_k = infer->top_k};
     reply->status = 200;
-    reply->content_type = infer->raw_answer ? "application/octet-stream" : "application/json";
-    if (infer->raw_answer) {
-        buffer_append(&reply->body, infer->output,
-                      infer->job.samples * infer->job.output_size * sizeof *infer->output);
-        return;
-    }
-    switch (infer->result->protocol) {
-    case PROTOCOL_INFER: answer_json(&reply->body, &answer); break;
-    case PROTOCOL_V2: encode_v2(reply, infer, &answer); break;
-    case PROTOCOL_V1_ROWS: answer_v1(&reply->body, &answer, false); break;
-    case PROTOCOL_V1_COLUMNS: answer_v1(&reply->body, &answer, true); break;
+    switch (infer->output_form) {
+    case OUTPUT_RAW:
+        reply->content_type = "application/octet-stream";
+        answer_raw(&reply->body, &answer);
+        break;
+    case OUTPUT_NPY:
+        reply->content_type = "application/x-npy";
+        answer_npy(&reply->body, &answer);
+        break;
+    case OUTPUT_JSON:
+        reply->content_type = "application/json";
+        encode_json(reply, infer, &answer);
+        break;
     }
 }
-
 static void account(struct request *request, struct infer *infer)
 {
     struct buffer *timing = &request->reply.timing;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "accept.h"
 #include "api.h"
 #include "clock.h"
 #include "infer.h"
@@ -93,6 +94,22 @@ static bool read_boundary(struct request *request, struct infer *infer, const ch
     return false;
 }
 
+static bool read_accept(struct request *request, struct infer *infer)
+{
+    static const char *const offers[] = {[OUTPUT_JSON] = "application/json",
+                                         [OUTPUT_RAW] = "application/octet-stream",
+                                         [OUTPUT_NPY] = "application/x-npy"};
+    const char *accept = request_header(request, "Accept");
+    const int choice = accept_type(accept, offers, sizeof offers / sizeof *offers);
+    infer->output_form = choice == ACCEPT_NONE ? OUTPUT_JSON : (enum output_form)choice;
+    if (choice != ACCEPT_NONE) return true;
+    request_fail(request, 406,
+                 "Accept: %.60s; there are application/json, application/octet-stream and "
+                 "application/x-npy",
+                 accept);
+    return false;
+}
+
 /* What curl sends when nothing is said is no statement about the body: its first byte decides. */
 static bool read_content_type(struct request *request, struct infer *infer)
 {
@@ -106,8 +123,7 @@ static bool read_content_type(struct request *request, struct infer *infer)
                  {"application/octet-stream", INGEST_RAW},
                  {"application/x-npy", INGEST_NPY}};
     const char *type = request_header(request, "Content-Type");
-    if (!read_coding(request, infer)) return false;
-    infer->raw_answer = is_type(request_header(request, "Accept"), "application/octet-stream");
+    if (!read_coding(request, infer) || !read_accept(request, infer)) return false;
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
         if (is_type(type, forms[i].type)) {
             infer->form = forms[i].form;

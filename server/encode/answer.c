@@ -96,3 +96,33 @@ void answer_json(struct buffer *text, const struct answer *answer)
     if (answer->top_k) append_all_top(text, answer);
     buffer_text(text, "}\n");
 }
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "floats are copied as they are");
+
+void answer_raw(struct buffer *bytes, const struct answer *answer)
+{
+    const size_t size = rn_model_info_of(answer->engine)->output_size;
+    buffer_append(bytes, answer->output, answer->samples * size * sizeof *answer->output);
+}
+
+/* The magic, the header's length in two bytes, and the header, padded so that the numbers begin at
+ * a multiple of 64. */
+void answer_npy(struct buffer *bytes, const struct answer *answer)
+{
+    enum { FRONT = 10, ALIGN = 64 };
+    const rn_model_info *info = rn_model_info_of(answer->engine);
+    struct buffer header = {0};
+    buffer_format(&header, "{'descr': '<f4', 'fortran_order': False, 'shape': (%zu",
+                  answer->samples);
+    for (size_t i = 0; i < info->output_rank; i++) buffer_format(&header, ", %zu", info->output[i]);
+    buffer_text(&header, "), }");
+    while ((FRONT + header.size + 1) % ALIGN && !header.failed) buffer_append(&header, " ", 1);
+    buffer_append(&header, "\n", 1);
+    const unsigned char length[2] = {header.size & 0xff, (unsigned char)(header.size >> 8)};
+    buffer_append(bytes, "\x93NUMPY\x01", 8); // the literal's NUL is the minor version
+    buffer_append(bytes, length, sizeof length);
+    buffer_append(bytes, header.bytes ? header.bytes : "", header.size);
+    bytes->failed |= header.failed;
+    buffer_free(&header);
+    answer_raw(bytes, answer);
+}

@@ -20,4 +20,8 @@ void answer_json(struct buffer *text, const struct answer *answer);
 /* The outputs alone: [[..],..] */
 void answer_tensor(struct buffer *text, const struct answer *answer);
 
+/* The outputs alone, little-endian float32: as they are, and as a .npy file (version 1.0). */
+void answer_raw(struct buffer *bytes, const struct answer *answer);
+void answer_npy(struct buffer *bytes, const struct answer *answer);
+
 #endif

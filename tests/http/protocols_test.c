@@ -238,6 +238,101 @@ START_TEST(compressed)
 }
 END_TEST
 
+static struct response post_raw(const char *headers, int status)
+{
+    char all[200];
+    snprintf(all, sizeof all, "Content-Type: application/octet-stream\r\n%s", headers);
+    struct response answer = client_ask(server.port, "POST", "/infer", all, image, sizeof image);
+    ck_assert_msg(answer.status == status, "%s: %d %s", headers, answer.status, answer.body);
+    return answer;
+}
+
+/* NumPy's own rule: the header ends at a multiple of 64, the shape is a tuple. */
+START_TEST(npy_answer)
+{
+    static const char header[] =
+        "\x93NUMPY\x01\0v\0{'descr': '<f4', 'fortran_order': False, 'shape': (1, 10), }";
+    struct response answer = post_raw("Accept: application/x-npy\r\n", 200);
+    char type[64] = "";
+    ck_assert(response_header(&answer, "Content-Type", type, sizeof type));
+    ck_assert_str_eq(type, "application/x-npy");
+    ck_assert_uint_eq(answer.size, 128 + sizeof want);
+    ck_assert_mem_eq(answer.body, header, sizeof header - 1);
+    ck_assert_int_eq(answer.body[127], '\n');
+    ck_assert_mem_eq(answer.body + 128, want, sizeof want);
+    response_free(&answer);
+}
+END_TEST
+
+START_TEST(the_form_that_is_wanted_most)
+{
+    static const struct {
+        const char *accept, *type;
+    } cases[] = {
+        {"", "application/json"},
+        {"Accept: */*\r\n", "application/json"},
+        {"Accept: text/html, application/xml;q=0.9, */*;q=0.8\r\n", "application/json"},
+        {"Accept: application/*;q=0.5, application/json;q=0.1\r\n", "application/octet-stream"},
+        {"Accept: application/json;q=0, */*\r\n", "application/octet-stream"},
+        {"Accept: application/json;q=0.4, application/x-npy;q=0.5\r\n", "application/x-npy"},
+    };
+    char type[64];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct response answer = post_raw(cases[i].accept, 200);
+        ck_assert(response_header(&answer, "Content-Type", type, sizeof type));
+        ck_assert_msg(!strcmp(type, cases[i].type), "%s%s", cases[i].accept, type);
+        response_free(&answer);
+    }
+    static const char *const refused[] = {"Accept: text/html\r\n", "Accept: */*;q=0\r\n",
+                                          "Accept: \"\r\n", "Accept: ;q=1\r\n"};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        struct response answer = post_raw(refused[i], 406);
+        ck_assert_ptr_nonnull(strstr(answer.body, "{\"error\":\"Accept: "));
+        response_free(&answer);
+    }
+}
+END_TEST
+
+/* The page in full, plain and compressed. */
+START_TEST(answers_compressed)
+{
+    static const struct {
+        const char *accept, *coding;
+        int window;
+    } cases[] = {{"gzip", "gzip", MAX_WBITS + 16},
+                 {"deflate", "deflate", MAX_WBITS},
+                 {"gzip;q=0.5, deflate", "deflate", MAX_WBITS},
+                 {"*", "gzip", MAX_WBITS + 16},
+                 {"gzip;q=0, deflate;q=0", NULL, 0},
+                 {"gzip;q=0.5, identity", NULL, 0},
+                 {"br", NULL, 0}};
+    struct response plain = client_get(server.port, "/metrics");
+    const size_t name = (size_t)(strchr(plain.body, '\n') - plain.body); // its first line
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char header[80], value[40] = "";
+        Bytef text[1 << 17];
+        snprintf(header, sizeof header, "Accept-Encoding: %s\r\n", cases[i].accept);
+        struct response answer = client_ask(server.port, "GET", "/metrics", header, NULL, 0);
+        ck_assert_int_eq(answer.status, 200);
+        const bool packed = response_header(&answer, "Content-Encoding", value, sizeof value);
+        ck_assert_str_eq(value, cases[i].coding ? cases[i].coding : "");
+        if (packed) {
+            z_stream stream = {.next_in = (Bytef *)answer.body,
+                               .avail_in = (uInt)answer.size,
+                               .next_out = text,
+                               .avail_out = sizeof text};
+            ck_assert_int_eq(inflateInit2(&stream, cases[i].window), Z_OK);
+            ck_assert_int_eq(inflate(&stream, Z_FINISH), Z_STREAM_END);
+            inflateEnd(&stream);
+            ck_assert_uint_lt(answer.size, stream.total_out / 2);
+        }
+        ck_assert_mem_eq(packed ? (char *)text : answer.body, plain.body, name);
+        response_free(&answer);
+    }
+    response_free(&plain);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("protocols");
@@ -251,5 +346,8 @@ int main(void)
     tcase_add_test(tests, v1_predict);
     tcase_add_test(tests, npy);
     tcase_add_test(tests, compressed);
+    tcase_add_test(tests, npy_answer);
+    tcase_add_test(tests, the_form_that_is_wanted_most);
+    tcase_add_test(tests, answers_compressed);
     return run_suite(suite);
 }
