@@ -21,6 +21,8 @@
 #include "server.h"
 #include "signals.h"
 
+enum { LOADS_WAITING = 16 }; /* requests to load or unload a model, beside the one that is done */
+
 static void print_usage(FILE *file)
 {
     fprintf(file, "resnetd " RN_VERSION ": residual networks behind HTTP\n\n"
@@ -66,8 +68,9 @@ static int serve(struct server *server)
     const struct options *options = server->options;
     const size_t decoders = options->decoders ? options->decoders : (cpus_usable() + 1) / 2;
     server->decoders = pool_new(decoders, options->decoder_queue);
-    if (!server->decoders) {
-        fprintf(stderr, "resnetd: the decoders cannot be started\n");
+    server->loader = pool_new(1, LOADS_WAITING);
+    if (!server->decoders || !server->loader) {
+        fprintf(stderr, "resnetd: the threads cannot be started\n");
         return EX_OSERR;
     }
     struct http *http = http_start(server, &error);
@@ -97,6 +100,7 @@ static int run(const struct options *options)
     else
         code = options->check ? EX_OK : serve(&server);
     pool_free(server.decoders);
+    pool_free(server.loader);
     registry_close(server.registry);
     metrics_free(server.metrics);
     return code;

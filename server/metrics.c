@@ -67,11 +67,17 @@ struct metrics *metrics_new(void)
     return metrics;
 }
 
+static void free_names(struct model_metrics *model)
+{
+    char *names[] = {(char *)(uintptr_t)model->digest, (char *)(uintptr_t)model->arch};
+    for (size_t i = 0; i < COUNT_OF(names); i++) free(names[i]);
+    model->digest = model->arch = NULL;
+}
+
 static void free_model(struct model_metrics *model)
 {
-    char *names[] = {(char *)(uintptr_t)model->name, (char *)(uintptr_t)model->digest,
-                     (char *)(uintptr_t)model->arch};
-    for (size_t i = 0; i < COUNT_OF(names); i++) free(names[i]);
+    free_names(model);
+    free((char *)(uintptr_t)model->name);
     free(model);
 }
 
@@ -86,24 +92,39 @@ void metrics_free(struct metrics *metrics)
     free(metrics);
 }
 
+/* Of that name, made where there is none; under the lock. NULL: no memory. */
+static struct model_metrics *model_named(struct metrics *metrics, const char *name)
+{
+    struct model_metrics **last = &metrics->models;
+    for (; *last; last = &(*last)->next)
+        if (!strcmp((*last)->name, name)) return *last;
+    struct model_metrics *model = calloc(1, sizeof *model);
+    if (model) model->name = strdup(name);
+    if (model && model->name) return *last = model;
+    free(model);
+    return NULL;
+}
+
 struct model_metrics *metrics_add_model(struct metrics *metrics, const char *name,
                                         const char *digest, const char *arch)
 {
-    struct model_metrics *model = calloc(1, sizeof *model);
-    if (!model) return NULL;
-    model->name = strdup(name);
-    model->digest = strdup(digest);
-    model->arch = strdup(arch);
-    if (!model->name || !model->digest || !model->arch) {
-        free_model(model);
-        return NULL;
-    }
     pthread_mutex_lock(&metrics->lock);
-    struct model_metrics **last = &metrics->models;
-    while (*last) last = &(*last)->next;
-    *last = model;
+    struct model_metrics *model = model_named(metrics, name);
+    if (model) {
+        free_names(model);
+        model->digest = strdup(digest);
+        model->arch = strdup(arch);
+        model->served++;
+    }
     pthread_mutex_unlock(&metrics->lock);
     return model;
+}
+
+void metrics_drop_model(struct metrics *metrics, struct model_metrics *model)
+{
+    pthread_mutex_lock(&metrics->lock);
+    model->served--;
+    pthread_mutex_unlock(&metrics->lock);
 }
 
 void metrics_request(struct metrics *metrics, size_t route, unsigned code, size_t received,
@@ -322,8 +343,9 @@ static void render_stages(struct metrics *m, struct buffer *text, const char *na
 static void render_models(struct metrics *m, struct buffer *text, const char *name)
 {
     for (const struct model_metrics *model = m->models; model; model = model->next)
-        buffer_format(text, "%s{model=\"%s\",digest=\"%s\",arch=\"%s\"} 1\n", name, model->name,
-                      model->digest, model->arch);
+        buffer_format(text, "%s{model=\"%s\",digest=\"%s\",arch=\"%s\"} %d\n", name, model->name,
+                      model->digest ? model->digest : "", model->arch ? model->arch : "",
+                      model->served > 0);
 }
 
 static void render_build(struct metrics *m, struct buffer *text, const char *name)

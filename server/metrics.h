@@ -46,6 +46,7 @@ struct model_metrics {
     _Atomic uint64_t images, queue_samples, queue_bytes, stopped;
     _Atomic uint64_t requests[METRICS_PRIORITIES]; /* normal, high */
     struct histogram batch, stage[STAGES];
+    size_t served; /* by so many models: a new one and an old one during a reload; under the lock */
     struct model_metrics *next;
 };
 
@@ -53,9 +54,12 @@ struct metrics;
 
 struct metrics *metrics_new(void);
 void metrics_free(struct metrics *metrics);
-/* The metrics' copy of the model's names is kept; NULL: no memory. At most one thread adds. */
+/* The metrics' copy of the names is kept; NULL: no memory. A model of a known name goes on with
+ * that one's counters. Each call needs a metrics_drop_model() in its time. */
 struct model_metrics *metrics_add_model(struct metrics *metrics, const char *name,
                                         const char *digest, const char *arch);
+
+void metrics_drop_model(struct metrics *metrics, struct model_metrics *model);
 
 /* route: index into routes.def, or ROUTES for requests that matched none */
 void metrics_request(struct metrics *metrics, size_t route, unsigned code, size_t received,

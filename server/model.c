@@ -13,6 +13,7 @@
 #include "cpus.h"
 #include "metrics.h"
 #include "options.h"
+#include "statistics.h"
 #include "worker.h"
 
 /* One worker's: touched by its thread alone, and during a run by the threads of its session. */
@@ -121,6 +122,7 @@ static rn_status open_sessions(struct model *model, size_t threads, rn_error *er
         if (rn_session_new(&session->session, model->engine, &options, error) ||
             self_test(model, session->session, error))
             return error->status;
+        model->bytes += rn_session_bytes(session->session);
     }
     return RN_OK;
 }
@@ -129,16 +131,20 @@ static rn_status start_workers(struct model *model, const struct options *option
                                struct metrics *metrics, rn_error *error)
 {
     const rn_model_info *info = model->info;
+    model->bytes += info->weight_bytes;
+    model->statistics = statistics_new(options->max_batch);
+    model->all_metrics = metrics;
     model->metrics = metrics_add_model(metrics, model->name, model->digest, info->arch);
     const struct batcher_options limits = {.max_batch = options->max_batch,
                                            .queue_samples = options->queue_samples,
                                            .queue_bytes = options->queue_bytes,
                                            .workers = model->sessions,
                                            .max_delay = options->max_delay * NS_PER_US};
-    if (model->metrics) model->batcher = batcher_new(&limits, model->metrics);
+    if (model->metrics && model->statistics) model->batcher = batcher_new(&limits, model->metrics);
     if (!model->batcher) return fail(error, RN_ERR_MEMORY, "no memory for the queue");
     const struct worker_options work = {.batcher = model->batcher,
                                         .metrics = model->metrics,
+                                        .statistics = model->statistics,
                                         .workers = model->sessions,
                                         .max_batch = options->max_batch,
                                         .input_size = info->input_size,
@@ -183,6 +189,12 @@ struct model *model_retain(struct model *model)
     return model;
 }
 
+void model_drain(struct model *model)
+{
+    while (model && atomic_load(&model->references) > 1) clock_sleep(NS_PER_MS);
+    model_release(model);
+}
+
 void model_release(struct model *model)
 {
     if (!model || atomic_fetch_sub(&model->references, 1) > 1) return;
@@ -192,6 +204,8 @@ void model_release(struct model *model)
     for (size_t i = 0; model->session && i < model->sessions; i++)
         rn_session_free(model->session[i].session);
     free(model->session);
+    statistics_free(model->statistics);
+    if (model->metrics) metrics_drop_model(model->all_metrics, model->metrics);
     rn_model_release(model->engine);
     free(model);
 }

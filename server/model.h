@@ -16,6 +16,7 @@ struct batcher;
 struct metrics;
 struct model_metrics;
 struct options;
+struct statistics;
 struct workers;
 
 enum { MODEL_NAME_SIZE = 65, MODEL_DIGEST_SIZE = 17 };
@@ -29,7 +30,10 @@ struct model {
     size_t example_size;
     struct batcher *batcher;
     struct workers *workers;
+    struct metrics *all_metrics;
     struct model_metrics *metrics;
+    struct statistics *statistics;
+    size_t bytes;                  /* weights and sessions */
     struct model_session *session; /* private to model.c: one for each worker */
     size_t sessions;
     atomic_size_t references;
@@ -53,5 +57,8 @@ rn_status model_open(struct model **out, const struct model_source *source,
                      const struct options *options, struct metrics *metrics, rn_error *error);
 struct model *model_retain(struct model *model);
 void model_release(struct model *model);
+/* Releases the last reference but those of requests, once these are done: waits for that. Not on an
+ * HTTP thread. */
+void model_drain(struct model *model);
 
 #endif

@@ -12,10 +12,24 @@
 #include "log.h"
 #include "options.h"
 
+/* One name to serve under. What is above the lock's line never changes. */
+struct entry {
+    char name[MODEL_NAME_SIZE];
+    const char *path; /* of the options; NULL: built in */
+    struct builtin builtin;
+    /* under the lock */
+    struct model *model; /* NULL: not loaded */
+    enum registry_state state;
+    char reason[REGISTRY_REASON_SIZE];
+};
+
 struct registry {
-    pthread_rwlock_t lock;
-    struct model **model;
-    size_t models;
+    const struct options *options;
+    struct metrics *metrics;
+    pthread_mutex_t changes; /* held over a whole load or unload; taken before the lock */
+    pthread_rwlock_t lock;   /* never held over a load */
+    struct entry *entry;
+    size_t entries;
 };
 
 /* "name=path" or "path", whose last part then gives the name: without its ending, and for
@@ -45,31 +59,48 @@ static bool read_source(const char *text, char name[MODEL_NAME_SIZE], struct mod
     return false;
 }
 
-static struct model *find(const struct registry *registry, const char *name)
+static struct entry *find(const struct registry *registry, const char *name)
 {
-    for (size_t i = 0; i < registry->models; i++)
-        if (!strcmp(registry->model[i]->name, name)) return registry->model[i];
+    for (size_t i = 0; i < registry->entries; i++)
+        if (!strcmp(registry->entry[i].name, name)) return &registry->entry[i];
     return NULL;
 }
 
-static rn_status add(struct registry *registry, const struct model_source *source,
-                     const struct options *options, struct metrics *metrics, rn_error *error)
+/* Makes the entry's model; no lock is needed, nor may the registry's be held. */
+static rn_status open_entry(struct registry *registry, const struct entry *entry,
+                            struct model **model, rn_error *error)
 {
-    struct model *model;
+    const struct model_source source = {
+        .name = entry->name, .path = entry->path, .builtin = entry->path ? NULL : &entry->builtin};
+    if (model_open(model, &source, registry->options, registry->metrics, error))
+        return error->status;
+    const rn_model_info *info = (*model)->info;
+    LOG(LOG_INFO, "model", LOG_TEXT("name", entry->name), LOG_TEXT("arch", info->arch),
+        LOG_TEXT("format", info->format), LOG_TEXT("isa", info->isa),
+        LOG_TEXT("digest", (*model)->digest), LOG_NUMBER("parameters", info->parameters));
+    return RN_OK;
+}
+
+static rn_status add(struct registry *registry, const struct model_source *source, rn_error *error)
+{
+    struct entry *entry = &registry->entry[registry->entries];
     if (find(registry, source->name)) {
         error->status = RN_ERR_ARGUMENT;
         snprintf(error->text, sizeof error->text, "--model: two models named %s", source->name);
         return error->status;
     }
-    if (model_open(&model, source, options, metrics, error)) {
+    snprintf(entry->name, sizeof entry->name, "%s", source->name);
+    if (source->builtin)
+        entry->builtin = *source->builtin;
+    else
+        entry->path = source->path;
+    if (open_entry(registry, entry, &entry->model, error)) {
         rn_error inner = *error;
         snprintf(error->text, sizeof error->text, "%s: %.170s", source->name, inner.text);
         return error->status;
     }
-    registry->model[registry->models++] = model;
-    LOG(LOG_INFO, "model", LOG_TEXT("name", model->name), LOG_TEXT("arch", model->info->arch),
-        LOG_TEXT("format", model->info->format), LOG_TEXT("isa", model->info->isa),
-        LOG_TEXT("digest", model->digest), LOG_NUMBER("parameters", model->info->parameters));
+    entry->state = REGISTRY_READY;
+    registry->entries++;
     return RN_OK;
 }
 
@@ -82,7 +113,7 @@ static struct option_list wanted(const struct options *options, const char **fal
 }
 
 static rn_status add_all(struct registry *registry, const struct option_list *paths,
-                         const struct options *options, struct metrics *metrics, rn_error *error)
+                         rn_error *error)
 {
     for (size_t i = 0; i < paths->count; i++) {
         struct model_source source;
@@ -91,12 +122,12 @@ static rn_status add_all(struct registry *registry, const struct option_list *pa
         if (!read_source(paths->item[i], name, &source, error)) return error->status;
         if (access(source.path, F_OK) && builtin_find(source.path, &builtin))
             source.builtin = &builtin;
-        if (add(registry, &source, options, metrics, error)) return error->status;
+        if (add(registry, &source, error)) return error->status;
     }
     struct builtin builtin;
     for (size_t i = 0; !paths->count && builtin_at(i, &builtin); i++) {
         const struct model_source source = {.name = builtin.name, .builtin = &builtin};
-        if (add(registry, &source, options, metrics, error)) return error->status;
+        if (add(registry, &source, error)) return error->status;
     }
     return RN_OK;
 }
@@ -118,12 +149,16 @@ struct registry *registry_open(const struct options *options, struct metrics *me
     const struct option_list paths = wanted(options, &fallback);
     const size_t models = paths.count ? paths.count : builtin_count;
     struct registry *registry = calloc(1, sizeof *registry);
-    if (registry) registry->model = calloc(models, sizeof(struct model *));
-    if (registry) pthread_rwlock_init(&registry->lock, NULL);
     error->status = RN_ERR_MEMORY;
     snprintf(error->text, sizeof error->text, "no memory for the models");
-    if (registry && registry->model && !add_all(registry, &paths, options, metrics, error))
-        return registry;
+    *exit_code = EX_OSERR;
+    if (!registry) return NULL;
+    registry->options = options;
+    registry->metrics = metrics;
+    pthread_mutex_init(&registry->changes, NULL);
+    pthread_rwlock_init(&registry->lock, NULL);
+    registry->entry = calloc(models, sizeof *registry->entry);
+    if (registry->entry && !add_all(registry, &paths, error)) return registry;
     *exit_code = exit_code_of(error->status);
     registry_close(registry);
     return NULL;
@@ -132,17 +167,27 @@ struct registry *registry_open(const struct options *options, struct metrics *me
 void registry_close(struct registry *registry)
 {
     if (!registry) return;
-    for (size_t i = 0; registry->model && i < registry->models; i++)
-        model_release(registry->model[i]);
-    free(registry->model);
+    for (size_t i = 0; i < registry->entries; i++) model_release(registry->entry[i].model);
+    free(registry->entry);
     pthread_rwlock_destroy(&registry->lock);
+    pthread_mutex_destroy(&registry->changes);
     free(registry);
+}
+
+/* The i-th of those that are loaded; under the lock. */
+static struct model *loaded_at(const struct registry *registry, size_t i)
+{
+    for (size_t e = 0; e < registry->entries; e++)
+        if (registry->entry[e].model && i-- == 0) return registry->entry[e].model;
+    return NULL;
 }
 
 struct model *registry_get(struct registry *registry, const char *name)
 {
     pthread_rwlock_rdlock(&registry->lock);
-    struct model *model = name && *name ? find(registry, name) : registry->model[0];
+    const struct entry *entry = name && *name ? find(registry, name) : NULL;
+    struct model *model = name && *name ? NULL : loaded_at(registry, 0);
+    if (entry) model = entry->model;
     if (model) model_retain(model);
     pthread_rwlock_unlock(&registry->lock);
     return model;
@@ -151,7 +196,96 @@ struct model *registry_get(struct registry *registry, const char *name)
 struct model *registry_at(struct registry *registry, size_t i)
 {
     pthread_rwlock_rdlock(&registry->lock);
-    struct model *model = i < registry->models ? model_retain(registry->model[i]) : NULL;
+    struct model *model = loaded_at(registry, i);
+    if (model) model_retain(model);
     pthread_rwlock_unlock(&registry->lock);
     return model;
+}
+
+/* ---- load and unload ------------------------------------------------------------------------- */
+
+bool registry_row(struct registry *registry, size_t i, struct registry_row *row)
+{
+    if (i >= registry->entries) return false;
+    const struct entry *entry = &registry->entry[i];
+    pthread_rwlock_rdlock(&registry->lock);
+    row->name = entry->name;
+    row->state = entry->state;
+    snprintf(row->reason, sizeof row->reason, "%s", entry->reason);
+    pthread_rwlock_unlock(&registry->lock);
+    return true;
+}
+
+bool registry_has(struct registry *registry, const char *name)
+{
+    return find(registry, name) != NULL;
+}
+
+/* Puts a model, or none, in the place of the one that is returned. */
+static struct model *replace(struct registry *registry, struct entry *entry, struct model *model)
+{
+    pthread_rwlock_wrlock(&registry->lock);
+    struct model *old = entry->model;
+    entry->model = model;
+    pthread_rwlock_unlock(&registry->lock);
+    return old;
+}
+
+static void set_state(struct registry *registry, struct entry *entry, enum registry_state state,
+                      const char *reason)
+{
+    pthread_rwlock_wrlock(&registry->lock);
+    entry->state = state;
+    snprintf(entry->reason, sizeof entry->reason, "%s", reason);
+    pthread_rwlock_unlock(&registry->lock);
+}
+
+/* Clients are told what is wrong, not where the files lie: the path becomes the model's name. */
+static void hide_path(const struct entry *entry, char text[REGISTRY_REASON_SIZE])
+{
+    char clean[REGISTRY_REASON_SIZE] = "";
+    const size_t length = entry->path ? strlen(entry->path) : 0;
+    size_t used = 0;
+    for (const char *at = text; *at && used + 1 < sizeof clean;) {
+        const bool path = length && !strncmp(at, entry->path, length);
+        used += (size_t)snprintf(clean + used, sizeof clean - used, path ? "%s" : "%.1s",
+                                 path ? entry->name : at);
+        at += path ? length : 1;
+    }
+    memcpy(text, clean, sizeof clean);
+}
+
+bool registry_load(struct registry *registry, const char *name, struct model **old,
+                   char reason[REGISTRY_REASON_SIZE])
+{
+    struct entry *entry = find(registry, name);
+    struct model *model = NULL;
+    rn_error error;
+    *old = NULL;
+    pthread_mutex_lock(&registry->changes);
+    const bool serves = entry->model != NULL; // only changed under `changes`
+    if (!serves) set_state(registry, entry, REGISTRY_LOADING, "");
+    const bool good = open_entry(registry, entry, &model, &error) == RN_OK;
+    if (good) {
+        *old = replace(registry, entry, model);
+        set_state(registry, entry, REGISTRY_READY, "");
+    } else {
+        LOG(LOG_WARNING, "load", LOG_TEXT("name", name), LOG_TEXT("error", error.text));
+        snprintf(reason, REGISTRY_REASON_SIZE, "%s", error.text);
+        hide_path(entry, reason);
+        set_state(registry, entry, serves ? REGISTRY_READY : REGISTRY_UNAVAILABLE, reason);
+    }
+    pthread_mutex_unlock(&registry->changes);
+    return good;
+}
+
+void registry_unload(struct registry *registry, const char *name)
+{
+    struct entry *entry = find(registry, name);
+    pthread_mutex_lock(&registry->changes);
+    set_state(registry, entry, REGISTRY_UNLOADING, "");
+    model_drain(replace(registry, entry, NULL));
+    set_state(registry, entry, REGISTRY_UNAVAILABLE, "unloaded");
+    pthread_mutex_unlock(&registry->changes);
+    LOG(LOG_INFO, "unload", LOG_TEXT("name", name));
 }

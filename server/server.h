@@ -20,7 +20,8 @@ struct server {
     struct registry *registry;
     struct metrics *metrics;
     struct pool *decoders;
-    atomic_int state; /* enum server_state */
+    struct pool *loader; /* one thread, which loads and unloads models */
+    atomic_int state;    /* enum server_state */
 };
 
 #endif

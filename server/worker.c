@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "metrics.h"
+#include "statistics.h"
 
 struct worker {
     struct workers *all;
@@ -56,18 +57,27 @@ static void scatter(const struct worker *w)
     }
 }
 
+/* Samples that lie in one job are read and written in place. */
 static bool run_batch(struct worker *w, char *error)
 {
     const struct worker_options *o = &w->all->options;
-    if (w->batch.segments == 1) {
-        const struct segment *s = w->batch.segment;
-        return o->run(o->context, w->index, &w->batch,
-                      s->job->input + s->first * s->job->input_size,
-                      s->job->output + s->first * s->job->output_size, error);
+    const struct segment *only = w->batch.segment;
+    const bool gathered = w->batch.segments > 1;
+    const float *input = only->job->input + only->first * o->input_size;
+    float *output = only->job->output + only->first * o->output_size;
+    const uint64_t began = clock_ns();
+    if (gathered) {
+        gather(w);
+        input = w->input;
+        output = w->output;
     }
-    gather(w);
-    if (!o->run(o->context, w->index, &w->batch, w->input, w->output, error)) return false;
-    scatter(w);
+    const uint64_t ready = clock_ns();
+    if (!o->run(o->context, w->index, &w->batch, input, output, error)) return false;
+    const uint64_t computed = clock_ns();
+    if (gathered) scatter(w);
+    if (o->statistics)
+        statistics_batch(o->statistics, w->batch.samples, ready - began, computed - ready,
+                         clock_ns() - computed);
     return true;
 }
 

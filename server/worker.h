@@ -9,11 +9,13 @@
 
 #include "batcher.h"
 
+struct statistics;
 struct workers;
 
 struct worker_options {
     struct batcher *batcher;
-    struct model_metrics *metrics; /* may be NULL */
+    struct model_metrics *metrics; /* may be NULL, as the following */
+    struct statistics *statistics;
     size_t workers, max_batch, input_size, output_size;
     /* Computes n samples on worker `index`; false: `error` (240 bytes) says why. `batch` is for
      * batch_abandoned(), to be asked during the run. */

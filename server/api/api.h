@@ -13,4 +13,7 @@ struct model;
 /* The model that the path's {model} and {version} name, retained; NULL: answered with 404. */
 struct model *api_model_of_path(struct request *request);
 
+/* Starts an answer of 200 in JSON: its text goes to the buffer. */
+struct buffer *api_begin_json(struct request *request);
+
 #endif

@@ -11,6 +11,7 @@
 #include "model.h"
 #include "options.h"
 #include "server.h"
+#include "statistics.h"
 
 static void job_done(struct job *job)
 {
@@ -161,6 +162,8 @@ static void release(struct request *request)
     const unsigned status = request->reply.status;
     if (status >= 400 && status < 429 && status != 413)
         metrics_failure(request->server->metrics, REASON_INPUT);
+    if (infer->model && status != 200)
+        statistics_fail(infer->model->statistics, clock_ns() - request->began);
     ingest_free(infer->ingest);
     free(infer->output);
     model_release(infer->model);

@@ -7,6 +7,7 @@
 #include "infer.h"
 #include "model.h"
 #include "server.h"
+#include "statistics.h"
 
 static bool check_finite(struct request *request, const struct infer *infer)
 {
@@ -85,6 +86,7 @@ static void account(struct request *request, struct infer *infer)
             buffer_format(timing, "%s;dur=%.3f, ", metrics_stage_name(s),
                           (double)infer->stage[s] / (double)NS_PER_MS);
     }
+    statistics_success(infer->model->statistics, job->samples, infer->stage);
     buffer_format(timing, "batch;desc=\"%zu\"", job->batch);
 }
 

@@ -93,8 +93,8 @@ static bool check_names(struct request *request, const struct infer *infer)
 {
     const struct ingest_v2 *v2 = &infer->result->v2;
     if (infer->result->protocol != PROTOCOL_V2) return true;
-    if (v2->input[0] && strcmp(v2->input, "input") != 0) {
-        request_fail(request, 400, "inputs[0].name: no input '%s', the model's is 'input'",
+    if (v2->input[0] && strcmp(v2->input, V2_INPUT) != 0) {
+        request_fail(request, 400, "inputs[0].name: no input '%s', the model's is '" V2_INPUT "'",
                      v2->input);
         return false;
     }

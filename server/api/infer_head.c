@@ -143,7 +143,10 @@ bool infer_choose_model(struct request *request, struct infer *infer, const char
 {
     struct model *model = registry_get(request->server->registry, name);
     if (!model) {
-        request_fail(request, 404, "no model '%.80s'; GET /v2/models lists them", name);
+        if (name)
+            request_fail(request, 404, "no model '%.80s'; GET /v2/models lists them", name);
+        else
+            request_fail(request, 503, "no model is loaded");
         return false;
     }
     model_release(infer->model);

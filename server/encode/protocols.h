@@ -4,7 +4,9 @@
 
 #include "answer.h"
 
-#define V2_OUTPUT "output" /* the name of a network's one output */
+/* The names of a network's one input and one output. */
+#define V2_INPUT  "input"
+#define V2_OUTPUT "output"
 
 /* Open Inference Protocol. `binary`: the tensor follows the JSON as bytes, which are then in
  * `tail`; `classes`, where it is not 0: the best ones as strings in place of the tensor. */

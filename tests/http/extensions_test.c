@@ -1,0 +1,165 @@
+/* Extensions of the Open Inference Protocol: what GET /v2 names is there. Statistics and the
+ * model's configuration here, the repository in repository_test.c; and requests as NVIDIA's Python
+ * client writes them, byte for byte. */
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "http/client.h"
+#include "http/daemon.h"
+
+#include "check_main.h"
+
+#define MODEL "/v2/models/fashion-resnet"
+
+static struct daemon server;
+static float image[2 * 784];
+
+static void start(void)
+{
+    DAEMON_START(&server, "--max-batch", "4", "--max-delay", "700");
+    for (size_t i = 0; i < 784; i++) image[i] = image[784 + i] = (float)(i % 7) / 7;
+}
+
+static void stop(void)
+{
+    ck_assert_int_eq(daemon_stop(&server, SIGTERM), 0);
+}
+
+static json_t *parse(const struct response *answer)
+{
+    json_t *root = json_loads(answer->body, JSON_REJECT_DUPLICATES, NULL);
+    ck_assert_msg(answer->status == 200 && root, "%d %s", answer->status, answer->body);
+    return root;
+}
+
+static json_t *get(const char *target)
+{
+    struct response answer = client_get(server.port, target);
+    json_t *root = parse(&answer);
+    response_free(&answer);
+    return root;
+}
+
+static json_int_t number(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    ck_assert_msg(json_is_integer(value), "%s", key);
+    return json_integer_value(value);
+}
+
+START_TEST(the_list)
+{
+    static const char *const names[] = {"binary_tensor_data", "classification",
+                                        "schedule_policy",    "statistics",
+                                        "model_repository",   "model_configuration"};
+    json_t *root = get("/v2"), *list = json_object_get(root, "extensions");
+    ck_assert_uint_eq(json_array_size(list), 6);
+    for (size_t i = 0; i < 6; i++)
+        ck_assert_str_eq(json_string_value(json_array_get(list, i)), names[i]);
+    json_decref(root);
+}
+END_TEST
+
+START_TEST(configuration)
+{
+    static const char *const targets[] = {MODEL "/config", MODEL "/versions/1/config"};
+    for (size_t i = 0; i < 2; i++) {
+        struct response answer = client_get(server.port, targets[i]);
+        ck_assert_str_eq(answer.body, "{\"name\":\"fashion-resnet\",\"platform\":\"resnetd\",\"max_"
+                                      "batch_size\":4,\"input\":[{"
+                                      "\"name\":\"input\",\"data_type\":\"TYPE_FP32\",\"format\":"
+                                      "\"FORMAT_NCHW\",\"dims\":[1,28,"
+                                      "28]}],\"output\":[{\"name\":\"output\",\"data_type\":\"TYPE_"
+                                      "FP32\",\"dims\":[10],\"label_"
+                                      "filename\":\"labels.txt\"}],\"dynamic_batching\":{\"max_"
+                                      "queue_delay_microseconds\":700}}"
+                                      "\n");
+        response_free(&answer);
+    }
+    struct response answer = client_get(server.port, MODEL "/versions/2/config");
+    ck_assert_int_eq(answer.status, 404);
+    response_free(&answer);
+}
+END_TEST
+
+/* The statistics of the one model in an answer. */
+static json_t *statistics(const char *target, json_t **root)
+{
+    *root = get(target);
+    json_t *list = json_object_get(*root, "model_stats");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        json_t *row = json_array_get(list, i);
+        if (!strcmp(json_string_value(json_object_get(row, "name")), "fashion-resnet")) return row;
+    }
+    ck_abort_msg("no fashion-resnet in %s", target);
+}
+
+/* Two good requests of one and of two samples, and a bad one: every number of it. */
+START_TEST(statistics_count)
+{
+    static const char *const keys[] = {"success",       "fail",          "queue",
+                                       "compute_input", "compute_infer", "compute_output",
+                                       "cache_hit",     "cache_miss"};
+    static const json_int_t want[] = {2, 1, 2, 2, 2, 2, 0, 0};
+    static const char *const targets[] = {MODEL "/stats", MODEL "/versions/1/stats",
+                                          "/v2/models/stats"};
+    static const int status[] = {200, 200, 400};
+    static const size_t bytes[] = {784 * 4, 2 * 784 * 4, 100};
+    for (size_t i = 0; i < 3; i++) {
+        struct response answer =
+            client_ask(server.port, "POST", "/infer?model=fashion-resnet",
+                       "Content-Type: application/octet-stream\r\n", image, bytes[i]);
+        ck_assert_int_eq(answer.status, status[i]);
+        response_free(&answer);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        json_t *root, *row = statistics(targets[i], &root);
+        ck_assert_uint_eq(json_array_size(json_object_get(root, "model_stats")), i < 2 ? 1 : 2);
+        ck_assert_str_eq(json_string_value(json_object_get(row, "version")), "1");
+        ck_assert_int_le(llabs(number(row, "last_inference") / 1000 - time(NULL)), 120);
+        ck_assert_int_eq(number(row, "inference_count"), 3);
+        ck_assert_int_eq(number(row, "execution_count"), 2);
+        json_t *stats = json_object_get(row, "inference_stats");
+        ck_assert_uint_eq(json_object_size(stats), 8);
+        for (size_t k = 0; k < 8; k++) {
+            const json_t *leaf = json_object_get(stats, keys[k]);
+            ck_assert_msg(number(leaf, "count") == want[k], "%s %d", keys[k],
+                          (int)number(leaf, "count"));
+            ck_assert_int_eq(number(leaf, "ns") > 0, want[k] > 0);
+        }
+        ck_assert_int_ge(number(json_object_get(stats, "success"), "ns"),
+                         number(json_object_get(stats, "compute_infer"), "ns"));
+        ck_assert(json_is_object(json_object_get(row, "response_stats")));
+        json_t *batches = json_object_get(row, "batch_stats");
+        ck_assert_uint_eq(json_array_size(batches), 2);
+        for (size_t b = 0; b < 2; b++) {
+            const json_t *batch = json_array_get(batches, b);
+            ck_assert_int_eq(number(batch, "batch_size"), (json_int_t)b + 1);
+            for (size_t k = 3; k < 6; k++)
+                ck_assert_int_eq(number(json_object_get(batch, keys[k]), "count"), 1);
+        }
+        const json_t *memory = json_array_get(json_object_get(row, "memory_usage"), 0);
+        ck_assert_str_eq(json_string_value(json_object_get(memory, "type")), "CPU");
+        ck_assert_int_eq(number(memory, "id"), 0);
+        ck_assert_int_gt(number(memory, "byte_size"), 1 << 20);
+        json_decref(root);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("extensions");
+    TCase *tests = tcase_create("extensions");
+    suite_add_tcase(suite, tests);
+    tcase_add_unchecked_fixture(tests, start, stop);
+    tcase_add_test(tests, the_list);
+    tcase_add_test(tests, configuration);
+    tcase_add_test(tests, statistics_count);
+    return run_suite(suite);
+}
