@@ -231,6 +231,8 @@ static bool take_pool_window(const layer *l, rn_window *window)
     if (!take_pair(l, "stride", 1, stride) || !take_pair(l, "padding", 0, pad) ||
         !take_pair(l, "dilation", 1, dilation))
         return false;
+    if (pad[0] > kernel[0] / 2 || pad[1] > kernel[1] / 2)
+        return bad_argument(l, "padding", "at most half of the kernel");
     *window = window_of(kernel, stride, pad, dilation);
     return take_bool(l, "ceil_mode", &window->ceil_mode);
 }

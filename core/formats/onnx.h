@@ -5,11 +5,14 @@
  * onnx_node.c   what an import function asks about its node: inputs, attributes, windows
  * onnx_ops.c    one row per ONNX operator: its import function
  * onnx_shape.c  import functions of operators that change a shape
+ * onnx_maps.c   import functions of operators on maps: padding, slices, norms over groups
+ * onnx_floats.c    arithmetic on constants: weights that the file computes
  * onnx_integers.c  import functions that compute shapes
  * onnx_quant.c  import functions of operators on 8-bit integers
  *
  * ONNX keeps the batch in every shape, the graph leaves it out: N x C x H x W is a value of rank 3
- * there and N x F one of rank 1. Nothing else is served. One thread. */
+ * there and N x F one of rank 1. A file may see a value in another shape for a while: its view says
+ * how. Nothing else is served. One thread. */
 #ifndef RN_FORMATS_ONNX_H
 #define RN_FORMATS_ONNX_H
 
@@ -68,10 +71,25 @@ bool rn_onnx_is_integer(const rn_onnx_constant *constant);
 
 /* What a name stands for. */
 typedef enum { RN_ONNX_UNSET, RN_ONNX_VALUE, RN_ONNX_CONSTANT } rn_onnx_kind;
+/* How the file's shape of a value differs from the graph's. */
+typedef enum {
+    RN_ONNX_AS_IS,
+    RN_ONNX_VECTOR,    /* one pixel: C is axis `axis` of `rank`, the others but the batch are 1 */
+    RN_ONNX_GROUPED,   /* N x groups x what remains of C x H x W */
+    RN_ONNX_EXPANDED,  /* one pixel, repeated to `dims` */
+    RN_ONNX_REFLECTED, /* with a border of one pixel that mirrors it */
+} rn_onnx_form;
+typedef struct {
+    rn_onnx_form form;
+    size_t rank, axis, groups;
+    rn_dims dims;
+} rn_onnx_view;
+
 typedef struct {
     const char *name;
     rn_onnx_kind kind;
     int value;                  /* VALUE: of the graph */
+    rn_onnx_view view;          /* VALUE */
     rn_onnx_constant *constant; /* CONSTANT */
 } rn_onnx_name;
 
@@ -109,8 +127,28 @@ typedef struct {
 } rn_onnx_op;
 
 /* onnx_shape.c */
-rn_onnx_import rn_onnx_import_flatten, rn_onnx_import_reshape, rn_onnx_import_concat;
-rn_onnx_import rn_onnx_import_pad, rn_onnx_import_squeeze;
+rn_onnx_import rn_onnx_import_flatten, rn_onnx_import_reshape, rn_onnx_import_squeeze;
+rn_onnx_import rn_onnx_import_unsqueeze, rn_onnx_import_transpose, rn_onnx_import_expand;
+typedef struct {
+    size_t rank;
+    int64_t size[4]; /* the batch first */
+} rn_onnx_sizes;
+/* The shape that the file sees; the batch is 0. */
+void rn_onnx_shape_of(rn_dims dims, const rn_onnx_view *view, rn_onnx_sizes *out);
+/* One number per channel as C x 1 x 1, whatever made it. */
+int rn_onnx_map(rn_onnx_node *node, int value);
+
+/* onnx_maps.c */
+rn_onnx_import rn_onnx_import_concat, rn_onnx_import_pad, rn_onnx_import_slice;
+rn_onnx_import rn_onnx_import_instance_norm, rn_onnx_import_group_norm;
+void rn_onnx_conv_along_channels(rn_onnx_node *node, int x, const rn_onnx_view *view);
+void rn_onnx_conv_reflected(rn_onnx_node *node, int x);
+
+/* onnx_floats.c: of constants of floats */
+rn_onnx_import rn_onnx_import_sqrt, rn_onnx_reshape_floats, rn_onnx_mean_floats;
+void rn_onnx_flatten_floats(rn_onnx_node *node, int64_t axis);
+void rn_onnx_compute_floats(rn_onnx_node *node, char operation); /* one of + - * / */
+bool rn_onnx_has_float_constants(const rn_onnx_node *node);      /* inputs 0 and 1 */
 
 /* onnx_quant.c */
 rn_onnx_import rn_onnx_import_quantize, rn_onnx_import_dequantize, rn_onnx_import_qlinear_conv;
@@ -128,15 +166,21 @@ typedef struct {
 int rn_onnx_add_linear(rn_onnx_node *node, int x, rn_onnx_constant *matrix, rn_onnx_matrix how,
                        const float *bias);
 int rn_onnx_add_constant(rn_onnx_node *node, int x, rn_onnx_constant *constant);
+/* weight * x + bias, (c) each; either may be NULL. */
+int rn_onnx_add_affine(rn_onnx_node *node, int x, const float *weight, const float *bias);
+void rn_onnx_transpose_constant(rn_onnx_node *node);
+/* The decimal number that was stored as a float: other formats have 1e-5 as a double, and the same
+ * network shall give the same bits. */
+double rn_onnx_decimal(double stored);
 
 /* onnx_integers.c. What Shape answers for a batch of any size: it can be passed on, but not be
  * computed with. */
 #define RN_ONNX_OPEN_BATCH INT64_MIN
 bool rn_onnx_has_integers(rn_onnx_node *node, size_t input);
 rn_onnx_import rn_onnx_import_shape, rn_onnx_import_constant_of_shape;
-rn_onnx_import rn_onnx_import_gather, rn_onnx_import_slice, rn_onnx_import_unsqueeze;
-rn_onnx_import rn_onnx_import_cast;
-rn_onnx_import rn_onnx_reshape_integers, rn_onnx_join_integers, rn_onnx_transpose_integers;
+rn_onnx_import rn_onnx_import_gather, rn_onnx_import_cast;
+rn_onnx_import rn_onnx_slice_integers, rn_onnx_unsqueeze_integers, rn_onnx_reshape_integers;
+rn_onnx_import rn_onnx_join_integers, rn_onnx_transpose_integers;
 void rn_onnx_compute_integers(rn_onnx_node *node, char operation); /* one of + - * / */
 
 /* NULL: the operator isn't served. */
@@ -147,7 +191,9 @@ void rn_onnx_fail(rn_onnx_node *node, const char *format, ...) RN_PRINTF(2, 3);
 /* Inputs. An optional one that is left out isn't there. */
 bool rn_onnx_has(const rn_onnx_node *node, size_t input);
 bool rn_onnx_is_constant(const rn_onnx_node *node, size_t input);
-int rn_onnx_value(rn_onnx_node *node, size_t input); /* the graph's value */
+int rn_onnx_value(rn_onnx_node *node, size_t input); /* the graph's value, seen as it is */
+/* The same, whatever its view. */
+int rn_onnx_viewed(rn_onnx_node *node, size_t input, rn_onnx_view *view);
 rn_dims rn_onnx_dims(const rn_onnx_node *node, int value);
 rn_onnx_constant *rn_onnx_constant_of(rn_onnx_node *node, size_t input);
 const float *rn_onnx_floats(rn_onnx_node *node, rn_onnx_constant *constant);
@@ -178,11 +224,14 @@ void rn_onnx_window(rn_onnx_node *node, rn_dims in, size_t kh, size_t kw, rn_win
 
 /* Results. Memory for a weight of `count` floats; counts against what the file may unfold to. */
 float *rn_onnx_new_floats(rn_onnx_node *node, size_t count);
+/* Counts one more use of so many floats; false with the failure kept when it is one too many. */
+bool rn_onnx_count_floats(rn_onnx_node *node, size_t count);
 /* Adds the graph node, under this node's name; output 0 stands for it. */
 void rn_onnx_emit(rn_onnx_node *node, const rn_node *graph_node);
 /* The same in the middle of an import: returns the value, output 0 is left alone. */
 int rn_onnx_add(rn_onnx_node *node, const rn_node *graph_node);
 void rn_onnx_emit_value(rn_onnx_node *node, int value);
+void rn_onnx_emit_view(rn_onnx_node *node, int value, const rn_onnx_view *view);
 void rn_onnx_emit_constant(rn_onnx_node *node, const rn_onnx_constant *constant);
 /* Output 0 is the input itself. */
 void rn_onnx_emit_alias(rn_onnx_node *node, size_t input);

@@ -14,7 +14,7 @@
 
 #define DEFAULT_SIDE 224
 #define OLDEST_OPSET 7
-#define NEWEST_OPSET 17
+#define NEWEST_OPSET 24
 #define SHOWN        "%.60s"
 
 /* ---- names ----------------------------------------------------------------------------------- */
@@ -140,6 +140,9 @@ static rn_status import_output(rn_onnx_importer *im, const Onnx__Graph *graph, r
     const rn_onnx_name *name = rn_onnx_lookup(im, graph->output[0]->name);
     if (!name || name->kind != RN_ONNX_VALUE)
         return rn_fail(err, RN_ERR_FORMAT, "output " SHOWN ": no node makes it",
+                       graph->output[0]->name);
+    if (name->view.form != RN_ONNX_AS_IS)
+        return rn_fail(err, RN_ERR_FORMAT, "output " SHOWN ": its shape can't be served",
                        graph->output[0]->name);
     im->graph->output = name->value;
     return RN_OK;

@@ -71,11 +71,13 @@ void rn_onnx_import_shape(rn_onnx_node *n)
         emit_list(n, shape, constant->rank);
         return;
     }
-    const rn_dims d = rn_onnx_dims(n, rn_onnx_value(n, 0));
-    shape[1] = (int64_t)d.c;
-    shape[2] = (int64_t)d.h;
-    shape[3] = (int64_t)d.w;
-    emit_list(n, shape, d.rank + 1);
+    rn_onnx_view view;
+    rn_onnx_sizes sizes;
+    const int x = rn_onnx_viewed(n, 0, &view);
+    rn_onnx_shape_of(rn_onnx_dims(n, x), &view, &sizes);
+    if (view.form == RN_ONNX_REFLECTED) rn_onnx_fail(n, "its input is only for a blur");
+    memcpy(shape + 1, sizes.size + 1, (sizes.rank - 1) * sizeof *shape);
+    emit_list(n, shape, sizes.rank);
 }
 
 /* `value` for each element of a shape. */
@@ -179,7 +181,7 @@ static int64_t clamp(int64_t at, int64_t rows, int64_t low, int64_t high)
 }
 
 /* Rows of a list or matrix: data, starts, ends, axes, steps. */
-void rn_onnx_import_slice(rn_onnx_node *n)
+void rn_onnx_slice_integers(rn_onnx_node *n)
 {
     integers from;
     if (!read_integers(n, 0, &from)) return;
@@ -220,7 +222,7 @@ void rn_onnx_join_integers(rn_onnx_node *n)
 }
 
 /* A single integer becomes a list of one. The axes are an attribute until opset 12. */
-void rn_onnx_import_unsqueeze(rn_onnx_node *n)
+void rn_onnx_unsqueeze_integers(rn_onnx_node *n)
 {
     integers scalar;
     int64_t axis = 0;

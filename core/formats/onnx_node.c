@@ -53,11 +53,25 @@ bool rn_onnx_is_constant(const rn_onnx_node *node, size_t input)
     return name && name->kind == RN_ONNX_CONSTANT;
 }
 
+int rn_onnx_viewed(rn_onnx_node *node, size_t input, rn_onnx_view *view)
+{
+    *view = (rn_onnx_view){.form = RN_ONNX_AS_IS};
+    const rn_onnx_name *name = find_input(node, input);
+    if (!name || name->kind != RN_ONNX_VALUE) {
+        rn_onnx_fail(node, "input %zu is a constant", input);
+        return -1;
+    }
+    *view = name->view;
+    return name->value;
+}
+
 int rn_onnx_value(rn_onnx_node *node, size_t input)
 {
-    const rn_onnx_name *name = find_input(node, input);
-    if (name && name->kind == RN_ONNX_VALUE) return name->value;
-    rn_onnx_fail(node, "input %zu is a constant", input);
+    rn_onnx_view view;
+    const int value = rn_onnx_viewed(node, input, &view);
+    if (view.form == RN_ONNX_AS_IS) return value;
+    rn_onnx_fail(node, "input %zu (%.60s) has a shape in which it can't be served here", input,
+                 node->proto->input[input]);
     return -1;
 }
 
@@ -75,7 +89,7 @@ rn_onnx_constant *rn_onnx_constant_of(rn_onnx_node *node, size_t input)
 }
 
 /* Each use counts: nodes may share a weight, but every one of them gets a packed copy. */
-static bool use_floats(rn_onnx_node *node, size_t count)
+bool rn_onnx_count_floats(rn_onnx_node *node, size_t count)
 {
     if (node->status != RN_OK) return false;
     if (count > node->im->doc->floats) {
@@ -88,7 +102,7 @@ static bool use_floats(rn_onnx_node *node, size_t count)
 
 float *rn_onnx_new_floats(rn_onnx_node *node, size_t count)
 {
-    if (!use_floats(node, count)) return NULL;
+    if (!rn_onnx_count_floats(node, count)) return NULL;
     float *floats = rn_onnx_alloc(node->im->doc, count, sizeof *floats, node->err);
     if (!floats) node->status = RN_ERR_MEMORY;
     return floats;
@@ -96,7 +110,7 @@ float *rn_onnx_new_floats(rn_onnx_node *node, size_t count)
 
 const float *rn_onnx_floats(rn_onnx_node *node, rn_onnx_constant *constant)
 {
-    if (!constant || !use_floats(node, constant->elements)) return NULL;
+    if (!constant || !rn_onnx_count_floats(node, constant->elements)) return NULL;
     const bool integers = rn_onnx_is_integer(constant);
     if (constant->floats && !integers) return constant->floats;
     rn_tensor *tensor = constant->proto ? rn_tensors_find(node->im->set, constant->name) : NULL;
@@ -294,12 +308,18 @@ int rn_onnx_add(rn_onnx_node *node, const rn_node *graph_node)
     return value;
 }
 
-void rn_onnx_emit_value(rn_onnx_node *node, int value)
+void rn_onnx_emit_view(rn_onnx_node *node, int value, const rn_onnx_view *view)
 {
     rn_onnx_name *name = result(node);
     if (!name) return;
     name->kind = RN_ONNX_VALUE;
     name->value = value;
+    name->view = *view;
+}
+
+void rn_onnx_emit_value(rn_onnx_node *node, int value)
+{
+    rn_onnx_emit_view(node, value, &(rn_onnx_view){.form = RN_ONNX_AS_IS});
 }
 
 void rn_onnx_emit(rn_onnx_node *node, const rn_node *graph_node)
@@ -328,5 +348,6 @@ void rn_onnx_emit_alias(rn_onnx_node *node, size_t input)
     if (!source || !name) return;
     name->kind = source->kind;
     name->value = source->value;
+    name->view = source->view;
     name->constant = source->constant;
 }

@@ -37,7 +37,17 @@ int rn_onnx_add_conv(rn_onnx_node *n, int x, const rn_onnx_constant *shape, cons
 
 static void import_conv(rn_onnx_node *n)
 {
-    const int x = rn_onnx_value(n, 0);
+    rn_onnx_view view;
+    int x = rn_onnx_viewed(n, 0, &view);
+    if (view.form == RN_ONNX_VECTOR) {
+        rn_onnx_conv_along_channels(n, x, &view);
+        return;
+    }
+    if (view.form == RN_ONNX_REFLECTED) {
+        rn_onnx_conv_reflected(n, x);
+        return;
+    }
+    x = rn_onnx_value(n, 0);
     rn_onnx_constant *weight = rn_onnx_constant_of(n, 1);
     const float *bias = weight ? rn_onnx_vector(n, 2, weight->dims[0]) : NULL;
     rn_onnx_emit_value(n, rn_onnx_add_conv(n, x, weight, rn_onnx_floats(n, weight), bias));
@@ -64,12 +74,18 @@ static void import_global_average_pool(rn_onnx_node *n)
     rn_onnx_emit(n, &(rn_node){.op = RN_OP_GLOBAL_AVG_POOL, .src = {rn_onnx_value(n, 0)}});
 }
 
-/* The mean over H and W, which may stay as axes of size 1. */
+/* The mean over H and W, which may stay as axes of size 1. The axes are an input since opset 18. */
 static void import_reduce_mean(rn_onnx_node *n)
 {
     int64_t axes[4];
+    if (rn_onnx_is_constant(n, 0)) {
+        rn_onnx_mean_floats(n);
+        return;
+    }
     const int x = rn_onnx_value(n, 0);
-    const size_t count = rn_onnx_list(n, "axes", axes, 4);
+    const size_t count =
+        rn_onnx_has(n, 1) ? rn_onnx_integers(n, 1, axes, 4) : rn_onnx_list(n, "axes", axes, 4);
+    rn_onnx_ignore(n, "noop_with_empty_axes"); /* there are axes */
     const bool keep = rn_onnx_int(n, "keepdims", 1) != 0;
     bool mean[4] = {false};
     for (size_t i = 0; i < count; i++)
@@ -85,9 +101,7 @@ static void import_reduce_mean(rn_onnx_node *n)
 
 /* ---- channel by channel ---------------------------------------------------------------------- */
 
-/* The decimal number that was stored as a float: other formats have 1e-5 as a double, and the same
- * network shall give the same bits. */
-static double decimal(double stored)
+double rn_onnx_decimal(double stored)
 {
     int64_t power = 1;
     for (int digits = 0; digits < 12; digits++, power *= 10) {
@@ -107,21 +121,30 @@ static void import_batch_normalization(rn_onnx_node *n)
     if (rn_onnx_int(n, "spatial", 1) != 1) rn_onnx_fail(n, "spatial is 0");
     rn_onnx_emit(n, &(rn_node){.op = RN_OP_BATCH_NORM,
                                .src = {x},
-                               .eps = decimal(rn_onnx_float(n, "epsilon", 1e-5)),
+                               .eps = rn_onnx_decimal(rn_onnx_float(n, "epsilon", 1e-5)),
                                .weight = rn_onnx_vector(n, 1, c),
                                .bias = rn_onnx_vector(n, 2, c),
                                .mean = rn_onnx_vector(n, 3, c),
                                .var = rn_onnx_vector(n, 4, c)});
 }
 
+/* Number by number: one pixel may stand in any shape. */
+static void emit_unary(rn_onnx_node *n, rn_op op)
+{
+    rn_onnx_view view;
+    int x = rn_onnx_viewed(n, 0, &view);
+    if (view.form != RN_ONNX_VECTOR) x = rn_onnx_value(n, 0);
+    rn_onnx_emit_view(n, rn_onnx_add(n, &(rn_node){.op = op, .src = {x}}), &view);
+}
+
 static void import_relu(rn_onnx_node *n)
 {
-    rn_onnx_emit(n, &(rn_node){.op = RN_OP_RELU, .src = {rn_onnx_value(n, 0)}});
+    emit_unary(n, RN_OP_RELU);
 }
 
 static void import_sigmoid(rn_onnx_node *n)
 {
-    rn_onnx_emit(n, &(rn_node){.op = RN_OP_SIGMOID, .src = {rn_onnx_value(n, 0)}});
+    emit_unary(n, RN_OP_SIGMOID);
 }
 
 /* Whether the constant, combined with N x C x H x W or N x F as NumPy does, has one number per
@@ -137,7 +160,20 @@ static bool is_per_channel(const rn_onnx_constant *constant, rn_dims dims)
 /* x and one number per channel: the batch norm that this is. */
 typedef enum { PLUS, MINUS, TIMES, OVER } arithmetic;
 
-static int add_affine(rn_onnx_node *n, int x, rn_onnx_constant *constant, arithmetic how)
+int rn_onnx_add_affine(rn_onnx_node *n, int x, const float *weight, const float *bias)
+{
+    const size_t c = rn_onnx_dims(n, x).c;
+    float *mean = rn_onnx_new_floats(n, c), *var = rn_onnx_new_floats(n, c);
+    for (size_t i = 0; mean && var && i < c; i++) var[i] = 1;
+    return rn_onnx_add(n, &(rn_node){.op = RN_OP_BATCH_NORM,
+                                     .src = {x},
+                                     .weight = weight,
+                                     .bias = bias,
+                                     .mean = mean,
+                                     .var = var});
+}
+
+static int add_arithmetic(rn_onnx_node *n, int x, rn_onnx_constant *constant, arithmetic how)
 {
     const rn_dims dims = rn_onnx_dims(n, x);
     if (!constant || !is_per_channel(constant, dims)) {
@@ -145,25 +181,19 @@ static int add_affine(rn_onnx_node *n, int x, rn_onnx_constant *constant, arithm
         return -1;
     }
     const float *given = rn_onnx_floats(n, constant);
-    float *value = rn_onnx_new_floats(n, dims.c), *mean = rn_onnx_new_floats(n, dims.c);
-    float *var = rn_onnx_new_floats(n, dims.c);
-    if (!given || !value || !mean || !var) return -1;
+    float *value = rn_onnx_new_floats(n, dims.c);
+    if (!given || !value) return -1;
     for (size_t i = 0; i < dims.c; i++) {
         const float number = given[constant->elements == 1 ? 0 : i];
         value[i] = how == MINUS ? -number : how == OVER ? 1 / number : number;
-        var[i] = 1;
     }
-    rn_node node = {.op = RN_OP_BATCH_NORM, .src = {x}, .mean = mean, .var = var};
-    if (how == TIMES || how == OVER)
-        node.weight = value;
-    else
-        node.bias = value;
-    return rn_onnx_add(n, &node);
+    const bool scales = how == TIMES || how == OVER;
+    return rn_onnx_add_affine(n, x, scales ? value : NULL, scales ? NULL : value);
 }
 
 int rn_onnx_add_constant(rn_onnx_node *n, int x, rn_onnx_constant *constant)
 {
-    return add_affine(n, x, constant, PLUS);
+    return add_arithmetic(n, x, constant, PLUS);
 }
 
 /* Two constants are integers of a shape; of one, when the order matters, only the second may be. */
@@ -174,10 +204,14 @@ static void emit_with_constant(rn_onnx_node *n, arithmetic how)
         rn_onnx_compute_integers(n, operations[how]);
         return;
     }
+    if (rn_onnx_has_float_constants(n)) {
+        rn_onnx_compute_floats(n, operations[how]);
+        return;
+    }
     const bool either = how == PLUS || how == TIMES;
     const size_t constant = either && rn_onnx_is_constant(n, 0) ? 0 : 1;
     const int x = rn_onnx_value(n, 1 - constant);
-    rn_onnx_emit_value(n, add_affine(n, x, rn_onnx_constant_of(n, constant), how));
+    rn_onnx_emit_value(n, add_arithmetic(n, x, rn_onnx_constant_of(n, constant), how));
 }
 
 static void import_add(rn_onnx_node *n)
@@ -195,13 +229,25 @@ static void import_sub(rn_onnx_node *n)
     emit_with_constant(n, MINUS);
 }
 
+/* A gate that was repeated to the size of the other factor: the multiplication does so itself. */
+static int factor(rn_onnx_node *n, size_t input)
+{
+    rn_onnx_view view;
+    const int x = rn_onnx_viewed(n, input, &view);
+    if (view.form != RN_ONNX_EXPANDED) return rn_onnx_value(n, input);
+    const rn_dims other = rn_onnx_dims(n, rn_onnx_value(n, 1 - input));
+    if (!rn_dims_equal(view.dims, other))
+        rn_onnx_fail(n, "input %zu is expanded to another size than the map's", input);
+    return x;
+}
+
 static void import_mul(rn_onnx_node *n)
 {
     if (rn_onnx_is_constant(n, 0) || rn_onnx_is_constant(n, 1)) {
         emit_with_constant(n, TIMES);
         return;
     }
-    const int a = rn_onnx_value(n, 0), b = rn_onnx_value(n, 1);
+    const int a = factor(n, 0), b = factor(n, 1);
     rn_onnx_emit(n, &(rn_node){.op = RN_OP_MUL, .src = {a, b}});
 }
 
@@ -299,7 +345,7 @@ static const float *transpose(rn_onnx_node *n, rn_onnx_constant *matrix, double 
 }
 
 /* Of matrices that are constants: weights that stand the other way round. */
-static void import_transpose(rn_onnx_node *n)
+void rn_onnx_transpose_constant(rn_onnx_node *n)
 {
     int64_t order[2] = {1, 0};
     if (rn_onnx_has_integers(n, 0)) {
@@ -404,31 +450,35 @@ static const rn_onnx_op ops[] = {
     {"DequantizeLinear", 2, 3, rn_onnx_import_dequantize, ""},
     {"Div", 2, 2, import_div, ""},
     {"Dropout", 1, 3, import_dropout, ""},
+    {"Expand", 2, 2, rn_onnx_import_expand, ""},
     {"Flatten", 1, 1, rn_onnx_import_flatten, ""},
     {"Gather", 2, 2, rn_onnx_import_gather, ""},
     {"Gemm", 2, 3, import_gemm, ""},
     {"GlobalAveragePool", 1, 1, import_global_average_pool, ""},
+    {"GroupNormalization", 3, 3, rn_onnx_import_group_norm, ""},
     {"Identity", 1, 1, import_identity, ""},
+    {"InstanceNormalization", 3, 3, rn_onnx_import_instance_norm, ""},
     {"MatMul", 2, 2, import_mat_mul, ""},
     {"MaxPool", 1, 1, import_max_pool, ""},
     {"Mul", 2, 2, import_mul, ""},
-    {"Pad", 1, 3, rn_onnx_import_pad, ""},
+    {"Pad", 1, 4, rn_onnx_import_pad, ""},
     {"QLinearAdd", 7, 8, rn_onnx_import_qlinear_add, MICROSOFT},
     {"QLinearConv", 8, 9, rn_onnx_import_qlinear_conv, ""},
     {"QLinearGlobalAveragePool", 5, 5, rn_onnx_import_qlinear_pool, MICROSOFT},
     {"QLinearMatMul", 8, 8, rn_onnx_import_qlinear_mat_mul, ""},
     {"QuantizeLinear", 2, 3, rn_onnx_import_quantize, ""},
-    {"ReduceMean", 1, 1, import_reduce_mean, ""},
+    {"ReduceMean", 1, 2, import_reduce_mean, ""},
     {"Relu", 1, 1, import_relu, ""},
     {"Reshape", 2, 2, rn_onnx_import_reshape, ""},
     {"Shape", 1, 1, rn_onnx_import_shape, ""},
     {"Sigmoid", 1, 1, import_sigmoid, ""},
-    {"Slice", 3, 5, rn_onnx_import_slice, ""},
+    {"Slice", 1, 5, rn_onnx_import_slice, ""},
     {"Softmax", 1, 1, import_softmax, ""},
+    {"Sqrt", 1, 1, rn_onnx_import_sqrt, ""},
     {"Squeeze", 1, 2, rn_onnx_import_squeeze, ""},
     {"Sub", 2, 2, import_sub, ""},
     {"Sum", 1, MANY, import_sum, ""},
-    {"Transpose", 1, 1, import_transpose, ""},
+    {"Transpose", 1, 1, rn_onnx_import_transpose, ""},
     {"Unsqueeze", 1, 2, rn_onnx_import_unsqueeze, ""},
 };
 

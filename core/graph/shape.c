@@ -100,9 +100,10 @@ rn_status rn_shape_pool(rn_node *node, const rn_dims *in, rn_error *err)
 {
     if (want_map(in, err) != RN_OK) return RN_ERR_FORMAT;
     const rn_window *w = &node->window;
-    if (w->pad_top * 2 > w->kh || w->pad_bottom * 2 > w->kh || w->pad_left * 2 > w->kw ||
-        w->pad_right * 2 > w->kw)
-        return rn_fail(err, RN_ERR_FORMAT, "padding is more than half of the %zux%zu kernel", w->kh,
+    /* A window that is all padding would have nothing to reduce. */
+    if (w->pad_top >= w->kh || w->pad_bottom >= w->kh || w->pad_left >= w->kw ||
+        w->pad_right >= w->kw)
+        return rn_fail(err, RN_ERR_FORMAT, "padding is as large as the %zux%zu kernel", w->kh,
                        w->kw);
     rn_dims out = {.rank = 3, .c = in->c};
     const rn_status status = window_out(w, *in, &out, err);

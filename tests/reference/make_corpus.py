@@ -51,7 +51,7 @@ def main(folder):
             out.write(archive.read(f"{name}/data.pkl"))
     for opset, unfolded in ((9, False), (13, True), (16, False)):
         make_formats.export(os.path.join(folder, "onnx", f"tiny-{opset}"), Tiny().eval(), [1, 8, 8], opset, unfolded)
-    for name in ("mean-11", "gates-12", "qlinear-12"):
+    for name in ("mean-11", "gates-12", "linear-gates-16", "qlinear-12"):
         shutil.copy(os.path.join(HERE, "..", "golden", "cases", f"onnx-{name}.onnx"), os.path.join(folder, "onnx", name))
 
 

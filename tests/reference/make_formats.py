@@ -20,6 +20,7 @@ sys.path.insert(0, HERE)
 import golden_case  # noqa: E402
 import nets  # noqa: E402
 import safetensors_file  # noqa: E402
+import variants  # noqa: E402
 
 TRAINING, EVAL = torch.onnx.TrainingMode.PRESERVE, torch.onnx.TrainingMode.EVAL
 
@@ -99,6 +100,22 @@ class Gates(nn.Module):
         x = self.conv(x)
         gate = torch.sigmoid(self.up(F.relu(self.down(x.mean([2, 3], keepdim=True)))))
         return self.fc((x * gate).mean([2, 3]))
+
+
+class LinearGates(nn.Module):
+    """A squeeze-excite gate of linear layers, and a gate along the channels that is expanded."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.down, self.up = nn.Conv2d(3, 8, 3, 2), nn.Linear(8, 2), nn.Linear(2, 8, bias=False)
+        self.along, self.fc = nn.Conv1d(1, 1, 5, padding=2, bias=False), nn.Linear(8, 5)
+
+    def forward(self, x):
+        x = self.conv(x)
+        gate = torch.sigmoid(self.up(F.relu(self.down(F.adaptive_avg_pool2d(x, 1).view(x.shape[0], 8)))))
+        x = F.max_pool2d(x * gate.view(x.shape[0], 8, 1, 1), 3, 2, 1, ceil_mode=True)
+        gate = self.along(x.mean((2, 3)).view(x.shape[0], 1, -1)).sigmoid().view(x.shape[0], -1, 1, 1)
+        return self.fc((x * gate.expand_as(x)).mean([2, 3]))
 
 
 def steps(x, scale, zero, signed=False):
@@ -184,6 +201,7 @@ def qlinear(path, model):
     save(helper.make_model(graph, opset_imports=opsets, ir_version=7), path)
 
 
+SMALL = dict(blocks=[1, 1], kinds=["basic", "basic"], planes=(8, 12))
 BASIC = dict(blocks=[1, 1], width=4)
 BOTTLENECK = dict(blocks=[1, 1, 1], width=4, bottleneck=True, groups=2)
 EXPORTS = {
@@ -200,6 +218,15 @@ EXPORTS = {
     "onnx-gates-12": (Gates, [3, 15, 14], dict(opset=12)),
     "onnx-gates-13-unfolded": (Gates, [3, 15, 14], dict(opset=13, unfolded=True)),
     "onnx-qdq-13": (Quantised, [3, 10, 8], dict(opset=13, unfolded=True)),
+    "onnx-eca-11": (lambda: variants.variant(**SMALL, gate="eca"), [3, 33, 30], dict(opset=11)),
+    "onnx-gn-13": (lambda: variants.variant(**SMALL, norm_groups=4), [3, 33, 30], dict(opset=13)),
+    "onnx-bit-12": (lambda: variants.variant(**SMALL, norm_groups=4, preact=True, bit=True, final_norm=True),
+                    [3, 33, 31], dict(opset=12)),
+    "onnx-blur-rs-14": (lambda: variants.variant(**dict(SMALL, stem=(4, 4, 8)), antialias="blur", conv_pool=True),
+                        [3, 35, 30], dict(opset=14)),
+    "onnx-cifar-13": (lambda: variants.variant(**dict(SMALL, stem=3), shortcut="zero"), [3, 17, 12], dict(opset=13)),
+    "onnx-cifar-17": (lambda: variants.variant(**dict(SMALL, stem=3), shortcut="zero"), [3, 17, 12], dict(opset=17)),
+    "onnx-linear-gates-16": (LinearGates, [3, 12, 9], dict(opset=16)),
     "onnx-mean-11": (Mean, [2, 12, 9], dict(opset=11)),
 }  # fmt: skip
 

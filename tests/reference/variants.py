@@ -32,8 +32,8 @@ class Blur(nn.Module):
 
     def forward(self, x):
         row = torch.tensor([1.0, 2.0, 1.0]) / 4
-        weight = (row[:, None] * row).expand(x.shape[1], 1, 3, 3)
-        return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), weight, stride=2, groups=x.shape[1])
+        weight = (row[:, None] * row).repeat(int(x.shape[1]), 1, 1, 1)
+        return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), weight, stride=2, groups=int(x.shape[1]))
 
 
 class StandardisedConv(nn.Conv2d):

@@ -190,7 +190,7 @@ static const struct {
     {CONV(",\"padding_mode\":\"reflect\""), "layer 0 (Conv2d): padding_mode: want \"zeros\""},
     {AFTER("{\"type\":\"MaxPool2d\"}"), "layer 1 (MaxPool2d): kernel_size: want a size"},
     {AFTER("{\"type\":\"MaxPool2d\",\"kernel_size\":3,\"padding\":2}"),
-     "MaxPool2d: padding is more"},
+     "layer 1 (MaxPool2d): padding: want at most half"},
     {AFTER("{\"type\":\"MaxPool2d\",\"kernel_size\":9}"), "the kernel (9) is larger"},
     {AFTER("{\"type\":\"MaxPool2d\",\"kernel_size\":2,\"return_indices\":true}"), "return_indices"},
     {AFTER("{\"type\":\"AvgPool2d\",\"kernel_size\":2,\"divisor_override\":3}"),

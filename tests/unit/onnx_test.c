@@ -70,6 +70,9 @@ static void describe(char *text, size_t size)
 #define VIEW(unsqueeze)                                                    \
     "tensor i 7 . zeros 8;Constant > zero value=@i;ints m -1;Shape x > s;" \
     "Gather s zero > g;" unsqueeze ";Concat u m > t axis=0;Reshape x t > y"
+#define ROW    "GlobalAveragePool x > p;ints o 0,1,-1;Reshape p o > r;"
+#define MIRROR "ints p 0,0,1,1,0,0,1,1;Pad x p > r mode=reflect;"
+#define ECA    "floats w 1,1,3;" ROW "Conv r w > c pads=1,1 kernel_shape=3,;Sigmoid c > g;"
 static const struct {
     int64_t opset;
     const char *model, *graph;
@@ -99,7 +102,62 @@ static const struct {
     {9, POOL "ReduceMean x > y axes=2,3", "Input()=3x7x8 AdaptiveAvgPool2d(0)=3x1x1 -> 1"},
     {11, POOL "ReduceMean x > y axes=-1,-2 keepdims=0",
      "Input()=3x7x8 AdaptiveAvgPool2d(0)=3x1x1 Flatten(1)=3 -> 2"},
+    {18, POOL "ints a 2,3;ReduceMean x a > y", "Input()=3x7x8 AdaptiveAvgPool2d(0)=3x1x1 -> 1"},
+    {9, POOL "MaxPool x > y kernel_shape=3,3 strides=2,2 pads=2,2,2,2",
+     "Input()=3x7x8 MaxPool2d(0)3x3/2,2+2,2,2,2=3x5x5 -> 1"},
+    /* gates */
+    {11, POOL ECA "ints b 0,-1,1,1;Reshape g b > h;Mul x h > y",
+     "Input()=3x7x8 AdaptiveAvgPool2d(0)=3x1x1 Conv1d(1)3x0/1,1+0,0,0,0=3x1x1 Sigmoid(2)=3x1x1 "
+     "Mul(0,3)=3x7x8 -> 4"},
+    {11, POOL ECA "Transpose g > t perm=0,2,1;Unsqueeze t > u axes=3,;Mul u x > y",
+     "Input()=3x7x8 AdaptiveAvgPool2d(0)=3x1x1 Conv1d(1)3x0/1,1+0,0,0,0=3x1x1 Sigmoid(2)=3x1x1 "
+     "Mul(3,0)=3x7x8 -> 4"},
+    {11, POOL ECA "ints b 0,3,1,1;Reshape g b > h;Shape x > s;Expand h s > e;Mul x e > y",
+     "Input()=3x7x8 AdaptiveAvgPool2d(0)=3x1x1 Conv1d(1)3x0/1,1+0,0,0,0=3x1x1 Sigmoid(2)=3x1x1 "
+     "Mul(0,3)=3x7x8 -> 4"},
+    {13,
+     POOL "floats w 1,1,1;GlobalAveragePool x > p;ints a -1;Squeeze p a > q;Transpose q > t "
+          "perm=0,2,1;Conv t w > c;Transpose c > d perm=0,2,1;Unsqueeze d a > u;Sigmoid u > g;"
+          "Mul x g > y",
+     "Input()=3x7x8 AdaptiveAvgPool2d(0)=3x1x1 Conv1d(1)1x0/1,1+0,0,0,0=3x1x1 Sigmoid(2)=3x1x1 "
+     "Mul(0,3)=3x7x8 -> 4"},
+    {11,
+     POOL "floats w 5,3;floats v 3,5;GlobalAveragePool x > p;Flatten p > f;Gemm f w > a transB=1;"
+          "Relu a > b;Gemm b v > c transB=1;Sigmoid c > d;ints s 0,3,1,1;Reshape d s > g;"
+          "Mul x g > y",
+     "Input()=3x7x8 AdaptiveAvgPool2d(0)=3x1x1 Flatten(1)=3 Linear(2)=5 ReLU(3)=5 Linear(4)=3 "
+     "Sigmoid(5)=3 Conv2d(1)1x1/1,1+0,0,0,0=5x1x1 ReLU(7)=5x1x1 Conv2d(8)1x1/1,1+0,0,0,0=3x1x1 "
+     "Sigmoid(9)=3x1x1 Mul(0,10)=3x7x8 -> 11"},
+    /* every second pixel, channels of zeros, groups, blurs */
+    {11, POOL "ints z 0,0;ints e 9,9223372036854775807;ints a 2,3;ints t 2,2;Slice x z e a t > y",
+     "Input()=3x7x8 MaxPool2d(0)1x1/2,2+0,0,0,0=3x4x4 -> 1"},
+    {9, POOL "Slice x > y starts=0,0 ends=7,8 axes=-2,-1", "Input()=3x7x8 -> 0"},
+    {9, POOL "Slice x > s starts=0, ends=9, axes=2,;Relu s > y",
+     "Input()=3x7x8 ReLU(0)=3x7x8 -> 1"},
+    {9, POOL "Pad x > y pads=0,1,0,0,0,2,0,0", "Input()=3x7x8 ChannelPad(0)=6x7x8 -> 1"},
+    {18, POOL "ints p 1,2,1,0;ints a 1,-1;Pad x p - a > y",
+     "Input()=3x7x8 ChannelPad(0)=5x7x8 ZeroPad2d(1)=5x7x10 -> 2"},
+    {18, POOL "ints p 1,2,3,0;ints a 2,-1;Pad x p - a > y",
+     "Input()=3x7x8 ZeroPad2d(0)=3x11x10 -> 1"},
+    {11,
+     "input x N,4,7,8;output y;floats s 2;ints g 0,2,-1;Reshape x g > r;InstanceNormalization r s "
+     "s > i;Shape x > d;Reshape i d > y",
+     "Input()=4x7x8 GroupNorm(0)=4x7x8 -> 1"},
+    {11, POOL "floats s 3;InstanceNormalization x s s > y",
+     "Input()=3x7x8 GroupNorm(0)=3x7x8 -> 1"},
+    {18, POOL "floats s 1;GroupNormalization x s s > y num_groups=1",
+     "Input()=3x7x8 GroupNorm(0)=3x7x8 -> 1"},
+    {21, POOL "floats s 3;GroupNormalization x s s > y num_groups=1",
+     "Input()=3x7x8 GroupNorm(0)=3x7x8 -> 1"},
+    /* weights that are computed */
+    {9,
+     POOL "floats w 4,3,1,1;Flatten w > f axis=1;ReduceMean f > m axes=1,;Sub f m > d;Mul d d > s;"
+          "ReduceMean s > v axes=-1,;floats e .;Mul e e > h;Add v h > a;Sqrt a > r;Div d r > z;"
+          "ints t 4,3,1,-1;Reshape z t > k;Conv x k > y",
+     "Input()=3x7x8 Conv2d(0)1x1/1,1+0,0,0,0=4x7x8 -> 1"},
     /* shapes */
+    {14, "input x 1,3,7,8;output y;ints s 1,168;Reshape x s > y allowzero=1",
+     "Input()=3x7x8 Flatten(0)=168 -> 1"},
     {9, POOL "Flatten x > y", "Input()=3x7x8 Flatten(0)=168 -> 1"},
     {11, POOL "Flatten x > y axis=-3", "Input()=3x7x8 Flatten(0)=168 -> 1"},
     {9, POOL "ints s 0,-1;Reshape x s > y", "Input()=3x7x8 Flatten(0)=168 -> 1"},
@@ -294,8 +352,8 @@ static const struct {
     int64_t opset;
     const char *model, *says;
 } bad[] = {
-    {6, NET("Relu x > y"), "onnx: opset 6, 7 to 17 can be served"},
-    {18, NET("Relu x > y"), "onnx: opset 18, 7 to 17 can be served"},
+    {6, NET("Relu x > y"), "onnx: opset 6, 7 to 24 can be served"},
+    {25, NET("Relu x > y"), "onnx: opset 25, 7 to 24 can be served"},
     {9, "output y;Relu x > y", "the model has no input"},
     {9, "input a N,3,4,4;input b N,3,4,4;output y;Add a b > y", "two inputs (a, b)"},
     {9, "input x N,3,4,4;Relu x > y", "0 outputs"},
@@ -369,7 +427,14 @@ static const struct {
     {9, NET("GlobalAveragePool x > p;Flatten p > f;Add x f > y"), "y: Add: shapes 3x7x8 and 3"},
     {9, NET("floats b 8;Add x b > y"), "node y (Add): its constant has not one number per channel"},
     {9, NET("floats b 3,7,8;Add x b > y"), "node y (Add): its constant has not one number"},
-    {9, NET("floats b 3;Add b b > y"), "node y (Add): input 1 is a constant"},
+    {9, NET("floats b 3;Add b b > y"), "output y: no node makes it"},
+    {9, NET("floats b 3;floats c 2;Add b c > y"), "node y (Add): the shapes of its constants"},
+    {9, NET("floats b 3,2;ReduceMean b > y axes=0,"), "only the mean over the last axes"},
+    {9, NET("floats b 3,2;ReduceMean b > y"), "only the mean over the last axes"},
+    {9, NET("floats b 3,2;Flatten b > y axis=3"), "node y (Flatten): axis 3 of 2"},
+    {9, NET("floats b 3,2;ints s 4,-1;Reshape b s > y"), "its shape doesn't fit the constant's"},
+    {9, NET("floats b 3,2;ints s -2;Reshape b s > y"), "its shape doesn't fit the constant's"},
+    {9, NET("Sqrt x > y"), "node y (Sqrt): input 0 is no constant"},
     {9, NET("floats b 3,1,1;Sub b x > y"), "node y (Sub): input 0 is a constant"},
     {9, NET("floats b .;Div b x > y"), "node y (Div): input 0 is a constant"},
     {9, NET("GlobalAveragePool x > p;Flatten p > f;Mul x f > y"), "y: Mul: shapes 3x7x8 and 3"},
@@ -426,7 +491,38 @@ static const struct {
     {9, NET("ints i 1,2;ints a 0;ints b 2;ints t 2;Slice i a b a t > y"), "(Slice): only rows"},
     {9, NET("ints i 1,2;ints a 0;ints b 2;ints t 1;Slice i a b t t > y"), "(Slice): only rows"},
     {9, NET("ints i 1,2;ints a 0,1;ints b 2;Slice i a b > y"), "input 1 has 2 integers"},
-    {9, NET("Slice x x x > y"), "node y (Slice): input 0 is no constant"},
+    {9, NET("Slice x x x > y"), "node y (Slice): input 1 is no constant"},
+    {9, NET("ints a 1;ints b 9;ints t 2;Slice x a b t > y"), "(Slice): only rows of integers"},
+    {9, NET("ints a 0;ints b 6;ints t 2;Slice x a b t > y"), "(Slice): only rows of integers"},
+    {9, NET("ints a 0;ints b 9;ints t 1;ints s 2;Slice x a b t s > y"), "(Slice): only rows"},
+    {9, NET("ints a 0;ints b 9;ints t 2;ints s -1;Slice x a b t s > y"), "(Slice): only rows"},
+    {9, NET("ints a 0,0;ints b 9;ints t 2,3;Slice x a b t > y"), "(Slice): only rows"},
+    {9, NET("MaxPool x > y kernel_shape=2,2 pads=2,0,0,0"), "padding is as large as the 2x2"},
+    /* one pixel in other shapes */
+    {11, NET("GlobalAveragePool x > p;Squeeze p > y axes=3,"), "output y: its shape can't be"},
+    {11, NET("GlobalAveragePool x > p;Squeeze p > q axes=3,;Add q q > y"),
+     "node y (Add): input 0 (q) has a shape in which it can't be served here"},
+    {11, NET("GlobalAveragePool x > p;Squeeze p > q axes=3,3"), "(Squeeze): only H and W"},
+    {11, NET("GlobalAveragePool x > p;Transpose p > y perm=0,2,1"), "want a matrix of constants"},
+    {11, NET("GlobalAveragePool x > p;Transpose p > y perm=1,0,2,3"), "want a matrix of constants"},
+    {11, NET("Transpose x > y perm=0,1,3,2"), "want a matrix of constants"},
+    {11, NET("ints s 0,2,-1;Relu x > r;Reshape r s > y"), "(Reshape): only a flat row"},
+    {11, NET("ints s 1,3,7,8;Expand x s > y"), "(Expand): only one pixel can be expanded"},
+    {11, NET("GlobalAveragePool x > p;ints s 1,3,7,7;Expand p s > e;Mul x e > y"),
+     "node y (Mul): input 1 is expanded to another size"},
+    {11, NET("floats w 2,1,3;" ROW "Conv r w > y"), "of N x 1 x C only one filter"},
+    {11, NET("floats w 1,1,3;" ROW "Conv r w > y pads=0,0"), "of N x 1 x C only one filter"},
+    {11, NET("floats w 1,1,3;floats b 1;" ROW "Conv r w b > y pads=1,1"), "only one filter"},
+    {11, NET("floats w 1,1,3;" ROW "Conv r w > y pads=1,1 strides=2,"), "only one filter"},
+    {11, NET("floats w 3,1,3,3;" MIRROR "Conv r w > y group=3"), "only the 3x3 binomial blur"},
+    {11, NET(MIRROR "Relu r > y"), "node y (Relu): input 0 (r) has a shape in which"},
+    {11, NET("ints p 0,0,2,2,0,0,2,2;Pad x p > y mode=reflect"), "a reflected border of one"},
+    {11, NET("ints p 0,1,0,0,0,3,0,0;Pad x p > y"), "1 channels in front and 3 behind"},
+    {18, NET("ints p 1,1;ints a 0,;Pad x p - a > y"), "node y (Pad): only H and W"},
+    {18, NET("floats s 2;floats b 2;GroupNormalization x s b > y num_groups=2"),
+     "node y (GroupNormalization): 2 groups of 3 channels"},
+    {9, NET("GlobalAveragePool x > p;Flatten p > f;floats s 3;InstanceNormalization f s s > y"),
+     "its input is no map, nor groups"},
     {9, NET("ints i 1;Cast i > y to=1"), "node y (Cast): only casts between"},
     {9, NET("ints i 256;Cast i > y to=2"), "node y (Cast): 256 doesn't fit"},
     {9, NET("ints i -129;Cast i > y to=3"), "node y (Cast): -129 doesn't fit"},
@@ -442,11 +538,12 @@ static const struct {
     {9, NET("ints i 0;Div i i > y"), "node y (Div): 0 / 0 can't be computed"},
     {9, NET("ints i 1,2;ints j 1,2,3;Sub i j > y"), "node y (Sub): sizes don't match"},
     {9, NET("Pad x > y"), "node y (Pad): only H and W"},
-    {9, NET("Pad x > y pads=0,1,0,0,0,0,0,0"), "node y (Pad): only H and W"},
+    {9, NET("Pad x > y pads=0,1,0,0,0,0,0,0"), "only halves can be padded"},
     {9, NET("Pad x > y pads=0,0,0,0,1,0,0,0"), "node y (Pad): only H and W"},
     {9, NET("Pad x > y pads=0,0,0,-1,0,0,0,0"), "node y (Pad): only H and W"},
     {9, NET("Pad x > y pads=0,0,2147483647,0,0,0,0,0"), "y: ZeroPad2d: the output 3x2147483654x8"},
-    {9, NET("Pad x > y pads=0,0,1,1,0,0,1,1 mode=reflect"), "node y (Pad): only zeros"},
+    {9, NET("Pad x > y pads=0,0,1,1,0,0,1,1 mode=reflect"), "output y: its shape can't be served"},
+    {9, NET("Pad x > y pads=0,0,1,1,0,0,1,1 mode=edge"), "node y (Pad): only zeros"},
     {9, NET("Pad x > y pads=0,0,1,1,0,0,1,1 value=1.0"), "node y (Pad): only zeros"},
     {11, NET("ints p 0,0,1,1,0,0,1,1;tensor v 1 . float 1;Pad x p v > y"), "(Pad): only zeros"},
     {9, NET("ints i 4;Shape x > s;Gather s i > y"), "node y (Gather): place 4 of 4"},
