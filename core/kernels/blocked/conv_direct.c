@@ -116,8 +116,23 @@ static void fill_panel(const job *j, size_t tile, float *panel, uint32_t *offset
 typedef struct {
     size_t tile;
     const float *panel;
-    bool first; /* no group of this chunk has read the tile's input yet */
+    size_t left; /* tiles of the range that follow */
+    bool first;  /* no group of this chunk has read the tile's input yet */
 } visit;
+
+/* What is fetched beside a tile's sums: with the last two tiles the weights of the next chunk, a
+ * block of output channels each; else the next tile's input. */
+static void look_ahead(const job *j, const visit *v, size_t block, rn_tile *t)
+{
+    const size_t next = block + j->chunk * j->micro->tile_blocks + v->left;
+    if (v->left < RN_TILE_BLOCKS && next < j->out_blocks) {
+        t->ahead = j->args->weights + next * t->weights_stride;
+        t->ahead_stride = RN_BLOCK * RN_BLOCK;
+    } else if (v->first && !j->panel) {
+        t->ahead = t->src + t->pixels * RN_BLOCK;
+        t->ahead_stride = t->src_stride;
+    }
+}
 
 /* Output blocks [block, block + count) of one tile. */
 static void run_tile(const job *j, const visit *v, size_t block, size_t count)
@@ -145,10 +160,7 @@ static void run_tile(const job *j, const visit *v, size_t block, size_t count)
     t.src_stride = j->panel ? t.pixels * RN_BLOCK : in_plane;
     t.src = j->panel ? v->panel + start * j->taps * t.src_stride
                      : image_of(j, tile) + start * in_plane + pixels.begin * RN_BLOCK;
-    if (v->first && !j->panel) { /* the next tile's input */
-        t.ahead = t.src + t.pixels * RN_BLOCK;
-        t.ahead_stride = in_plane;
-    }
+    look_ahead(j, v, block, &t);
     j->micro->tile(&t);
 }
 
@@ -173,8 +185,11 @@ static void run_range(const job *j, rn_span tiles, rn_span groups, float *scratc
             fill_panel(j, t, panels + (t - tiles.begin) * j->panel, offset);
     for (size_t c = groups.begin; c < groups.end; c += j->chunk)
         for (size_t t = tiles.begin; t < tiles.end; t++)
-            for (size_t g = c; g < rn_min(c + j->chunk, groups.end); g++)
-                run_group(j, &(visit){t, panels + (t - tiles.begin) * j->panel, g == c}, g);
+            for (size_t g = c; g < rn_min(c + j->chunk, groups.end); g++) {
+                const visit v = {t, panels + (t - tiles.begin) * j->panel, tiles.end - 1 - t,
+                                 g == c};
+                run_group(j, &v, g);
+            }
 }
 
 static void run_task(void *context, size_t task, size_t thread)
