@@ -19,8 +19,8 @@ enum {
     RN_BLOCK = 16,
     RN_TILE_BLOCKS = 2,  /* blocks of output channels in a register tile, at most */
     RN_TILE_PIXELS = 16, /* pixels in a register tile, at most, over all instruction sets */
-    RN_POINTS = 36,      /* of the Winograd domain: 6 x 6 */
-    RN_POINT_SIDE = 6,
+    RN_WINO_SIDE = 9,    /* points of an axis of the Winograd domain, at most: stride 2; else 6 */
+    RN_WINO_U_SIDE = 6,  /* points with weights of their own */
 };
 
 /* One register tile: for each of `pixels` pixels p and `blocks` output blocks o
@@ -52,19 +52,26 @@ typedef struct {
     rn_tile out;            /* all but src and src_stride; depth counts single values */
 } rn_stem_tile;
 
-/* Winograd, 3x3 stride 1: output tiles of 4 or 3 rows and columns, from 6 or 5 input rows and
- * columns. Both use the same points, 0 1 -1 2 infinity, and -2 which tiles of 3 leave out, with the
- * same transformed weights: the scale that differs is in the input's transform. */
+/* Winograd, 3x3: output tiles of 4 or 3 rows and columns, from stride * 4 + 3 - stride or stride *
+ * 3
+ * + 3 - stride input rows and columns. The domain has `side` points per axis: 6 for stride 1, 9 for
+ * stride 2; see winograd.inc for what they are. Its weights have 6. */
+typedef struct {
+    const float *src; /* (taps: 9, 16, 16): of two blocks of channels */
+    float *dst;       /* the 6 points (16, 16) of one row, dst_point floats apart */
+    size_t dst_point, row;
+} rn_wino_weights;
+
 typedef struct {
     const float *src; /* first pixel of the input patch; patch rows are src_row floats apart */
     size_t src_row;
-    float *dst; /* point (i, j) goes to dst + (6 i + j) * dst_point, 16 floats */
+    float *dst; /* point (i, j) goes to dst + (side * i + j) * dst_point, 16 floats */
     size_t dst_point;
     size_t rows, columns; /* 4 or 3: size of the output tile */
 } rn_wino_input;
 
 typedef struct {
-    const float *src; /* point (i, j) at src + (6 i + j) * src_point */
+    const float *src; /* point (i, j) at src + (side * i + j) * src_point */
     size_t src_point;
     float *dst; /* first pixel of the output tile; rows are dst_row floats apart, of addend too */
     size_t dst_row;
@@ -74,6 +81,12 @@ typedef struct {
     size_t rows, columns;           /* 4 or 3 */
     size_t keep_rows, keep_columns; /* what of the tile lies inside the map */
 } rn_wino_output;
+
+typedef struct {
+    void (*weights)(const rn_wino_weights *job);
+    void (*input)(const rn_wino_input *job);
+    void (*output)(const rn_wino_output *job);
+} rn_winograd;
 
 /* Grouped convolution with 1, 2, 4 or 8 channels a group, a row of one output block:
  *   dst[p][l] = epilogue(bias[l] + sum over taps and j < group:
@@ -112,11 +125,7 @@ typedef struct {
     void (*group_tile)(const rn_group_tile *tile);
     /* dst[i] = src + offset[i], 16 floats each, or zeros where offset[i] is RN_OUTSIDE. */
     void (*gather)(float *dst, const float *src, const uint32_t *offset, size_t count);
-    /* The weights of two blocks of channels, (taps: 9, 16, 16), to the 6 points (16, 16) of one row
-     * of the domain, which lie dst_point floats apart. */
-    void (*wino_weights)(const float *weights, float *dst, size_t dst_point, size_t row);
-    void (*wino_input)(const rn_wino_input *job);
-    void (*wino_output)(const rn_wino_output *job);
+    rn_winograd winograd[2]; /* of stride 1 and 2 */
     void (*pool_max)(const rn_pool_window *window);
     void (*pool_average)(const rn_pool_window *window);
     void (*affine)(const rn_affine *job);

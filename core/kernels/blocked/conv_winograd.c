@@ -1,8 +1,9 @@
 /* Winograd convolution, F(4x4, 3x3) and F(3x3, 3x3) mixed so that tiles fit the map: 14 rows are
- * 4 + 4 + 3 + 3. For each of the 36 points of the domain (25 for a tile of 3x3)
- *   M[point] (tiles x output channels) = V[point] (tiles x input channels) * U[point]
- * where V is the transformed input, U the transformed weights, and the output is the inverse
- * transform of M. The products are register tiles whose "pixels" are Winograd tiles.
+ * 4 + 4 + 3 + 3. For each of the 36 points of the domain, or 81 for stride 2, fewer for a tile of
+ * 3, M[point] (tiles x output channels) = V[point] (tiles x input channels) * U[point] where V is
+ * the transformed input, U the transformed weights, and the output is the inverse transform of M.
+ * The products are register tiles whose "pixels" are Winograd tiles. Of U there are 36 points for
+ * either stride; what the points are, winograd.inc says.
  *
  * Weights are transformed in each run, since to read four times the bytes would take longer than to
  * compute them. When all of U fits into the L2 cache it is made first and tiles come a block at a
@@ -19,17 +20,31 @@
 #include "kernels/blocked/span.h"
 
 enum { CLASSES = 4, CLASS_4X3 = 0, CLASS_4X4, CLASS_3X4, CLASS_3X3 };
-enum { MISSING = 4 }; /* the row or column of points that tiles of 3 do without */
+
+/* The points of one axis. */
+typedef struct {
+    size_t side;
+    uint8_t u[RN_WINO_SIDE];       /* the row or column of U that a point is multiplied by */
+    bool fours_only[RN_WINO_SIDE]; /* tiles of 3 do without it */
+    size_t cost;                   /* of the transforms, as pays() counts; measured */
+} domain;
+
+static const domain domains[] = {
+    [1] = {6, {0, 1, 2, 3, 4, 5}, {[4] = true}, 110},
+    [2] = {9, {0, 1, 2, 3, 4, 5, 5, 5, 5}, {[3] = true, [8] = true}, 250},
+};
 
 #define WEIGHTS_FIRST_BYTES ((size_t)640 << 10) /* of U: fits into L2 beside one block of tiles */
-#define INPUT_BYTES         ((size_t)4 << 20)   /* of V, input first: stays in L3 */
+#define INPUT_BYTES         ((size_t)8 << 20)   /* of V, input first: stays in L3 */
 #define CHUNK               8  /* blocks of input channels whose U is in L2, input first */
 #define FEW_TILES           8  /* of all images: U goes through L1, a row of points at a time */
 #define MIN_CHANNELS        24 /* of input and output: fewer don't pay for the transforms */
-#define WEIGHTS_COST        110
 #define TASKS_PER_THREAD    4
 #define U_BLOCK             (RN_BLOCK * RN_BLOCK) /* floats of a point of U for two blocks of channels */
 #define W_BLOCK             (9 * RN_BLOCK * RN_BLOCK) /* floats of the packed weights for them */
+#define U_ROW               RN_WINO_U_SIDE            /* points in a row of U */
+#define U_POINTS            (U_ROW * U_ROW)
+#define MAX_POINTS          (RN_WINO_SIDE * RN_WINO_SIDE)
 #define PAD                 RN_BLOCK /* floats between points: 36 of them must not share cache sets */
 
 /* One axis of the map: first `fours` tiles of 4, then tiles of 3. */
@@ -41,6 +56,9 @@ typedef struct {
     const rn_desc *desc;
     const rn_args *args;
     const rn_micro *micro;
+    const rn_winograd *transform;
+    const domain *domain;
+    size_t stride, points;
     axis rows, columns;
     size_t in_blocks, out_blocks, groups; /* groups of output blocks */
     size_t tiles;                         /* of one image */
@@ -69,15 +87,17 @@ static axis axis_of(size_t size)
 static bool pays(const rn_desc *d)
 {
     const size_t tiles = rn_ceil_div(d->out.h, 4) * rn_ceil_div(d->out.w, 4);
-    return WEIGHTS_COST + RN_POINTS * tiles < 9 * d->out.h * d->out.w;
+    const domain *line = &domains[d->window.stride_h];
+    return line->cost + line->side * line->side * tiles < 9 * d->out.h * d->out.w;
 }
 
 bool rn_conv_winograd_supports(const rn_desc *d)
 {
     const rn_window *w = &d->window;
-    return w->kh == 3 && w->kw == 3 && w->stride_h == 1 && w->stride_w == 1 && w->dilation_h == 1 &&
-           w->dilation_w == 1 && d->groups == 1 && d->in[0].c >= MIN_CHANNELS &&
-           d->out.c >= MIN_CHANNELS && pays(d) && rn_conv_plane_fits(d);
+    return w->kh == 3 && w->kw == 3 && (w->stride_h == 1 || w->stride_h == 2) &&
+           w->stride_w == w->stride_h && w->dilation_h == 1 && w->dilation_w == 1 &&
+           d->groups == 1 && d->in[0].c >= MIN_CHANNELS && d->out.c >= MIN_CHANNELS && pays(d) &&
+           rn_conv_plane_fits(d);
 }
 
 /* ---- sizes ---------------------------------------------------------------------------------- */
@@ -105,12 +125,16 @@ static job plan_job(const rn_desc *d, size_t n, size_t threads, const rn_micro *
     job j = {
         .desc = d,
         .micro = micro,
+        .stride = d->window.stride_h,
         .rows = axis_of(d->out.h),
         .columns = axis_of(d->out.w),
         .in_blocks = rn_conv_in_blocks(d),
         .out_blocks = rn_conv_out_blocks(d),
     };
-    const size_t all = j.out_blocks * RN_POINTS * u_point(j.in_blocks);
+    j.transform = &micro->winograd[j.stride - 1];
+    j.domain = &domains[j.stride];
+    j.points = j.domain->side * j.domain->side;
+    const size_t all = j.out_blocks * U_POINTS * u_point(j.in_blocks);
     count_classes(&j, n);
     const bool few = j.class_end[CLASSES - 1] <= FEW_TILES;
     j.groups = rn_ceil_div(j.out_blocks, micro->tile_blocks);
@@ -119,12 +143,11 @@ static job plan_job(const rn_desc *d, size_t n, size_t threads, const rn_micro *
     j.v_point = j.in_blocks * micro->tile_pixels * RN_BLOCK + PAD;
     j.m_point = micro->tile_blocks * micro->tile_pixels * RN_BLOCK + PAD;
     j.depth = few ? 1 : rn_min(j.in_blocks, CHUNK);
-    j.rows_at_once = few ? 1 : RN_POINT_SIDE;
-    j.u_size = j.weights_first
-                   ? all
-                   : micro->tile_blocks * j.rows_at_once * RN_POINT_SIDE * u_point(j.depth);
-    j.v_size = RN_POINTS * j.v_point;
-    j.m_size = RN_POINTS * j.m_point;
+    j.rows_at_once = few ? 1 : U_ROW;
+    j.u_size =
+        j.weights_first ? all : micro->tile_blocks * j.rows_at_once * U_ROW * u_point(j.depth);
+    j.v_size = j.points * j.v_point;
+    j.m_size = j.points * j.m_point;
     j.round = rn_max(1, rn_min(j.blocks, INPUT_BYTES / sizeof(float) / j.v_size));
     if (threads > 1 && j.groups < threads * TASKS_PER_THREAD)
         j.block_parts = rn_min(j.round, rn_ceil_div(2 * threads, j.groups));
@@ -133,10 +156,16 @@ static job plan_job(const rn_desc *d, size_t n, size_t threads, const rn_micro *
     return j;
 }
 
-/* Blocks whose M a task keeps: all of its part, when U comes in chunks. */
+/* All products of a block of tiles are made in one go: its M is finished before the next one's. */
+static bool in_one_go(const job *j)
+{
+    return j->depth == j->in_blocks && j->rows_at_once == U_ROW;
+}
+
+/* Blocks whose M a task keeps. */
 static size_t kept_blocks(const job *j)
 {
-    return rn_ceil_div(j->round, j->block_parts);
+    return in_one_go(j) ? 1 : rn_ceil_div(j->round, j->block_parts);
 }
 
 static size_t scratch_of(const job *j, size_t threads)
@@ -183,11 +212,12 @@ static rn_span tiles_of(const job *j, size_t block)
     return rn_span_part(j->class_end[CLASSES - 1], j->blocks, block);
 }
 
-/* The tiles of `tiles` that have this point. */
-static rn_span tiles_with(const job *j, rn_span tiles, size_t point)
+/* The tiles of `tiles` that have the point in this row and column. */
+static rn_span tiles_with(const job *j, rn_span tiles, size_t row, size_t column)
 {
-    if (point / RN_POINT_SIDE == MISSING) tiles.end = rn_min(tiles.end, j->class_end[CLASS_4X4]);
-    if (point % RN_POINT_SIDE == MISSING) {
+    const domain *d = j->domain;
+    if (d->fours_only[row]) tiles.end = rn_min(tiles.end, j->class_end[CLASS_4X4]);
+    if (d->fours_only[column]) {
         tiles.begin = rn_max(tiles.begin, j->class_end[CLASS_4X3]);
         tiles.end = rn_min(tiles.end, j->class_end[CLASS_3X4]);
     }
@@ -211,12 +241,14 @@ static void transform_tile(const job *j, tile_place place, rn_span blocks, float
 {
     const rn_dims in = j->desc->in[0];
     const size_t plane = in.h * in.w * RN_BLOCK;
-    const size_t rows = place.rows + 2, columns = place.columns + 2;
+    const size_t rows = place.rows * j->stride + 3 - j->stride;
+    const size_t columns = place.columns * j->stride + 3 - j->stride;
     /* These wrap to huge values above and left of the image. */
-    const size_t y = place.y - j->desc->window.pad_top, x = place.x - j->desc->window.pad_left;
+    const size_t y = place.y * j->stride - j->desc->window.pad_top;
+    const size_t x = place.x * j->stride - j->desc->window.pad_left;
     const bool inside = y < in.h && y + rows <= in.h && x < in.w && x + columns <= in.w;
-    _Alignas(RN_ALIGN) float patch[RN_POINTS * RN_BLOCK];
-    uint32_t offset[RN_POINTS];
+    _Alignas(RN_ALIGN) float patch[MAX_POINTS * RN_BLOCK];
+    uint32_t offset[MAX_POINTS];
     rn_wino_input t = {.src = patch,
                        .src_row = (inside ? in.w : columns) * RN_BLOCK,
                        .dst_point = j->v_point,
@@ -235,7 +267,7 @@ static void transform_tile(const job *j, tile_place place, rn_span blocks, float
             j->micro->gather(patch, src, offset, rows * columns);
         t.dst = dst + b * stride;
         prefetch_right(src, in, y, x + columns, rows);
-        j->micro->wino_input(&t);
+        j->transform->input(&t);
     }
 }
 
@@ -252,16 +284,14 @@ static void transform_input(const job *j, size_t block, rn_span in_blocks, float
  * (output blocks, points, input blocks, 16, 16). */
 static void transform_weights(const job *j, rn_span out, rn_span rows, rn_span in, float *u)
 {
-    const size_t point = u_point(rn_span_size(in));
-    for (size_t o = out.begin; o < out.end; o++)
-        for (size_t i = in.begin; i < in.end; i++)
-            for (size_t r = rows.begin; r < rows.end; r++)
-                j->micro->wino_weights(j->args->weights + (o * j->in_blocks + i) * W_BLOCK,
-                                       u +
-                                           ((o - out.begin) * rn_span_size(rows) + r - rows.begin) *
-                                               RN_POINT_SIDE * point +
-                                           (i - in.begin) * U_BLOCK,
-                                       point, r);
+    rn_wino_weights w = {.dst_point = u_point(rn_span_size(in))};
+    for (size_t o = out.begin; o < out.end; o++, u += rn_span_size(rows) * U_ROW * w.dst_point)
+        for (size_t i = in.begin; i < in.end; i++) {
+            w.src = j->args->weights + (o * j->in_blocks + i) * W_BLOCK;
+            w.dst = u + (i - in.begin) * U_BLOCK;
+            for (w.row = rows.begin; w.row < rows.end; w.row++, w.dst += U_ROW * w.dst_point)
+                j->transform->weights(&w);
+        }
 }
 
 static rn_span blocks_of_group(const job *j, size_t group)
@@ -272,49 +302,56 @@ static rn_span blocks_of_group(const job *j, size_t group)
 
 /* What multiply() works on: some input blocks' part of the sums of one group of output blocks. */
 typedef struct {
-    rn_span out, rows, in; /* output blocks, rows of points, input blocks */
+    rn_span out, rows, in; /* output blocks, rows of points of U, input blocks */
     const float *u;
     rn_span next_out, next_in; /* whose weights are fetched meanwhile; empty: none */
 } slice;
 
-/* The part of the next weights that is fetched while one point is multiplied: twice its share at
- * every other point. */
+/* The part of the next weights that is fetched while one point is multiplied. A register tile
+ * fetches 16 lines per block of depth, the weights have 144 of them per output block: some points
+ * do. */
 static const float *ahead_of(const job *j, const slice *s, size_t point)
 {
     const size_t depth = rn_span_size(s->next_in), blocks = rn_span_size(s->next_out);
-    if (depth * blocks == 0 || point % 2) return NULL;
-    const size_t region = depth * W_BLOCK; /* contiguous: of one output block */
-    const size_t place = point * region * blocks / RN_POINTS;
-    const size_t out = s->next_out.begin + place / region;
-    return j->args->weights + (out * j->in_blocks + s->next_in.begin) * W_BLOCK + place % region;
+    const size_t every = j->stride == 1 ? 2 : 4; /* about points / (9 * RN_TILE_BLOCKS) */
+    if (depth * blocks == 0 || point % every != 0) return NULL;
+    const size_t turn = point / every, out = turn / 9;
+    if (out >= blocks) return NULL;
+    return j->args->weights +
+           ((s->next_out.begin + out) * j->in_blocks + s->next_in.begin) * W_BLOCK +
+           turn % 9 * depth * U_BLOCK;
 }
 
 /* M of one block of tiles: points x (output blocks, tiles, 16). Sums over the slice's input blocks,
  * added to what M holds unless these are the first ones. */
 static void multiply(const job *j, size_t block, const slice *s, const float *v, float *m)
 {
+    const domain *d = j->domain;
     const rn_span tiles = tiles_of(j, block);
     const size_t stride = rn_span_size(tiles) * RN_BLOCK, depth = rn_span_size(s->in);
-    const size_t first_point = s->rows.begin * RN_POINT_SIDE, end = s->rows.end * RN_POINT_SIDE;
-    for (size_t point = first_point; point < end; point++) {
-        const rn_span some = tiles_with(j, tiles, point);
-        if (some.begin >= some.end) continue;
-        const size_t first = (some.begin - tiles.begin) * RN_BLOCK;
-        const rn_tile t = {
-            .src = v + point * j->v_point + s->in.begin * stride + first,
-            .src_stride = stride,
-            .weights = s->u + (point - first_point) * u_point(depth),
-            .weights_stride = (end - first_point) * u_point(depth),
-            .depth = depth,
-            .dst = m + point * j->m_point + first,
-            .dst_stride = stride,
-            .accumulate = s->in.begin > 0,
-            .ahead = ahead_of(j, s, point),
-            .ahead_stride = RN_BLOCK * RN_BLOCK,
-            .pixels = rn_span_size(some),
-            .blocks = rn_span_size(s->out),
-        };
-        j->micro->tile(&t);
+    rn_tile t = {
+        .src_stride = stride,
+        .weights_stride = rn_span_size(s->rows) * U_ROW * u_point(depth),
+        .depth = depth,
+        .dst_stride = stride,
+        .accumulate = s->in.begin > 0,
+        .ahead_stride = RN_BLOCK * RN_BLOCK,
+        .blocks = rn_span_size(s->out),
+    };
+    for (size_t i = 0; i < d->side; i++) {
+        if (d->u[i] < s->rows.begin || d->u[i] >= s->rows.end) continue;
+        for (size_t k = 0; k < d->side; k++) {
+            const size_t point = i * d->side + k;
+            const rn_span some = tiles_with(j, tiles, i, k);
+            const size_t first = (some.begin - tiles.begin) * RN_BLOCK;
+            if (some.begin >= some.end) continue;
+            t.src = v + point * j->v_point + s->in.begin * stride + first;
+            t.weights = s->u + ((d->u[i] - s->rows.begin) * U_ROW + d->u[k]) * u_point(depth);
+            t.dst = m + point * j->m_point + first;
+            t.ahead = ahead_of(j, s, point);
+            t.pixels = rn_span_size(some);
+            j->micro->tile(&t);
+        }
     }
 }
 
@@ -353,20 +390,20 @@ static void transform_output(const job *j, size_t block, rn_span out_blocks, con
                 .keep_columns = rn_min(p.columns, out.w - p.x),
             };
             prefetch_next(&w);
-            j->micro->wino_output(&w);
+            j->transform->output(&w);
         }
 }
 
 /* ---- weights first -------------------------------------------------------------------------- */
 
-static const rn_span all_rows = {0, RN_POINT_SIDE};
+static const rn_span all_rows = {0, U_ROW};
 
 /* task: an output block */
 static void weights_task(void *context, size_t task, size_t thread)
 {
     (void)thread;
     const job *j = context;
-    float *u = j->u + task * RN_POINTS * u_point(j->in_blocks);
+    float *u = j->u + task * U_POINTS * u_point(j->in_blocks);
     transform_weights(j, (rn_span){task, task + 1}, all_rows, (rn_span){0, j->in_blocks}, u);
 }
 
@@ -379,7 +416,7 @@ static void tiles_task(void *context, size_t task, size_t thread)
     transform_input(j, task, all, v);
     for (size_t g = 0; g < j->groups; g++) {
         const rn_span out = blocks_of_group(j, g);
-        const float *u = j->u + out.begin * RN_POINTS * u_point(j->in_blocks);
+        const float *u = j->u + out.begin * U_POINTS * u_point(j->in_blocks);
         multiply(j, task, &(slice){.out = out, .rows = all_rows, .in = all, .u = u}, v, m);
         transform_output(j, task, out, m);
     }
@@ -422,17 +459,20 @@ static void channels_task(void *context, size_t task, size_t thread)
         rn_span_part(j->now.end - j->now.begin, j->block_parts, task % j->block_parts);
     const size_t kept = kept_blocks(j), group = task / j->block_parts;
     float *u = j->u + thread * j->u_size, *ms = j->m + thread * kept * j->m_size;
+    const bool at_once = in_one_go(j);
     for (size_t i = 0; i < j->in_blocks; i += j->depth) {
         slice s = slice_at(j, group, i, u);
-        for (size_t r = 0; r < RN_POINT_SIDE; r += j->rows_at_once) {
+        for (size_t r = 0; r < U_ROW; r += j->rows_at_once) {
             s.rows = (rn_span){r, r + j->rows_at_once};
             transform_weights(j, s.out, s.rows, s.in, u);
-            for (size_t b = part.begin; b < part.end; b++)
-                multiply(j, j->now.begin + b, &s, j->v + b * j->v_size,
-                         ms + (b - part.begin) % kept * j->m_size);
+            for (size_t b = part.begin; b < part.end; b++) {
+                float *m = at_once ? ms : ms + (b - part.begin) * j->m_size;
+                multiply(j, j->now.begin + b, &s, j->v + b * j->v_size, m);
+                if (at_once) transform_output(j, j->now.begin + b, s.out, m);
+            }
         }
     }
-    for (size_t b = part.begin; b < part.end; b++)
+    for (size_t b = part.begin; !at_once && b < part.end; b++)
         transform_output(j, j->now.begin + b, blocks_of_group(j, group),
                          ms + (b - part.begin) * j->m_size);
 }
