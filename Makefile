@@ -35,7 +35,7 @@ helper_src := $(filter-out %_test.c %_bench.c,$(wildcard $(suites:%=tests/%/*.c)
 benches    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*_bench.c))
 object      = $(patsubst %,$(BUILD)/%,$(patsubst %.c,%.o,$(patsubst %.S,%.S.o,$(1))))
 programs    = $(patsubst %.c,$(BUILD)/%,$(foreach s,$(1),$(wildcard tests/$(s)/*_test.c)))
-scripts    := $(wildcard $(addprefix tests/,layers.sh cli.sh deploy.sh install.sh))
+scripts    := $(wildcard $(addprefix tests/,layers.sh cli.sh deploy.sh install.sh protocols.sh))
 archives   := $(BUILD)/server.a $(BUILD)/libresnet.a
 daemon     := $(if $(wildcard server/main.c),$(BUILD)/resnetd)
 
@@ -48,7 +48,7 @@ $(BUILD)/tests/%:  INCLUDE = -Icore -Iserver -Itests -I$(BUILD)/gen
 $(BUILD)/core/kernels/%: OPT = $(if $(SANITIZE),,-O3)
 $(BUILD)/core/kernels/x86/%_avx2.o:   ISA = -mavx2 -mfma -mf16c
 $(BUILD)/core/kernels/x86/%_avx512.o: ISA = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
-$(BUILD)/server/builtin.S.o: $(wildcard deploy/models/*/* deploy/models/*.json)
+$(BUILD)/server/builtin.S.o: $(wildcard deploy/models/*/* deploy/models/*.json server/api/*.json)
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)

@@ -10,16 +10,17 @@
 #include "target.h"
 
 static const struct row {
-    const char *method, *template;
+    struct route route;
     const struct handler *handler;
 } table[] = {
-#define ROUTE(method, template, function) {#method, template, &api_##function},
+#define ROUTE(method, template, function, body, answer, summary) \
+    {{#method, template, body, answer, summary}, &api_##function},
 #include "routes.def"
 #undef ROUTE
 };
 
-/* Walks the template beside the path, which a {name} takes one segment of, or its
- * part in front of a colon. */
+/* Walks the template beside the path, which a {name} takes one segment of, or its part in front of
+ * a colon. */
 static bool match(const char *template, struct target *target)
 {
     const char *path = target->path;
@@ -30,7 +31,7 @@ static bool match(const char *template, struct target *target)
             continue;
         }
         const char *behind = template + strcspn(template, "}") + 1;
-        const size_t length = strcspn(path, *behind == ':' ? "/:" : "/");
+        const size_t length = strcspn(path, "/:"); // no name has a colon
         if (!length || target->captures == TARGET_CAPTURES) return false;
         struct target_capture *capture = &target->capture[target->captures++];
         capture->name = template + 1;
@@ -43,15 +44,16 @@ static bool match(const char *template, struct target *target)
 
 static bool method_fits(const struct row *row, const char *method)
 {
-    if (!strcmp(row->method, "GET")) return !strcmp(method, "GET") || !strcmp(method, "HEAD");
-    if (!strcmp(row->method, "POST_PUT")) return !strcmp(method, "POST") || !strcmp(method, "PUT");
-    return !strcmp(row->method, method);
+    if (!strcmp(row->route.method, "GET")) return !strcmp(method, "GET") || !strcmp(method, "HEAD");
+    if (!strcmp(row->route.method, "POST_PUT"))
+        return !strcmp(method, "POST") || !strcmp(method, "PUT");
+    return !strcmp(row->route.method, method);
 }
 
 static const char *allowed(const struct row *row)
 {
-    if (!strcmp(row->method, "GET")) return "GET, HEAD";
-    return !strcmp(row->method, "POST_PUT") ? "POST, PUT" : row->method;
+    if (!strcmp(row->route.method, "GET")) return "GET, HEAD";
+    return !strcmp(row->route.method, "POST_PUT") ? "POST, PUT" : row->route.method;
 }
 
 enum route_answer route_find(struct target *target, const char *method, size_t *route,
@@ -60,7 +62,7 @@ enum route_answer route_find(struct target *target, const char *method, size_t *
     enum route_answer answer = ROUTE_NO_PATH;
     *route = ROUTES;
     for (size_t i = 0; i < ROUTES; i++) {
-        if (!match(table[i].template, target)) continue;
+        if (!match(table[i].route.template, target)) continue;
         *route = i;
         if (method_fits(&table[i], method)) return ROUTE_FOUND;
         *allow = allowed(&table[i]);
@@ -76,5 +78,10 @@ const struct handler *route_handler(size_t route)
 
 const char *route_name(size_t route)
 {
-    return route < ROUTES ? table[route].template : "none";
+    return route < ROUTES ? table[route].route.template : "none";
+}
+
+const struct route *route_at(size_t route)
+{
+    return &table[route].route;
 }

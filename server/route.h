@@ -7,12 +7,18 @@
 struct handler;
 struct target;
 
-#define ROUTE(method, template, function) +1
+#define ROUTE(method, template, function, ...) +1
 enum {
     ROUTES = 0
 #include "routes.def"
 };
 #undef ROUTE
+
+struct route {
+    const char *method; /* "GET", "POST" or "POST_PUT" */
+    const char *template;
+    const char *body, *answer, *summary; /* for the API document */
+};
 
 enum route_answer { ROUTE_FOUND, ROUTE_NO_PATH, ROUTE_NO_METHOD };
 
@@ -23,5 +29,8 @@ enum route_answer route_find(struct target *target, const char *method, size_t *
 const struct handler *route_handler(size_t route);
 /* The template, as a name for metrics and logs; ROUTES: "none". */
 const char *route_name(size_t route);
+
+/* The row; route < ROUTES. */
+const struct route *route_at(size_t route);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "request.h"
 
-#define ROUTE(method, template, function) extern const struct handler api_##function;
+#define ROUTE(method, template, function, ...) extern const struct handler api_##function;
 #include "routes.def"
 #undef ROUTE
 

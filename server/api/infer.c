@@ -170,6 +170,13 @@ static void release(struct request *request)
     free(infer);
 }
 
-const struct handler api_infer = {infer_begin, infer_body, end, finish, abandon, release};
-const struct handler api_v2_infer = {infer_begin_v2, infer_body, end, finish, abandon, release};
-const struct handler api_v1_predict = {infer_begin_v1, infer_body, end, finish, abandon, release};
+/* They differ in how a request begins. */
+#define HANDLER(first)                                                                          \
+    {                                                                                           \
+        .begin = (first), .body = infer_body, .end = end, .finish = finish, .abandon = abandon, \
+        .release = release                                                                      \
+    }
+const struct handler api_infer = HANDLER(infer_begin);
+const struct handler api_v2_infer = HANDLER(infer_begin_v2);
+const struct handler api_v1_predict = HANDLER(infer_begin_v1);
+const struct handler api_torchserve_predict = HANDLER(infer_begin_torchserve);

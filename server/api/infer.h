@@ -15,7 +15,7 @@
 
 struct model;
 
-enum output_form { OUTPUT_JSON, OUTPUT_RAW, OUTPUT_NPY };
+enum output_form { OUTPUT_JSON, OUTPUT_RAW, OUTPUT_NPY, OUTPUT_LABELS };
 
 /* request->state: all that one request owns. */
 struct infer {
@@ -44,6 +44,7 @@ struct infer {
 void infer_begin(struct request *request);
 void infer_begin_v2(struct request *request);
 void infer_begin_v1(struct request *request);
+void infer_begin_torchserve(struct request *request);
 
 /* From here on, false means: answered. */
 bool infer_choose_model(struct request *request, struct infer *infer, const char *name);

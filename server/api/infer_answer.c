@@ -67,6 +67,10 @@ static void encode(struct request *request, const struct infer *infer)
         reply->content_type = "application/x-npy";
         answer_npy(&reply->body, &answer);
         break;
+    case OUTPUT_LABELS:
+        reply->content_type = "application/json";
+        answer_labels(&reply->body, &answer);
+        break;
     case OUTPUT_JSON:
         reply->content_type = "application/json";
         encode_json(reply, infer, &answer);

@@ -208,3 +208,16 @@ void infer_begin_v1(struct request *request)
 {
     begin_protocol(request, INGEST_V1);
 }
+
+/* Whatever its type says, unless it says JSON, the body is a picture: TorchServe's clients send
+ * files as they are. */
+void infer_begin_torchserve(struct request *request)
+{
+    const char *type = request_header(request, "Content-Type");
+    struct infer *infer = begin_protocol(request, INGEST_IMAGE);
+    if (!infer || !read_boundary(request, infer, type)) return;
+    infer->output_form = OUTPUT_LABELS;
+    infer->top_k = 5;
+    if (is_type(type, "application/json"))
+        request_fail(request, 415, "Content-Type application/json: send a JPEG or PNG file");
+}

@@ -107,3 +107,34 @@ void answer_v1(struct buffer *text, const struct answer *answer, bool columns)
     answer_tensor(text, answer);
     buffer_text(text, "}\n");
 }
+
+static bool is_taken(const rn_model *engine, const size_t *cls, size_t count, const char *label)
+{
+    for (size_t i = 0; i < count; i++) {
+        const char *other = rn_model_label(engine, cls[i]);
+        if (other && !strcmp(other, label)) return true;
+    }
+    return false;
+}
+
+void answer_labels(struct buffer *text, const struct answer *answer)
+{
+    enum { MOST = 5 };
+    size_t cls[MOST];
+    float score[MOST];
+    const size_t size = rn_model_info_of(answer->engine)->output_size;
+    const size_t wanted = answer->top_k < MOST ? answer->top_k : MOST;
+    const size_t k = rn_top_k(answer->output, size, wanted, cls, score);
+    buffer_text(text, "{");
+    for (size_t i = 0; i < k; i++) {
+        const char *label = rn_model_label(answer->engine, cls[i]);
+        if (i) buffer_text(text, ",");
+        if (label && !is_taken(answer->engine, cls, i, label))
+            buffer_json_string(text, label);
+        else
+            buffer_format(text, "\"%zu\"", cls[i]);
+        buffer_text(text, ":");
+        append_flat(text, &score[i], 1);
+    }
+    buffer_text(text, "}\n");
+}

@@ -52,6 +52,14 @@ static bool read_parameters(struct ingest *ingest, const struct value *parameter
                      "parameters.binary_data_output", &result->v2.binary_output);
 }
 
+/* Memory of the client's machine is not read or written; silence would leave it waiting. */
+static bool refuse_shared_memory(struct ingest *ingest, const struct value *parameters,
+                                 const char *place)
+{
+    return !value_member(parameters, "shared_memory_region") ||
+           ingest_fail(ingest, "%s.parameters.shared_memory_region: not understood here", place);
+}
+
 static bool read_output(struct ingest *ingest, const struct value *value, size_t index)
 {
     struct ingest_v2 *v2 = &ingest->result.v2;
@@ -69,6 +77,8 @@ static bool read_output(struct ingest *ingest, const struct value *value, size_t
     for (size_t i = 0; i < index; i++)
         if (strcmp(v2->output[i].name, v2->output[index].name) == 0)
             return ingest_fail(ingest, "%s: asked for twice", place);
+    snprintf(place, sizeof place, "outputs[%zu]", index);
+    if (!refuse_shared_memory(ingest, parameters, place)) return false;
     snprintf(place, sizeof place, "outputs[%zu].parameters.binary_data", index);
     v2->output[index].has_binary = binary != NULL;
     if (!read_bool(ingest, binary, place, &v2->output[index].binary)) return false;
@@ -102,6 +112,7 @@ static bool read_data(struct ingest *ingest, const struct value *input, enum dat
     struct json_array array;
     uint64_t bytes;
     *binary = 0;
+    if (!refuse_shared_memory(ingest, value_member(input, "parameters"), "inputs[0]")) return false;
     if (!size) {
         if (!datatype_in_json(datatype))
             return ingest_fail(ingest, "inputs[0].data: %s can't be written as JSON",
