@@ -62,8 +62,8 @@ struct http_request {
     const char *method, *target_error;
     int fd; /* libmicrohttpd's */
     enum progress progress;
-    atomic_bool late; /* its time to be read is over */
-    bool chunked;
+    atomic_bool late;      /* its time to be read is over */
+    bool chunked, unsized; /* unsized: neither Content-Length nor Transfer-Encoding */
     size_t sent;
 };
 
@@ -249,9 +249,16 @@ static bool read_framing(struct http_request *r)
     r->chunked = framing.encodings > 0;
     request->content_length = r->chunked ? SIZE_MAX : 0;
     if (framing.lengths) request->content_length = strtoull(framing.length, NULL, 10);
-    if (framing.lengths || framing.encodings) return true;
-    if (strcmp(r->method, "POST") && strcmp(r->method, "PUT")) return true;
-    request_fail(request, 411, "a Content-Length is needed");
+    r->unsized = !framing.lengths && !framing.encodings;
+    return true;
+}
+
+/* A body that never comes is told apart from one that was forgotten. */
+static bool check_length(struct http_request *r)
+{
+    const bool sends = !strcmp(r->method, "POST") || !strcmp(r->method, "PUT");
+    if (!r->unsized || !sends || r->handler->no_body) return true;
+    request_fail(&r->request, 411, "a Content-Length is needed");
     return false;
 }
 
@@ -301,7 +308,7 @@ static enum MHD_Result begin(struct http_request *r, const char *method)
     take_id(r);
     const bool framed = read_framing(r);
     if (request->reply.close || !check_sizes(r)) return send_reply(r);
-    if (find_handler(r) && framed) {
+    if (find_handler(r) && framed && check_length(r)) {
         request->reply = (struct reply){0};
         if (r->handler->begin) r->handler->begin(request);
         if (request->deadline) watch_reading(r);

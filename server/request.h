@@ -65,6 +65,7 @@ struct handler {
     void (*finish)(struct request *request);
     bool (*abandon)(struct request *request);
     void (*release)(struct request *request);
+    bool no_body; /* a POST without a length is one without a body; else it gets 411 */
 };
 
 /* A header of the request, NULL when it has none. */

@@ -229,6 +229,10 @@ static void finish(struct request *request)
 }
 
 const struct handler api_v2_index = {
-    .begin = begin_index, .body = body, .end = end_index, .release = release};
-const struct handler api_v2_load = {begin_load, body, end_change, finish, abandon, release},
-                     api_v2_unload = {begin_unload, body, end_change, finish, abandon, release};
+    .begin = begin_index, .body = body, .end = end_index, .release = release, .no_body = true};
+#define CHANGE(first)                                                                            \
+    {                                                                                            \
+        .begin = (first), .body = body, .end = end_change, .finish = finish, .abandon = abandon, \
+        .release = release, .no_body = true                                                      \
+    }
+const struct handler api_v2_load = CHANGE(begin_load), api_v2_unload = CHANGE(begin_unload);

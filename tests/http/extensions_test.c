@@ -21,7 +21,7 @@ static float image[2 * 784];
 
 static void start(void)
 {
-    DAEMON_START(&server, "--max-batch", "4", "--max-delay", "700");
+    DAEMON_START(&server, "--max-batch", "4", "--max-delay", "700", "--model-control", "explicit");
     for (size_t i = 0; i < 784; i++) image[i] = image[784 + i] = (float)(i % 7) / 7;
 }
 
@@ -152,6 +152,89 @@ START_TEST(statistics_count)
 }
 END_TEST
 
+/* Sends the head with the client's own lines, "\r\n" behind it, and the body. */
+static struct response send_like_client(const char *head, const void *body, size_t size)
+{
+    char text[600];
+    const int length = snprintf(text, sizeof text,
+                                "%s\r\nuser-agent: python/gevent-http-client-2.0.8\r\n"
+                                "host: 127.0.0.1:%u\r\n",
+                                head, server.port);
+    const int fd = client_open(server.port);
+    size_t end = (size_t)length;
+    if (body)
+        end += (size_t)snprintf(text + end, sizeof text - end, "content-length: %zu\r\n", size);
+    end += (size_t)snprintf(text + end, sizeof text - end, "\r\n");
+    ck_assert(client_send(fd, text, end));
+    ck_assert(!body || client_send(fd, body, size));
+    struct response answer = client_receive(fd);
+    close(fd);
+    return answer;
+}
+
+/* No Content-Type, no Content-Length where there is no body, names in lower case. */
+START_TEST(the_python_clients_repository)
+{
+    static const char *const states[] = {"READY", "UNAVAILABLE", "READY"};
+    static const struct {
+        const char *head, *body;
+    } changes[] = {
+        {"POST /v2/repository/models/fashion-reslayer/unload HTTP/1.1",
+         "{\"parameters\":{\"unload_dependents\":false}}"},
+        {"POST /v2/repository/models/fashion-reslayer/load HTTP/1.1", "{}"},
+    };
+    for (size_t i = 0; i < 3; i++) {
+        struct response answer = send_like_client("POST /v2/repository/index HTTP/1.1", NULL, 0);
+        json_t *index = parse(&answer);
+        ck_assert_uint_eq(json_array_size(index), 2);
+        ck_assert_str_eq(json_string_value(json_object_get(json_array_get(index, 1), "state")),
+                         states[i]);
+        json_decref(index);
+        response_free(&answer);
+        if (i == 2) break;
+        answer = send_like_client(changes[i].head, changes[i].body, strlen(changes[i].body));
+        ck_assert_msg(answer.status == 200, "%s", answer.body);
+        response_free(&answer);
+    }
+}
+END_TEST
+
+START_TEST(the_python_clients_infer)
+{
+    static const char json[] =
+        "{\"inputs\":[{\"name\":\"input\",\"shape\":[1,1,28,28],\"datatype\":\"FP32\","
+        "\"parameters\":{\"binary_data_size\":3136}}],\"outputs\":[{\"name\":\"output\","
+        "\"parameters\":{\"binary_data\":true}}]}";
+    enum { JSON = sizeof json - 1 };
+    char body[JSON + 3136];
+    char value[24] = "";
+    memcpy(body, json, JSON);
+    memcpy(body + JSON, image, 3136);
+    struct response answer =
+        send_like_client("POST " MODEL "/infer HTTP/1.1\r\naccept-encoding: gzip\r\n"
+                         "inference-header-content-length: 170",
+                         body, sizeof body);
+    ck_assert_int_eq(JSON, 170);
+    ck_assert_msg(answer.status == 200, "%s", answer.body);
+    ck_assert(!response_header(&answer, "Content-Encoding", value, sizeof value)); // too short
+    ck_assert(response_header(&answer, "Inference-Header-Content-Length", value, sizeof value));
+    const size_t header = strtoul(value, NULL, 10);
+    ck_assert_uint_eq(answer.size, header + 40);
+    struct response raw = client_ask(server.port, "POST", "/infer?model=fashion-resnet",
+                                     "Content-Type: application/octet-stream\r\n"
+                                     "Accept: application/octet-stream\r\n",
+                                     image, 3136);
+    ck_assert_uint_eq(raw.size, 40);
+    ck_assert_mem_eq(answer.body + header, raw.body, 40);
+    response_free(&raw);
+    response_free(&answer);
+    // a body is owed here: without a length it has been forgotten
+    answer = send_like_client("POST " MODEL "/infer HTTP/1.1", NULL, 0);
+    ck_assert_int_eq(answer.status, 411);
+    response_free(&answer);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("extensions");
@@ -161,5 +244,7 @@ int main(void)
     tcase_add_test(tests, the_list);
     tcase_add_test(tests, configuration);
     tcase_add_test(tests, statistics_count);
+    tcase_add_test(tests, the_python_clients_repository);
+    tcase_add_test(tests, the_python_clients_infer);
     return run_suite(suite);
 }
