@@ -25,10 +25,13 @@ typedef struct {
     rn_file weights;                                     /* taken over by the model's tensors */
     rn_file config_file, labels_file, preprocessor_file; /* beside the weights, if they are there */
     rn_json *config, *preprocessor;
+    char *folder; /* of all these files; NULL: the weights are in memory */
     rn_error *err;
 } loader;
 
-static const char *const weight_names[] = {"model.safetensors", "pytorch_model.bin", "model.onnx"};
+static const char *const weight_names[] = {"model.safetensors", "model.safetensors.index.json",
+                                           "pytorch_model.bin", "pytorch_model.bin.index.json",
+                                           "model.onnx"};
 static const char *const weight_endings[] = {".safetensors", ".pth", ".pt", ".bin", ".onnx"};
 
 static bool is_weight_name(const char *name)
@@ -86,8 +89,9 @@ static rn_status map_if_there(rn_file *file, const char *folder, const char *nam
     return status;
 }
 
-static rn_status map_config(loader *l, const char *folder)
+static rn_status map_config(loader *l)
 {
+    const char *folder = l->folder;
     rn_status status = map_if_there(&l->config_file, folder, "config.json", l->err);
     if (status == RN_OK) status = map_if_there(&l->labels_file, folder, "labels.txt", l->err);
     if (status == RN_OK)
@@ -104,7 +108,8 @@ static rn_status map_folder(loader *l, const char *folder)
     char *path = NULL;
     rn_status status = find_weights(folder, &path, l->err);
     if (status == RN_OK) status = rn_file_map(&l->weights, path, l->err);
-    if (status == RN_OK) status = map_config(l, folder);
+    l->folder = status == RN_OK ? rn_strdup(folder, l->err) : NULL;
+    if (status == RN_OK) status = l->folder ? map_config(l) : RN_ERR_MEMORY;
     rn_free(path);
     return status;
 }
@@ -112,21 +117,19 @@ static rn_status map_folder(loader *l, const char *folder)
 /* A file by itself: the config.json beside it belongs to it. */
 static rn_status map_single(loader *l, const char *path)
 {
-    rn_status status = rn_file_map(&l->weights, path, l->err);
+    const rn_status status = rn_file_map(&l->weights, path, l->err);
     if (status != RN_OK) return status;
     const char *slash = strrchr(path, '/');
-    char *folder =
+    l->folder =
         slash ? rn_strndup(path, (size_t)(slash - path) + 1, l->err) : rn_strdup(".", l->err);
-    if (!folder) return RN_ERR_MEMORY;
-    status = map_config(l, folder);
-    rn_free(folder);
-    return status;
+    return l->folder ? map_config(l) : RN_ERR_MEMORY;
 }
 
 static rn_status build_graph(loader *l)
 {
     rn_model *m = l->model;
-    const rn_format_options format = {l->opt.max_header, l->opt.input_height, l->opt.input_width};
+    const rn_format_options format = {l->opt.max_header, l->opt.input_height, l->opt.input_width,
+                                      l->folder};
     rn_status status = rn_format_load(&m->tensors, &m->graph, &l->weights, &format, l->err);
     if (status != RN_OK) return status;
     const rn_arch_options arch = {.config = l->config,
@@ -187,7 +190,7 @@ static rn_status build_model(loader *l)
                                l->preprocessor_file.size, "preprocessor_config.json", l->err);
     if (status == RN_OK) status = build_graph(l);
     if (status != RN_OK) return status;
-    rn_team *team = new_load_team(m->tensors.file.size);
+    rn_team *team = new_load_team(rn_tensors_bytes(&m->tensors));
     status = rn_plan_build(&m->plan, &m->graph, isa, team, l->err);
     rn_team_free(team);
     return status;
@@ -198,8 +201,10 @@ static rn_status load_mapped(loader *l)
     rn_model *m = l->model;
     rn_digest digest;
     rn_digest_start(&digest, l->weights.bytes, l->weights.size);
-    const rn_status status = build_model(l);
+    rn_status status = build_model(l);
     rn_digest_finish(&digest);
+    if (status == RN_OK && m->tensors.sides)
+        status = rn_digest_join(&digest, m->tensors.side, m->tensors.sides, l->err);
     if (status != RN_OK) return status;
     memcpy(m->digest, digest.text, sizeof m->digest);
     describe(m);
@@ -216,6 +221,7 @@ static rn_status finish(loader *l, rn_status status, rn_model **out)
     rn_file_unmap(&l->labels_file);
     rn_file_unmap(&l->preprocessor_file);
     rn_file_unmap(&l->weights);
+    rn_free(l->folder);
     if (status == RN_OK)
         *out = l->model;
     else

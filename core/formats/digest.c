@@ -1,6 +1,9 @@
 #include "formats/digest.h"
 
 #include <nettle/sha2.h>
+#include <string.h>
+
+#include "base/mem.h"
 
 #define LARGE ((size_t)1 << 20) /* bytes that are worth a thread */
 
@@ -34,4 +37,26 @@ void rn_digest_finish(rn_digest *digest)
         pthread_join(digest->thread, NULL);
     else
         compute(digest);
+}
+
+rn_status rn_digest_join(rn_digest *digest, const rn_side_file *side, size_t sides, rn_error *err)
+{
+    const size_t each = RN_DIGEST_TEXT - 1;
+    rn_digest *all = rn_alloc(sides, sizeof *all, err);
+    uint8_t *texts = rn_alloc(sides + 1, each, err);
+    for (size_t i = 0; all && texts && i < sides; i++)
+        rn_digest_start(&all[i], side[i].file.bytes, side[i].file.size);
+    for (size_t i = 0; all && texts && i < sides; i++) {
+        rn_digest_finish(&all[i]);
+        memcpy(texts + (i + 1) * each, all[i].text, each);
+    }
+    if (all && texts) {
+        memcpy(texts, digest->text, each);
+        *digest = (rn_digest){.bytes = texts, .size = (sides + 1) * each};
+        compute(digest);
+    }
+    const rn_status status = all && texts ? RN_OK : RN_ERR_MEMORY;
+    rn_free(all);
+    rn_free(texts);
+    return status;
 }

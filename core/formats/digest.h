@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "formats/tensors.h"
+
 #define RN_DIGEST_TEXT 65 /* 64 hex digits and the end */
 
 typedef struct {
@@ -21,5 +23,8 @@ typedef struct {
 /* The bytes must stay until rn_digest_finish(), which has to follow. */
 void rn_digest_start(rn_digest *digest, const uint8_t *bytes, size_t size);
 void rn_digest_finish(rn_digest *digest);
+
+/* A network in several files: the digest of their digests' texts, the weights file's first. */
+rn_status rn_digest_join(rn_digest *digest, const rn_side_file *side, size_t sides, rn_error *err);
 
 #endif

@@ -6,6 +6,7 @@
 
 /* A probe may not take another format's file: the first one that says yes loads it. */
 static const rn_format formats[] = {
+    {"shards", rn_shards_probe, rn_shards_load, NULL},
     {"safetensors", rn_safetensors_probe, rn_safetensors_load, NULL},
     {"torch zip", rn_torch_zip_probe, rn_torch_zip_load, NULL},
     {"torch legacy", rn_torch_legacy_probe, rn_torch_legacy_load, NULL},
@@ -24,6 +25,15 @@ static const rn_format *find_format(const rn_file *file)
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         if (formats[i].probe(file->bytes, file->size)) return &formats[i];
     return NULL;
+}
+
+rn_status rn_format_load_shard(rn_tensors *set, const rn_file *file,
+                               const rn_format_options *options, rn_error *err)
+{
+    const rn_format *format = find_format(file);
+    if (!format || format->build || format->load == rn_shards_load)
+        return rn_fail(err, RN_ERR_FORMAT, "%zu bytes of no format of tensors", file->size);
+    return format->load(set, file->bytes, file->size, options, err);
 }
 
 rn_status rn_format_load(rn_tensors *set, rn_graph *graph, rn_file *file,

@@ -11,14 +11,15 @@
 typedef struct {
     size_t max_header;                /* bytes of metadata a file may have; 0: 16 MiB */
     size_t input_height, input_width; /* of a network that leaves them open; 0: 224 */
+    const char *folder;               /* where files beside the weights are; NULL: nowhere */
 } rn_format_options;
 
 typedef struct {
     const char *name;
     /* Whether these bytes look like this format; never reads beyond size. */
     bool (*probe)(const uint8_t *bytes, size_t size);
-    /* Fills `set` with tensors that point into `bytes`. `set` is empty; on failure the caller
-     * releases it. */
+    /* Fills `set` with tensors that point into `bytes` or side files. `set` is empty, or has the
+     * tensors of earlier shards; on failure the caller releases it. */
     rn_status (*load)(rn_tensors *set, const uint8_t *bytes, size_t size,
                       const rn_format_options *options, rn_error *err);
     /* Fills the empty `graph` from what load() left in the sorted `set`, where its weights stay.
@@ -32,6 +33,10 @@ typedef struct {
 rn_status rn_format_load(rn_tensors *set, rn_graph *graph, rn_file *file,
                          const rn_format_options *options, rn_error *err);
 
+/* Adds the tensors of one shard, a file of any format that has only tensors. */
+rn_status rn_format_load_shard(rn_tensors *set, const rn_file *file,
+                               const rn_format_options *options, rn_error *err);
+
 /* The options' max_header with its default. */
 size_t rn_format_header_limit(const rn_format_options *options);
 
@@ -39,6 +44,11 @@ size_t rn_format_header_limit(const rn_format_options *options);
 bool rn_safetensors_probe(const uint8_t *bytes, size_t size);
 rn_status rn_safetensors_load(rn_tensors *set, const uint8_t *bytes, size_t size,
                               const rn_format_options *options, rn_error *err);
+
+/* shards.c */
+bool rn_shards_probe(const uint8_t *bytes, size_t size);
+rn_status rn_shards_load(rn_tensors *set, const uint8_t *bytes, size_t size,
+                         const rn_format_options *options, rn_error *err);
 
 /* torch_zip.c */
 bool rn_torch_zip_probe(const uint8_t *bytes, size_t size);

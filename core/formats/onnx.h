@@ -1,6 +1,7 @@
 /* The ONNX reader's own header: what onnx_file.c, onnx_graph.c, onnx_node.c and onnx_ops.c share.
  *
  * onnx_file.c   bytes -> the parsed document; every tensor's size is checked
+ * onnx_external.c  tensors whose bytes are in another file
  * onnx_graph.c  walks the document's nodes in order and keeps what each name stands for
  * onnx_node.c   what an import function asks about its node: inputs, attributes, windows
  * onnx_ops.c    one row per ONNX operator: its import function
@@ -44,7 +45,18 @@ typedef struct {
     size_t floats; /* weights that nodes may still use, however they share them */
     void **owned;  /* freed with the document */
     size_t owned_count, owned_capacity;
+    Onnx__Tensor **attached; /* their bytes are in a side file */
+    size_t attached_count, attached_capacity;
 } rn_onnx_document;
+
+/* So many bytes of weights came in: what nodes may use grows with them. */
+void rn_onnx_count_file(rn_onnx_document *doc, size_t size);
+
+/* onnx_external.c: gives a tensor whose bytes are in another file those bytes; nothing to do for
+ * others. rn_onnx_detach() before the document is freed. */
+rn_status rn_onnx_attach(rn_tensors *set, Onnx__Tensor *proto, const rn_format_options *options,
+                         rn_error *err);
+void rn_onnx_detach(rn_onnx_document *doc);
 
 /* Memory that lives as long as the document. */
 void *rn_onnx_alloc(rn_onnx_document *doc, size_t count, size_t size, rn_error *err);

@@ -47,6 +47,7 @@ static void free_document(void *document)
 {
     rn_onnx_document *doc = document;
     ProtobufCAllocator allocator = allocator_of(doc);
+    rn_onnx_detach(doc);
     if (doc->model) onnx__model__free_unpacked(doc->model, &allocator);
     for (size_t i = 0; i < doc->owned_count; i++) rn_free(doc->owned[i]);
     rn_free(doc->owned);
@@ -69,12 +70,19 @@ bool rn_onnx_probe(const uint8_t *bytes, size_t size)
     return size > 2 && bytes[0] == 0x08 && bytes[1] >= 1 && bytes[1] <= 32;
 }
 
+void rn_onnx_count_file(rn_onnx_document *doc, size_t size)
+{
+    size_t more;
+    if (!rn_size_mul(size, FLOATS_PER_BYTE, &more) || !rn_size_add(doc->floats, more, &doc->floats))
+        doc->floats = SIZE_MAX;
+}
+
 static rn_status parse(rn_onnx_document *doc, const uint8_t *bytes, size_t size, rn_error *err)
 {
     if (!rn_size_mul(size, MEMORY_PER_BYTE, &doc->memory)) doc->memory = SIZE_MAX - MEMORY_BASE;
     doc->memory += MEMORY_BASE;
-    if (!rn_size_mul(size, FLOATS_PER_BYTE, &doc->floats)) doc->floats = SIZE_MAX - FLOATS_BASE;
-    doc->floats += FLOATS_BASE;
+    doc->floats = FLOATS_BASE;
+    rn_onnx_count_file(doc, size);
     ProtobufCAllocator allocator = allocator_of(doc);
     doc->model = onnx__model__unpack(&allocator, size, bytes);
     if (!doc->model && doc->memory == 0)
@@ -204,11 +212,12 @@ static const uint8_t *tensor_data(rn_onnx_document *doc, const Onnx__Tensor *pro
     }
 }
 
-static rn_status add_tensor(rn_tensors *set, const char *name, const Onnx__Tensor *proto,
-                            rn_error *err)
+static rn_status add_tensor(rn_tensors *set, const char *name, Onnx__Tensor *proto,
+                            const rn_format_options *options, rn_error *err)
 {
     rn_onnx_constant constant;
-    const rn_status status = rn_onnx_read_tensor(&constant, proto, name, err);
+    rn_status status = rn_onnx_attach(set, proto, options, err);
+    if (status == RN_OK) status = rn_onnx_read_tensor(&constant, proto, name, err);
     if (status != RN_OK) return rn_context(err, "tensor %.80s", name), status;
     const rn_dtype dtype = types[proto->data_type].dtype;
     if (dtype == RN_DTYPES) return RN_OK;
@@ -222,19 +231,19 @@ static rn_status add_tensor(rn_tensors *set, const char *name, const Onnx__Tenso
 }
 
 /* Constants stand in nodes too. */
-static rn_status add_constant_node(rn_tensors *set, const Onnx__Node *node, rn_error *err)
+static rn_status add_constant_node(rn_tensors *set, const Onnx__Node *node,
+                                   const rn_format_options *options, rn_error *err)
 {
     if (strcmp(node->op_type, "Constant") != 0 || node->n_output != 1) return RN_OK;
     for (size_t i = 0; i < node->n_attribute; i++)
         if (strcmp(node->attribute[i]->name, "value") == 0 && node->attribute[i]->t)
-            return add_tensor(set, node->output[0], node->attribute[i]->t, err);
+            return add_tensor(set, node->output[0], node->attribute[i]->t, options, err);
     return RN_OK;
 }
 
 rn_status rn_onnx_load(rn_tensors *set, const uint8_t *bytes, size_t size,
                        const rn_format_options *options, rn_error *err)
 {
-    (void)options;
     rn_onnx_document *doc = rn_alloc_zero(1, sizeof *doc, err);
     if (!doc) return RN_ERR_MEMORY;
     set->document = doc;
@@ -243,8 +252,8 @@ rn_status rn_onnx_load(rn_tensors *set, const uint8_t *bytes, size_t size,
     if (status != RN_OK) return status;
     const Onnx__Graph *graph = doc->model->graph;
     for (size_t i = 0; i < graph->n_initializer && status == RN_OK; i++)
-        status = add_tensor(set, graph->initializer[i]->name, graph->initializer[i], err);
+        status = add_tensor(set, graph->initializer[i]->name, graph->initializer[i], options, err);
     for (size_t i = 0; i < graph->n_node && status == RN_OK; i++)
-        status = add_constant_node(set, graph->node[i], err);
+        status = add_constant_node(set, graph->node[i], options, err);
     return status;
 }

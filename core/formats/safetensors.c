@@ -139,11 +139,14 @@ static int compare_places(const void *a, const void *b)
     return (x_bytes > y_bytes) - (x_bytes < y_bytes);
 }
 
-static rn_status check_places(rn_tensors *set, const uint8_t *data, size_t size, rn_error *err)
+/* Of the set's tensors from `first` on: those of this file. */
+static rn_status check_places(rn_tensors *set, size_t first, const uint8_t *data, size_t size,
+                              rn_error *err)
 {
     const uint8_t *expected = data;
-    if (set->count) qsort(set->tensor, set->count, sizeof *set->tensor, compare_places);
-    for (size_t i = 0; i < set->count; i++) {
+    const size_t count = set->count - first;
+    if (count) qsort(set->tensor + first, count, sizeof *set->tensor, compare_places);
+    for (size_t i = first; i < set->count; i++) {
         const rn_tensor *tensor = &set->tensor[i];
         if (tensor->data != expected)
             return rn_fail(err, RN_ERR_FORMAT, "tensor %s: its data begins at %zu, %s at %zu",
@@ -181,12 +184,13 @@ rn_status rn_safetensors_load(rn_tensors *set, const uint8_t *bytes, size_t size
 
     const uint8_t *data = bytes + PREFIX + length;
     const size_t data_size = size - PREFIX - (size_t)length;
+    const size_t first = set->count;
     rn_json *header;
     status = rn_json_parse(&header, (const char *)bytes + PREFIX, (size_t)length,
                            "safetensors header", err);
     if (status != RN_OK) return status;
     status = read_entries(set, header, data, data_size, err);
-    if (status == RN_OK) status = check_places(set, data, data_size, err);
+    if (status == RN_OK) status = check_places(set, first, data, data_size, err);
     rn_json_free(header);
     return status;
 }

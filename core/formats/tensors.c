@@ -64,7 +64,7 @@ static rn_status check_extent(const rn_tensor *tensor, size_t bytes, rn_error *e
         return rn_fail(err, RN_ERR_FORMAT, "%zu dimensions, at most %d can be served", tensor->rank,
                        RN_MAX_RANK);
     rn_shape_text(tensor->shape, tensor->rank, shape, sizeof shape);
-    size_t elements, dense, span = 0;
+    size_t elements = 0, dense = 0, span = 0;
     if (!rn_size_product(tensor->shape, tensor->rank, &elements) ||
         !rn_size_mul(elements, rn_dtype_bytes(tensor->dtype), &dense) || !span_bytes(tensor, &span))
         return rn_fail(err, RN_ERR_FORMAT, "the shape %s overflows", shape);
@@ -95,6 +95,61 @@ rn_status rn_tensors_add(rn_tensors *set, const char *name, size_t name_size,
     added->floats = NULL;
     return RN_OK;
 }
+
+/* ---- files beside the weights file ----------------------------------------------------------- */
+
+/* A relative path without empty parts and "..": by itself it can't lead out of the folder. */
+static bool stays_beneath(const char *name)
+{
+    for (;;) {
+        const size_t part = strcspn(name, "/");
+        if (part == 0 || strncmp(name, "..", rn_max(part, 2)) == 0) return false;
+        if (name[part] == '\0') return true;
+        name += part + 1;
+    }
+}
+
+static rn_status map_side_file(rn_side_file *side, const char *folder, const char *name,
+                               rn_error *err)
+{
+    char *path = rn_path_join(folder, name, err);
+    if (!path) return RN_ERR_MEMORY;
+    const rn_status status = rn_file_map(&side->file, path, err);
+    rn_free(path);
+    if (status != RN_OK) return status;
+    side->name = rn_strdup(name, err);
+    if (side->name) return RN_OK;
+    rn_file_unmap(&side->file);
+    return RN_ERR_MEMORY;
+}
+
+const rn_file *rn_tensors_side_file(rn_tensors *set, const char *folder, const char *name,
+                                    rn_error *err)
+{
+    for (size_t i = 0; i < set->sides; i++)
+        if (strcmp(set->side[i].name, name) == 0) return &set->side[i].file;
+    if (!folder || !stays_beneath(name)) {
+        rn_fail(err, RN_ERR_FORMAT, "file %.80s: %s", name,
+                folder ? "not a path beneath the model's folder"
+                       : "a model in memory has no files beside it");
+        return NULL;
+    }
+    rn_side_file *grown =
+        rn_grow(set->side, set->sides, &set->side_capacity, sizeof *set->side, err);
+    if (!grown) return NULL;
+    set->side = grown;
+    if (map_side_file(&set->side[set->sides], folder, name, err) != RN_OK) return NULL;
+    return &set->side[set->sides++].file;
+}
+
+size_t rn_tensors_bytes(const rn_tensors *set)
+{
+    size_t bytes = set->file.size; /* mapped together: no overflow */
+    for (size_t i = 0; i < set->sides; i++) bytes += set->side[i].file.size;
+    return bytes;
+}
+
+/* ---- order ----------------------------------------------------------------------------------- */
 
 static int compare_names(const void *a, const void *b)
 {
@@ -272,5 +327,10 @@ void rn_tensors_release(rn_tensors *set)
     rn_free(set->tensor);
     if (set->document) set->document_free(set->document);
     rn_file_unmap(&set->file);
+    for (size_t i = 0; i < set->sides; i++) {
+        rn_free(set->side[i].name);
+        rn_file_unmap(&set->side[i].file);
+    }
+    rn_free(set->side);
     *set = (rn_tensors){0};
 }

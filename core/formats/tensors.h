@@ -23,8 +23,16 @@ typedef struct {
     float *floats;              /* the converted copy, or NULL; owned by the set */
 } rn_tensor;
 
+/* A file beside the weights file that holds a part of its tensors. */
 typedef struct {
-    rn_file file; /* unmapped by rn_tensors_release() */
+    char *name; /* as the weights file calls it */
+    rn_file file;
+} rn_side_file;
+
+typedef struct {
+    rn_file file; /* unmapped by rn_tensors_release(), as are the side files */
+    rn_side_file *side;
+    size_t sides, side_capacity;
     rn_tensor *tensor;
     size_t count, capacity;
     const char *format; /* "safetensors", ... : a constant */
@@ -45,6 +53,15 @@ void rn_tensor_row_major(rn_tensor *tensor);
  * more than those bytes hold, so that conversion takes no more memory than a file is large. */
 rn_status rn_tensors_add(rn_tensors *set, const char *name, size_t name_size,
                          const rn_tensor *tensor, size_t bytes, rn_error *err);
+
+/* The file of that name beneath `folder`, mapped once; NULL with *err filled when the name would
+ * leave the folder, when it can't be mapped, or when there is no folder (folder NULL). The pointer
+ * holds until the next call. */
+const rn_file *rn_tensors_side_file(rn_tensors *set, const char *folder, const char *name,
+                                    rn_error *err);
+
+/* Bytes of all files of the set. */
+size_t rn_tensors_bytes(const rn_tensors *set);
 
 /* Sorts by name; rn_tensors_find() needs it. Refuses a name that stands twice. */
 rn_status rn_tensors_sort(rn_tensors *set, rn_error *err);

@@ -4,7 +4,8 @@
     tests/reference/full_size.py GOLDEN_TEST [NAME...]
 
 GOLDEN_TEST is the program build/tests/golden/golden_test. Each network is saved as model.safetensors
-in a temporary folder, answered by PyTorch at 224x224 and at an odd size, and compared.
+in a temporary folder and as torch.onnx exports it, answered by PyTorch at 224x224 and at an odd size, and
+compared.
 """
 import os
 import subprocess
@@ -16,6 +17,7 @@ from torchvision.models.resnet import Bottleneck, ResNet
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import golden_case  # noqa: E402
+import make_formats  # noqa: E402
 
 BY_BLOCKS = {"resnet26": [2, 2, 2, 2], "resnet200": [3, 24, 36, 3]}
 NAMES = [
@@ -42,6 +44,10 @@ def check(program, name):
             shape = [channels, height, width]
             golden_case.write(path, shape, golden_case.answer(model, shape), model=name)
             paths.append(path)
+        exported, shape = name + ".onnx", SIZES[0]
+        make_formats.export(os.path.join(folder, exported), model.eval(), shape, 13)
+        paths.append(os.path.join(folder, name + "-onnx.json"))
+        golden_case.write(paths[-1], shape, golden_case.answer(model, shape), model=exported)
         run = subprocess.run([program, *paths], capture_output=True, text=True)
         for line in run.stdout.splitlines()[: len(paths)]:
             print(line.replace(folder + "/", ""), flush=True)

@@ -3,14 +3,17 @@
 
     tests/reference/make_formats.py [FOLDER]      default: tests/golden
 
-FOLDER/formats: one network, saved in every way; all must give the same bits.
+FOLDER/formats: net*: one network, saved in every way; all must give the same bits. typed*: another, in
+every type of float.
 FOLDER/cases:   onnx-*: torch.onnx exports with PyTorch's answer.
 """
 import collections
+import json
 import os
 import sys
 import warnings
 
+import onnx
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -25,13 +28,13 @@ import variants  # noqa: E402
 TRAINING, EVAL = torch.onnx.TrainingMode.PRESERVE, torch.onnx.TrainingMode.EVAL
 
 
-def export(path, model, shape, opset, unfolded=False, batch=True, **more):
+def export(path, model, shape, opset, unfolded=False, batch=True, kind=torch.float32, **more):
     """unfolded: batch norm stays a node of its own. batch: of any size, or 4."""
     axes = {"input": {0: "batch"}, "output": {0: "batch"}} if batch else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            model, torch.zeros(golden_case.BATCH, *shape), path, opset_version=opset, input_names=["input"],
+            model, torch.zeros(golden_case.BATCH, *shape, dtype=kind), path, opset_version=opset, input_names=["input"],
             output_names=["output"], dynamic_axes=axes, training=TRAINING if unfolded else EVAL,
             do_constant_folding=not unfolded, **more)  # fmt: skip
 
@@ -52,6 +55,54 @@ def make_formats(folder):
                 for n, t in state.items()}  # fmt: skip
     torch.save(permuted, path + "-strided.pth")
     export(path + ".onnx", model, [3, 37, 41], 13, unfolded=True)
+    make_folders(path, model, state)
+
+
+def in_folder(path, name, config=None):
+    os.makedirs(path, exist_ok=True)
+    if config is not None:
+        with open(os.path.join(path, "config.json"), "w") as file:
+            json.dump(config, file)
+    return os.path.join(path, name)
+
+
+def make_folders(path, model, state):
+    """Files beside the weights: other names, shards, an ONNX model's external data."""
+    renamed = {variants.hugging_face(name): value for name, value in state.items()}
+    safetensors_file.save(in_folder(path + "-hf", "model.safetensors", {"model_type": "resnet", "depths": [1, 2]}),
+                          renamed)  # fmt: skip
+    torch.save(renamed, in_folder(path + "-hf-bin", "pytorch_model.bin"))
+    names, places = sorted(state), {}
+    for i, part in enumerate((names[: len(names) // 2], names[len(names) // 2 :]), 1):
+        shard = f"model-{i:05d}-of-00002.safetensors"
+        safetensors_file.save(in_folder(path + "-shards", shard), {name: state[name] for name in part})
+        places.update({name: shard for name in part})
+    with open(in_folder(path + "-shards", "model.safetensors.index.json"), "w") as file:
+        json.dump({"metadata": {"total_size": 0}, "weight_map": places}, file, indent=2)
+    external = in_folder(path + "-external", "model.onnx")
+    export(external, model, [3, 37, 41], 13, unfolded=True)
+    onnx.save_model(onnx.load(external), external, save_as_external_data=True, all_tensors_to_one_file=True,
+                    location="model.onnx.data", size_threshold=0)  # fmt: skip
+
+
+def make_types(folder):
+    """A network whose weights are exact in every type of float."""
+    model = nets.ResNet([1, 1], width=4, classes=5).eval()
+    golden_case.set_weights(model)
+    with torch.no_grad():
+        for value in model.state_dict().values():
+            if value.is_floating_point():
+                value.copy_((value * 64).round() / 64 if value.abs().max() < 4 else value.round())
+    state, path = model.state_dict(), os.path.join(folder, "typed")
+    for name in ("float32", "float16", "bfloat16", "float64"):
+        kind = getattr(torch, name)
+        typed = {n: t.to(kind) if t.is_floating_point() else t for n, t in state.items()}
+        safetensors_file.save(f"{path}-{name}.safetensors", typed)
+        torch.save(typed, f"{path}-{name}.pth")
+        torch.save(typed, f"{path}-{name}-legacy.pth", _use_new_zipfile_serialization=False)
+    double = nets.ResNet([1, 1], width=4, classes=5).double().eval()
+    double.load_state_dict(state)
+    export(path + "-float64.onnx", double, [3, 37, 41], 13, unfolded=True, kind=torch.float64)
 
 
 class Odd(nn.Module):
@@ -252,5 +303,6 @@ def make_qlinear(folder):
 if __name__ == "__main__":
     TOP = sys.argv[1] if len(sys.argv) > 1 else os.path.join(HERE, "..", "golden")
     make_formats(os.path.join(TOP, "formats"))
+    make_types(os.path.join(TOP, "formats"))
     make_exports(os.path.join(TOP, "cases"))
     make_qlinear(os.path.join(TOP, "cases"))

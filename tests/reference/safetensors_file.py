@@ -12,18 +12,28 @@ _NAMES = {"float32": "F32", "float16": "F16", "float64": "F64", "int64": "I64", 
 _TYPES = {name: np.dtype(dtype) for dtype, name in _NAMES.items()}
 
 
+def import_torch():
+    import torch
+
+    return torch
+
+
 def save(path, tensors, metadata=None):
     """tensors: dict of name -> numpy array or torch tensor."""
     header, parts, end = {}, [], 0
     if metadata:
         header["__metadata__"] = metadata
     for name, tensor in tensors.items():
+        kind = None
         if hasattr(tensor, "detach"):
-            tensor = tensor.detach().cpu().numpy()
+            tensor = tensor.detach().cpu()
+            if "bfloat16" in str(tensor.dtype):  # NumPy has no such type: the bits will do
+                kind, tensor = "BF16", tensor.view(import_torch().int16)
+            tensor = tensor.numpy()
         array = np.ascontiguousarray(tensor).reshape(np.shape(tensor))
         data = array.tobytes()
         header[name] = {
-            "dtype": _NAMES[array.dtype.name],
+            "dtype": kind or _NAMES[array.dtype.name],
             "shape": list(array.shape),
             "data_offsets": [end, end + len(data)],
         }

@@ -144,6 +144,20 @@ static void add_tensor(Onnx__Tensor *tensor, const char **text)
     free(field);
 }
 
+static void add_external(Onnx__Tensor *tensor, const char **text)
+{
+    tensor->data_type = 1;
+    tensor->data_location = 1;
+    read_shape(tensor, text);
+    while (!at_end(text, ' ')) {
+        Onnx__Entry *entry;
+        NEW(onnx__entry, entry);
+        entry->key = next_word(text, ' ');
+        entry->value = next_word(text, ' ');
+        APPEND(tensor->n_external_data, tensor->external_data, entry);
+    }
+}
+
 static void set_value(Onnx__Attribute *attribute, Onnx__Graph *graph, const char *value)
 {
     if (*value == '@') {
@@ -224,11 +238,15 @@ static void add_statement(Onnx__Model *model, const char *text)
     Onnx__Graph *graph = model->graph;
     char *word = next_word(&text, ' ');
     const bool floats = strcmp(word, "floats") == 0, ints = strcmp(word, "ints") == 0;
-    if (floats || ints || strcmp(word, "tensor") == 0) {
+    const bool external = strcmp(word, "external") == 0;
+    if (floats || ints || external || strcmp(word, "tensor") == 0) {
         Onnx__Tensor *tensor;
         NEW(onnx__tensor, tensor);
         tensor->name = next_word(&text, ' ');
-        (floats ? add_floats : ints ? add_integers : add_tensor)(tensor, &text);
+        (floats     ? add_floats
+         : ints     ? add_integers
+         : external ? add_external
+                    : add_tensor)(tensor, &text);
         APPEND(graph->n_initializer, graph->initializer, tensor);
     } else if (strcmp(word, "input") == 0) {
         APPEND(graph->n_input, graph->input, new_info(&text));

@@ -5,6 +5,7 @@
  *   output NAME
  *   floats NAME SHAPE       raw data; small numbers that depend on name and index, see onnx_float()
  *   ints NAME VALUES        a list of 64-bit integers: "0,-1"
+ *   external NAME SHAPE KEY VALUE...   floats in another file, with these entries
  *   tensor NAME TYPE SHAPE FIELD COUNT    any other: TYPE is ONNX's number, FIELD one of raw,
  * float, int32, int64, double and external; COUNT elements (raw: bytes) 1, 2, 3... opset DOMAIN
  * VERSION TYPE INPUTS > OUTPUTS ATTRIBUTES      a node; "-" is an input left out, "domain:Type" a
