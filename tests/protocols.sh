@@ -34,6 +34,21 @@ if /usr/bin/python3 -c 'import jsonschema, yaml' 2>/dev/null; then
 else
     skip "no python3-jsonschema and python3-yaml here"
 fi
+# Every line of README's block, as it stands there, with a picture at hand.
+readme_lines() {
+    local line lines=0
+    cp tests/golden/images/color-444.jpg "$work/photo.jpg"
+    printf 'fail\nmax-time = 60\n' >"$work/.curlrc"
+    sed -n '/^H=/,/^[^A-Za-z]/p' README.md | grep '^[A-Za-z]' >"$work/lines"
+    sed -i "s|127.0.0.1:8080|127.0.0.1:$port|" "$work/lines"
+    while read -r line; do
+        lines=$((lines + 1))
+        (cd "$work" && CURL_HOME=$work bash -eo pipefail -c "$(head -n 1 lines); $line" >answer.text) ||
+            { echo "README: $line"; return 1; }
+    done <"$work/lines"
+    [ $lines -ge 10 ]
+}
+result "README's curl lines" readme_lines
 PYTHONPATH=${TRITON:-} /usr/bin/python3 tests/http/triton_client.py "$port" >"$work/text" 2>&1
 count
 result 'the daemon is alive' kill -0 "$daemon"

@@ -10,8 +10,13 @@
 #include "options.h"
 #include "server.h"
 
+/* A compressed body that does not say what is in it is JSON. */
 static bool guess_form(struct request *request, struct infer *infer, char first)
 {
+    if (infer->coding != CODING_NONE) {
+        infer->form = INGEST_JSON;
+        return true;
+    }
     switch ((unsigned char)first) {
     case '{':
     case ' ':
