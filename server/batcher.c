@@ -28,6 +28,7 @@ struct batcher {
     struct queue queue[PRIORITIES];
     size_t high_in_a_row;  /* batches that began with a high job while normal ones waited */
     size_t samples, bytes; /* of all jobs not done */
+    size_t shown_samples, shown_bytes; /* what of them the metrics have */
     double sample_seconds; /* one worker's seconds a sample, smoothed; 0: not known yet */
     uint64_t measured;     /* when it was */
     uint64_t let_in;       /* when a job was, to measure it */
@@ -39,11 +40,14 @@ static size_t job_bytes(const struct job *job)
     return job->samples * (job->input_size + job->output_size) * sizeof(float);
 }
 
+/* By what has changed: while a model is reloaded two queues count in one place. */
 static void update_gauges(struct batcher *b)
 {
     if (!b->metrics) return;
-    atomic_store(&b->metrics->queue_samples, b->samples);
-    atomic_store(&b->metrics->queue_bytes, b->bytes);
+    atomic_fetch_add(&b->metrics->queue_samples, b->samples - b->shown_samples);
+    atomic_fetch_add(&b->metrics->queue_bytes, b->bytes - b->shown_bytes);
+    b->shown_samples = b->samples;
+    b->shown_bytes = b->bytes;
 }
 
 static size_t waiting(const struct batcher *b)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "metrics.h"
 #include "worker.h"
 
 #include "check_main.h"
@@ -540,6 +541,37 @@ static void *many_pushes(void *seed)
     return NULL;
 }
 
+/* A model that is reloaded: the old queue and the new one are counted together. */
+START_TEST(two_queues_in_one_gauge)
+{
+    struct model_metrics gauge = {0};
+    const struct batcher_options options = {
+        .max_batch = MAX_BATCH, .queue_samples = 100, .queue_bytes = 1000000, .workers = 1};
+    struct batcher *two[2];
+    struct job job[2];
+    float input[3 * INPUT] = {0}, output[3 * OUTPUT];
+    for (size_t i = 0; i < 2; i++) {
+        two[i] = batcher_new(&options, &gauge);
+        job[i] = (struct job){.input = input,
+                              .output = output,
+                              .samples = i + 2,
+                              .input_size = INPUT,
+                              .output_size = OUTPUT};
+        ck_assert_int_eq(batcher_push(two[i], &job[i]), BATCHER_OK);
+    }
+    ck_assert_uint_eq(atomic_load(&gauge.queue_samples), 5);
+    ck_assert(batcher_cancel(two[0], &job[0]));
+    ck_assert_uint_eq(atomic_load(&gauge.queue_samples), 3);
+    ck_assert_uint_eq(atomic_load(&gauge.queue_bytes), 3 * (INPUT + OUTPUT) * sizeof(float));
+    ck_assert(batcher_cancel(two[1], &job[1]));
+    ck_assert_uint_eq(atomic_load(&gauge.queue_samples), 0);
+    for (size_t i = 0; i < 2; i++) {
+        batcher_close(two[i]);
+        batcher_free(two[i]);
+    }
+}
+END_TEST
+
 START_TEST(many_clients_and_workers)
 {
     enum { CLIENTS = 16 };
@@ -581,6 +613,7 @@ int main(void)
     tcase_add_test(tests, a_run_stops_when_all_are_gone);
     tcase_add_test(tests, a_failure_reaches_every_job_of_the_batch);
     tcase_add_test(tests, closing_finishes_what_is_queued);
+    tcase_add_test(tests, two_queues_in_one_gauge);
     tcase_add_test(tests, many_clients_and_workers);
     return run_suite(suite);
 }
