@@ -167,7 +167,8 @@ struct registry *registry_open(const struct options *options, struct metrics *me
 void registry_close(struct registry *registry)
 {
     if (!registry) return;
-    for (size_t i = 0; i < registry->entries; i++) model_release(registry->entry[i].model);
+    for (size_t i = 0; registry->entry && i < registry->entries; i++)
+        model_release(registry->entry[i].model);
     free(registry->entry);
     pthread_rwlock_destroy(&registry->lock);
     pthread_mutex_destroy(&registry->changes);

@@ -46,7 +46,8 @@ static void page(struct request *request)
     }
     buffer_text(html, "<p><a href=\"/v2/models\">models</a> &middot; "
                       "<a href=\"/v2/health/ready\">ready</a> &middot; "
-                      "<a href=\"/metrics\">metrics</a></p>\n</body></html>\n");
+                      "<a href=\"/metrics\">metrics</a> &middot; "
+                      "<a href=\"/openapi.json\">API document</a></p>\n</body></html>\n");
 }
 
 const struct handler api_page = {.end = page};
