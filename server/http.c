@@ -149,8 +149,7 @@ static void add_headers(const struct http_request *r, struct MHD_Response *respo
     if (reply->timing.size && !reply->timing.failed)
         MHD_add_response_header(response, "Server-Timing", reply->timing.bytes);
     if (reply->encoding) MHD_add_response_header(response, "Content-Encoding", reply->encoding);
-    if (r->sent >= COMPRESS_LEAST || reply->encoding)
-        MHD_add_response_header(response, "Vary", "Accept, Accept-Encoding");
+    if (reply->compressible) MHD_add_response_header(response, "Vary", "Accept, Accept-Encoding");
     if (reply->allow) MHD_add_response_header(response, "Allow", reply->allow);
     if (reply->json_size) {
         char size[24];
@@ -169,7 +168,9 @@ static enum MHD_Result send_reply(struct http_request *r)
     struct reply *reply = &r->request.reply;
     if (!reply->status) request_fail(&r->request, 500, "no answer was made");
     if (reply->body.failed) request_fail(&r->request, 500, "no memory for the answer");
-    reply->encoding = compress_body(&reply->body, request_header(&r->request, "Accept-Encoding"));
+    if (reply->compressible)
+        reply->encoding =
+            compress_body(&reply->body, request_header(&r->request, "Accept-Encoding"));
     watch_remove(r->http->watch, &r->watched);
     r->progress = AT_END;
     r->sent = reply->body.size;

@@ -35,6 +35,7 @@ struct reply {
     size_t json_size;     /* Inference-Header-Content-Length; 0: no such header */
     unsigned retry_after; /* seconds; 0: no such header */
     const char *allow;    /* NULL: no such header */
+    bool compressible;    /* the body, for clients that ask for it */
     const char *encoding; /* Content-Encoding; NULL: no such header */
     char digest[20];      /* X-Model-Digest; "": no such header */
     struct buffer timing; /* Server-Timing; empty: no such header */

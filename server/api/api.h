@@ -13,7 +13,8 @@ struct model;
 /* The model that the path's {model} and {version} name, retained; NULL: answered with 404. */
 struct model *api_model_of_path(struct request *request);
 
-/* Starts an answer of 200 in JSON: its text goes to the buffer. */
+/* Starts an answer of 200 in JSON: its text goes to the buffer. It is sent as it is: NVIDIA's
+ * asyncio client asks for compressed answers everywhere, and can read them from infer alone. */
 struct buffer *api_begin_json(struct request *request);
 
 #endif

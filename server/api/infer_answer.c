@@ -58,6 +58,7 @@ static void encode(struct request *request, const struct infer *infer)
                                   .samples = infer->job.samples,
                                   .top_k = infer->top_k};
     reply->status = 200;
+    reply->compressible = true;
     switch (infer->output_form) {
     case OUTPUT_RAW:
         reply->content_type = "application/octet-stream";

@@ -6,6 +6,7 @@
 static void render(struct request *request)
 {
     request->reply.status = 200;
+    request->reply.compressible = true;
     request->reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
     metrics_render(request->server->metrics, &request->reply.body);
 }

@@ -75,6 +75,7 @@ static void append_operation(struct buffer *text, const struct route *route, con
 static void document(struct request *request)
 {
     struct buffer *text = api_begin_json(request);
+    request->reply.compressible = true;
     buffer_text(text,
                 "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"resnetd\",\"version\":\"" RN_VERSION
                 "\",\"description\":\"Residual networks behind HTTP\"},\"paths\":{");

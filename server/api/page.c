@@ -34,6 +34,7 @@ static void page(struct request *request)
     struct buffer *html = &request->reply.body;
     struct model *model;
     request->reply.status = 200;
+    request->reply.compressible = true;
     request->reply.content_type = "text/html; charset=utf-8";
     buffer_text(html, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
                       "<title>resnetd</title>\n<style>body{font:16px/1.5 sans-serif;max-width:48em;"

@@ -235,6 +235,29 @@ START_TEST(the_python_clients_infer)
 }
 END_TEST
 
+/* NVIDIA's asyncio client asks for gzip always, and reads it from infer alone. */
+START_TEST(only_outputs_are_compressed)
+{
+    struct response answer = client_ask(server.port, "GET", "/v2/models/stats",
+                                        "Accept-Encoding: gzip, deflate\r\n", NULL, 0);
+    char value[24];
+    ck_assert_uint_gt(answer.size, 1024);
+    ck_assert(!response_header(&answer, "Content-Encoding", value, sizeof value));
+    json_decref(parse(&answer));
+    response_free(&answer);
+    enum { SAMPLES = 60 };
+    char *body = calloc(SAMPLES, 784 * 4);
+    answer = client_ask(server.port, "POST", MODEL "/infer",
+                        "Accept-Encoding: gzip, deflate\r\nInference-Header-Content-Length: 0\r\n",
+                        body, SAMPLES * (size_t)784 * 4);
+    free(body);
+    ck_assert_int_eq(answer.status, 200);
+    ck_assert(response_header(&answer, "Content-Encoding", value, sizeof value));
+    ck_assert_str_eq(value, "gzip");
+    response_free(&answer);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("extensions");
@@ -246,5 +269,6 @@ int main(void)
     tcase_add_test(tests, statistics_count);
     tcase_add_test(tests, the_python_clients_repository);
     tcase_add_test(tests, the_python_clients_infer);
+    tcase_add_test(tests, only_outputs_are_compressed);
     return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 Calls every method of tritonclient.http.InferenceServerClient. The daemon serves the built-in models
 with --model-control explicit. The client is not in Debian: where it can't be imported, everything is
 skipped. Prints what failed, and the sum as its last line."""
+import asyncio
 import json
 import sys
 import urllib.request
@@ -223,6 +224,42 @@ def repository(client):
     client.load_model(OTHER)
     refused(client.load_model, OTHER, config="{}", status="400", part="config")
     refused(client.load_model, "none", status="404", part="none")
+
+
+@case
+def asyncio_client(client):
+    try:
+        from tritonclient.http import aio
+    except (ImportError, RuntimeError):
+        return  # its aiohttp is not there
+
+    async def ask():
+        async with aio.InferenceServerClient(URL) as other:
+            assert await other.is_server_live() and await other.is_model_ready(MODEL, "1")
+            assert (await other.get_server_metadata())["name"] == "resnetd"
+            assert (await other.get_model_metadata(MODEL))["name"] == MODEL
+            assert (await other.get_model_config(MODEL))["name"] == MODEL
+            assert len((await other.get_inference_statistics())["model_stats"]) == 2
+            await other.unload_model(OTHER)
+            await other.load_model(OTHER)
+            assert len(await other.get_model_repository_index()) == 2
+            # the first one has what aiohttp adds: Accept-Encoding: gzip, deflate
+            for given in (None, "gzip", "deflate"):
+                for asked in (None, "gzip", "deflate"):
+                    for binary in (True, False):
+                        result = await other.infer(
+                            MODEL,
+                            [tensor(image(60), binary=binary)],
+                            outputs=[InferRequestedOutput("output", binary_data=binary)],
+                            request_compression_algorithm=asked,
+                            response_compression_algorithm=given,
+                        )
+                        same(result, 60)
+            many = [other.infer(MODEL, [tensor(image(n))], request_id=str(n)) for n in range(1, 9)]
+            for n, result in enumerate(await asyncio.gather(*many), 1):
+                same(result, n)
+
+    asyncio.run(ask())
 
 
 @case
