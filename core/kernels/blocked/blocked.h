@@ -70,6 +70,21 @@ typedef struct {
     size_t rows, columns; /* 4 or 3: size of the output tile */
 } rn_wino_input;
 
+/* Stride 1, a row of the domain, one output block, few tiles: weights are transformed and
+ * multiplied at once. dst[j][t] = sum over k: src[j][k / 16][t][k % 16] * transformed weights[j][k]
+ */
+typedef struct {
+    const float *src; /* the row's points j < 6, src_point floats apart */
+    size_t src_point;
+    size_t src_stride;    /* floats from one block of input channels to the next */
+    const float *weights; /* (depth, taps: 9, 16, 16) */
+    size_t depth, row;
+    float *dst; /* the points are dst_point floats apart */
+    size_t dst_point;
+    size_t tiles;       /* at most few_tiles of rn_micro */
+    const float *ahead; /* 24 lines per block of depth, fetched meanwhile */
+} rn_wino_few;
+
 typedef struct {
     const float *src; /* point (i, j) at src + (side * i + j) * src_point */
     size_t src_point;
@@ -126,6 +141,8 @@ typedef struct {
     /* dst[i] = src + offset[i], 16 floats each, or zeros where offset[i] is RN_OUTSIDE. */
     void (*gather)(float *dst, const float *src, const uint32_t *offset, size_t count);
     rn_winograd winograd[2]; /* of stride 1 and 2 */
+    size_t few_tiles;
+    void (*wino_few)(const rn_wino_few *job);
     void (*pool_max)(const rn_pool_window *window);
     void (*pool_average)(const rn_pool_window *window);
     void (*affine)(const rn_affine *job);

@@ -9,7 +9,8 @@
  * compute them. When all of U fits into the L2 cache it is made first and tiles come a block at a
  * time through all channels ("weights first"). Else V is made first, and each group of output
  * channels makes its part of U, some input channels at a time so that it stays in L2 ("input
- * first"); with few tiles one row of points of one block of input channels, so that it stays in L1.
+ * first"). With few tiles U is never written: each row of points is made in registers, multiplied
+ * by some tiles, and made again for others ("few").
  *
  * Tiles are sorted into four classes by their height and width: 4x3, 4x4, 3x4, 3x3. So the tiles
  * that have a given point are a contiguous range, whichever the point. */
@@ -37,7 +38,7 @@ static const domain domains[] = {
 #define WEIGHTS_FIRST_BYTES ((size_t)640 << 10) /* of U: fits into L2 beside one block of tiles */
 #define INPUT_BYTES         ((size_t)8 << 20)   /* of V, input first: stays in L3 */
 #define CHUNK               8  /* blocks of input channels whose U is in L2, input first */
-#define FEW_TILES           8  /* of all images: U goes through L1, a row of points at a time */
+#define FEW_PASSES          2  /* at most, over the weights, where tiles are few */
 #define MIN_CHANNELS        24 /* of input and output: fewer don't pay for the transforms */
 #define TASKS_PER_THREAD    4
 #define U_BLOCK             (RN_BLOCK * RN_BLOCK) /* floats of a point of U for two blocks of channels */
@@ -64,11 +65,11 @@ typedef struct {
     size_t tiles;                         /* of one image */
     size_t class_end[CLASSES];            /* of all images' tiles in their order */
     size_t blocks;                        /* of tiles, over all images */
-    bool weights_first;
-    size_t depth, rows_at_once; /* of U: blocks of input channels, rows of points */
-    size_t round;               /* blocks of tiles whose V is in memory at a time */
-    size_t block_parts;         /* tasks of a round: one per group and part of its blocks */
-    size_t v_point, m_point;    /* floats between points */
+    bool weights_first, few;
+    size_t depth;            /* blocks of input channels whose U is made at a time */
+    size_t round;            /* blocks of tiles whose V is in memory at a time */
+    size_t block_parts;      /* tasks of a round: one per group and part of its blocks */
+    size_t v_point, m_point; /* floats between points */
     size_t u_size, v_size,
         m_size;       /* floats of U or a chunk of it, of a block's V, of a block's M */
     float *u, *v, *m; /* scratch; one part per thread where that is needed */
@@ -136,16 +137,17 @@ static job plan_job(const rn_desc *d, size_t n, size_t threads, const rn_micro *
     j.points = j.domain->side * j.domain->side;
     const size_t all = j.out_blocks * U_POINTS * u_point(j.in_blocks);
     count_classes(&j, n);
-    const bool few = j.class_end[CLASSES - 1] <= FEW_TILES;
+    j.few = j.stride == 1 && j.class_end[CLASSES - 1] <= FEW_PASSES * micro->few_tiles;
     j.groups = rn_ceil_div(j.out_blocks, micro->tile_blocks);
     j.blocks = rn_ceil_div(j.class_end[CLASSES - 1], micro->tile_pixels);
-    j.weights_first = all * sizeof(float) <= WEIGHTS_FIRST_BYTES;
+    j.weights_first = !j.few && all * sizeof(float) <= WEIGHTS_FIRST_BYTES;
     j.v_point = j.in_blocks * micro->tile_pixels * RN_BLOCK + PAD;
     j.m_point = micro->tile_blocks * micro->tile_pixels * RN_BLOCK + PAD;
-    j.depth = few ? 1 : rn_min(j.in_blocks, CHUNK);
-    j.rows_at_once = few ? 1 : U_ROW;
-    j.u_size =
-        j.weights_first ? all : micro->tile_blocks * j.rows_at_once * U_ROW * u_point(j.depth);
+    j.depth = rn_min(j.in_blocks, CHUNK);
+    if (j.weights_first)
+        j.u_size = all;
+    else if (!j.few)
+        j.u_size = micro->tile_blocks * U_POINTS * u_point(j.depth);
     j.v_size = j.points * j.v_point;
     j.m_size = j.points * j.m_point;
     j.round = rn_max(1, rn_min(j.blocks, INPUT_BYTES / sizeof(float) / j.v_size));
@@ -156,16 +158,11 @@ static job plan_job(const rn_desc *d, size_t n, size_t threads, const rn_micro *
     return j;
 }
 
-/* All products of a block of tiles are made in one go: its M is finished before the next one's. */
-static bool in_one_go(const job *j)
-{
-    return j->depth == j->in_blocks && j->rows_at_once == U_ROW;
-}
-
-/* Blocks whose M a task keeps. */
+/* Blocks whose M a task keeps: all of its part, when U comes in chunks. */
 static size_t kept_blocks(const job *j)
 {
-    return in_one_go(j) ? 1 : rn_ceil_div(j->round, j->block_parts);
+    const bool in_one_go = j->few || j->depth == j->in_blocks;
+    return in_one_go ? 1 : rn_ceil_div(j->round, j->block_parts);
 }
 
 static size_t scratch_of(const job *j, size_t threads)
@@ -280,16 +277,15 @@ static void transform_input(const job *j, size_t block, rn_span in_blocks, float
         transform_tile(j, place_of(j, t), in_blocks, v + (t - tiles.begin) * RN_BLOCK, stride);
 }
 
-/* U of some output blocks, rows of points, and input blocks:
- * (output blocks, points, input blocks, 16, 16). */
-static void transform_weights(const job *j, rn_span out, rn_span rows, rn_span in, float *u)
+/* U of some output and input blocks: (output blocks, points, input blocks, 16, 16). */
+static void transform_weights(const job *j, rn_span out, rn_span in, float *u)
 {
     rn_wino_weights w = {.dst_point = u_point(rn_span_size(in))};
-    for (size_t o = out.begin; o < out.end; o++, u += rn_span_size(rows) * U_ROW * w.dst_point)
+    for (size_t o = out.begin; o < out.end; o++, u += U_POINTS * w.dst_point)
         for (size_t i = in.begin; i < in.end; i++) {
             w.src = j->args->weights + (o * j->in_blocks + i) * W_BLOCK;
             w.dst = u + (i - in.begin) * U_BLOCK;
-            for (w.row = rows.begin; w.row < rows.end; w.row++, w.dst += U_ROW * w.dst_point)
+            for (w.row = 0; w.row < U_ROW; w.row++, w.dst += U_ROW * w.dst_point)
                 j->transform->weights(&w);
         }
 }
@@ -302,7 +298,7 @@ static rn_span blocks_of_group(const job *j, size_t group)
 
 /* What multiply() works on: some input blocks' part of the sums of one group of output blocks. */
 typedef struct {
-    rn_span out, rows, in; /* output blocks, rows of points of U, input blocks */
+    rn_span out, in;
     const float *u;
     rn_span next_out, next_in; /* whose weights are fetched meanwhile; empty: none */
 } slice;
@@ -331,7 +327,7 @@ static void multiply(const job *j, size_t block, const slice *s, const float *v,
     const size_t stride = rn_span_size(tiles) * RN_BLOCK, depth = rn_span_size(s->in);
     rn_tile t = {
         .src_stride = stride,
-        .weights_stride = rn_span_size(s->rows) * U_ROW * u_point(depth),
+        .weights_stride = U_POINTS * u_point(depth),
         .depth = depth,
         .dst_stride = stride,
         .accumulate = s->in.begin > 0,
@@ -339,14 +335,13 @@ static void multiply(const job *j, size_t block, const slice *s, const float *v,
         .blocks = rn_span_size(s->out),
     };
     for (size_t i = 0; i < d->side; i++) {
-        if (d->u[i] < s->rows.begin || d->u[i] >= s->rows.end) continue;
         for (size_t k = 0; k < d->side; k++) {
             const size_t point = i * d->side + k;
             const rn_span some = tiles_with(j, tiles, i, k);
             const size_t first = (some.begin - tiles.begin) * RN_BLOCK;
             if (some.begin >= some.end) continue;
             t.src = v + point * j->v_point + s->in.begin * stride + first;
-            t.weights = s->u + ((d->u[i] - s->rows.begin) * U_ROW + d->u[k]) * u_point(depth);
+            t.weights = s->u + (d->u[i] * U_ROW + d->u[k]) * u_point(depth);
             t.dst = m + point * j->m_point + first;
             t.ahead = ahead_of(j, s, point);
             t.pixels = rn_span_size(some);
@@ -396,15 +391,13 @@ static void transform_output(const job *j, size_t block, rn_span out_blocks, con
 
 /* ---- weights first -------------------------------------------------------------------------- */
 
-static const rn_span all_rows = {0, U_ROW};
-
 /* task: an output block */
 static void weights_task(void *context, size_t task, size_t thread)
 {
     (void)thread;
     const job *j = context;
     float *u = j->u + task * U_POINTS * u_point(j->in_blocks);
-    transform_weights(j, (rn_span){task, task + 1}, all_rows, (rn_span){0, j->in_blocks}, u);
+    transform_weights(j, (rn_span){task, task + 1}, (rn_span){0, j->in_blocks}, u);
 }
 
 /* task: a block of tiles, all channels */
@@ -417,7 +410,7 @@ static void tiles_task(void *context, size_t task, size_t thread)
     for (size_t g = 0; g < j->groups; g++) {
         const rn_span out = blocks_of_group(j, g);
         const float *u = j->u + out.begin * U_POINTS * u_point(j->in_blocks);
-        multiply(j, task, &(slice){.out = out, .rows = all_rows, .in = all, .u = u}, v, m);
+        multiply(j, task, &(slice){.out = out, .in = all, .u = u}, v, m);
         transform_output(j, task, out, m);
     }
 }
@@ -459,22 +452,53 @@ static void channels_task(void *context, size_t task, size_t thread)
         rn_span_part(j->now.end - j->now.begin, j->block_parts, task % j->block_parts);
     const size_t kept = kept_blocks(j), group = task / j->block_parts;
     float *u = j->u + thread * j->u_size, *ms = j->m + thread * kept * j->m_size;
-    const bool at_once = in_one_go(j);
     for (size_t i = 0; i < j->in_blocks; i += j->depth) {
-        slice s = slice_at(j, group, i, u);
-        for (size_t r = 0; r < U_ROW; r += j->rows_at_once) {
-            s.rows = (rn_span){r, r + j->rows_at_once};
-            transform_weights(j, s.out, s.rows, s.in, u);
-            for (size_t b = part.begin; b < part.end; b++) {
-                float *m = at_once ? ms : ms + (b - part.begin) * j->m_size;
-                multiply(j, j->now.begin + b, &s, j->v + b * j->v_size, m);
-                if (at_once) transform_output(j, j->now.begin + b, s.out, m);
-            }
+        const slice s = slice_at(j, group, i, u);
+        transform_weights(j, s.out, s.in, u);
+        for (size_t b = part.begin; b < part.end; b++) {
+            float *m = ms + (b - part.begin) % kept * j->m_size;
+            multiply(j, j->now.begin + b, &s, j->v + b * j->v_size, m);
+            if (s.in.end == j->in_blocks) transform_output(j, j->now.begin + b, s.out, m);
         }
     }
-    for (size_t b = part.begin; !at_once && b < part.end; b++)
-        transform_output(j, j->now.begin + b, blocks_of_group(j, group),
-                         ms + (b - part.begin) * j->m_size);
+}
+
+/* ---- few tiles ------------------------------------------------------------------------------ */
+
+/* One row of points of one output block, for a block of tiles. */
+static void few_row(const job *j, size_t out, size_t block, size_t row, float *m)
+{
+    const size_t tiles = rn_span_size(tiles_of(j, j->now.begin + block));
+    const size_t region = j->in_blocks * W_BLOCK; /* of one output block */
+    const size_t next = rn_min(out + rn_team_threads(j->args->team), j->out_blocks - 1);
+    rn_wino_few t = {
+        .src = j->v + block * j->v_size + row * U_ROW * j->v_point,
+        .src_point = j->v_point,
+        .src_stride = tiles * RN_BLOCK,
+        .weights = j->args->weights + out * region,
+        .depth = j->in_blocks,
+        .row = row,
+        .dst = m + row * U_ROW * j->m_point,
+        .dst_point = j->m_point,
+        .ahead = j->args->weights + next * region + row * (region / U_ROW),
+    };
+    for (size_t first = 0; first < tiles; first += j->micro->few_tiles) {
+        t.tiles = rn_min(tiles - first, j->micro->few_tiles);
+        j->micro->wino_few(&t);
+        t.src += t.tiles * RN_BLOCK;
+        t.dst += t.tiles * RN_BLOCK;
+    }
+}
+
+/* task: an output block */
+static void few_task(void *context, size_t task, size_t thread)
+{
+    const job *j = context;
+    float *m = j->m + thread * j->m_size;
+    for (size_t b = 0; b < rn_span_size(j->now); b++) {
+        for (size_t row = 0; row < U_ROW; row++) few_row(j, task, b, row, m);
+        transform_output(j, j->now.begin + b, (rn_span){task, task + 1}, m);
+    }
 }
 
 void rn_conv_winograd(const rn_desc *desc, const rn_args *args, const rn_micro *micro)
@@ -496,6 +520,9 @@ void rn_conv_winograd(const rn_desc *desc, const rn_args *args, const rn_micro *
         j.now = (rn_span){b, rn_min(b + j.round, j.blocks)};
         const size_t count = j.now.end - j.now.begin;
         rn_team_for(args->team, count * rn_ceil_div(j.in_blocks, CHUNK), input_task, &j);
-        rn_team_for(args->team, j.groups * j.block_parts, channels_task, &j);
+        if (j.few)
+            rn_team_for(args->team, j.out_blocks, few_task, &j);
+        else
+            rn_team_for(args->team, j.groups * j.block_parts, channels_task, &j);
     }
 }
