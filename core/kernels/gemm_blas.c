@@ -130,7 +130,8 @@ typedef struct {
     const rn_args *args;
 } linear_job;
 
-/* task: a block of output features, for all images */
+/* task: a block of output features. Image by image: what OpenBLAS makes of a row depends on how
+ * many rows there are, and an image's answer must not depend on the others. */
 static void linear_rows(void *context, size_t task, size_t thread)
 {
     (void)thread;
@@ -138,13 +139,15 @@ static void linear_rows(void *context, size_t task, size_t thread)
     const rn_args *a = j->args;
     const size_t ic = rn_dims_size(j->desc->in[0]), oc = j->desc->out.c;
     const size_t first = task * ROWS, rows = rn_min(ROWS, oc - first);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (blasint)a->n, (blasint)rows, (blasint)ic,
-                1, a->src, (blasint)ic, a->weights + first * ic, (blasint)ic, 0, a->dst + first,
-                (blasint)oc);
-    for (size_t n = 0; n < a->n; n++)
-        for (size_t i = n * oc + first; i < n * oc + first + rows; i++)
-            a->dst[i] = rn_epilogue_apply(j->desc->epilogue, a->dst[i] + a->bias[i - n * oc],
-                                          a->addend ? a->addend[i] : 0);
+    for (size_t n = 0; n < a->n; n++) {
+        float *dst = a->dst + n * oc + first;
+        const float *addend = a->addend ? a->addend + n * oc + first : NULL;
+        cblas_sgemv(CblasRowMajor, CblasNoTrans, (blasint)rows, (blasint)ic, 1,
+                    a->weights + first * ic, (blasint)ic, a->src + n * ic, 1, 0, dst, 1);
+        for (size_t i = 0; i < rows; i++)
+            dst[i] = rn_epilogue_apply(j->desc->epilogue, dst[i] + a->bias[first + i],
+                                       addend ? addend[i] : 0);
+    }
 }
 
 static void run_linear(const rn_desc *desc, const rn_args *args)

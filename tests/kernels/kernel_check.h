@@ -13,7 +13,7 @@ typedef enum {
 
 /* Runs all implementations of desc.op that support it on n images. Fails the test on the first
  * difference, on a write outside the output, on channels behind the last that are not zero, and
- * when a kernel over NCHW16C gives an image another answer alone than in the batch, to the bit.
+ * when a kernel gives an image another answer alone than in the batch, to the bit.
  * desc.out.c is used, the rest of desc.out is computed here. Returns how many implementations ran,
  * the reference not counted. */
 size_t check_kernels(rn_desc desc, size_t n, check_values values);

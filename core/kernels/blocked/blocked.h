@@ -141,7 +141,7 @@ typedef struct {
     /* dst[i] = src + offset[i], 16 floats each, or zeros where offset[i] is RN_OUTSIDE. */
     void (*gather)(float *dst, const float *src, const uint32_t *offset, size_t count);
     rn_winograd winograd[2]; /* of stride 1 and 2 */
-    size_t few_tiles;
+    size_t few_tiles;        /* of wino_few, at most; 0: there is none */
     void (*wino_few)(const rn_wino_few *job);
     void (*pool_max)(const rn_pool_window *window);
     void (*pool_average)(const rn_pool_window *window);
