@@ -22,6 +22,7 @@ struct result {
     double *seconds; /* of each pass, sorted */
     size_t passes;
     double *layer; /* seconds of each layer, of all passes together */
+    double peak;   /* GFLOP/s of all threads together; 0: not known */
 };
 
 double bench_pass(struct bench *bench)
@@ -125,10 +126,12 @@ static void print_layer(const struct bench *bench, const struct result *result, 
     rn_layer_info layer;
     if (!rn_model_layer(bench->model, index, &layer)) return;
     const double seconds = result->layer[index] / (double)result->passes;
-    printf("%5.1f %%  %8.3f ms  %7.1f GFLOP/s  %-14s %s%s%s %s %s\n",
-           100 * result->layer[index] / layer_total(bench, result), seconds * 1e3,
-           gflops(bench, layer.macs, seconds), layer.impl, layer.op, *layer.fused ? "+" : "",
-           layer.fused, layer.name, layer.detail);
+    const double speed = gflops(bench, layer.macs, seconds);
+    char share[16] = "";
+    if (result->peak > 0) snprintf(share, sizeof share, "%5.0f %%", 1e2 * speed / result->peak);
+    printf("%5.1f %%  %8.3f ms  %7.1f GFLOP/s %s  %-15s %s%s%s %s %s\n",
+           100 * result->layer[index] / layer_total(bench, result), seconds * 1e3, speed, share,
+           layer.impl, layer.op, *layer.fused ? "+" : "", layer.fused, layer.name, layer.detail);
 }
 
 /* All layers in their order, or the slowest few. */
@@ -157,8 +160,10 @@ static void print_text(const struct bench *bench, const struct result *result, b
     printf("%s, batch %zu, %zu thread%s, %s: median %.3f ms, minimum %.3f ms of %zu passes\n",
            bench->info->arch, bench->batch, bench->threads, bench->threads == 1 ? "" : "s",
            bench->info->isa, typical * 1e3, best * 1e3, result->passes);
-    printf("%.1f images/s, %.1f GFLOP/s nominal\n\n", (double)bench->batch / typical,
+    printf("%.1f images/s, %.1f GFLOP/s nominal", (double)bench->batch / typical,
            gflops(bench, bench->info->macs, typical));
+    if (result->peak > 0) printf("; peak of multiply-adds %.1f GFLOP/s", result->peak);
+    printf("\n\n");
     print_layers(bench, result, all);
 }
 
@@ -170,10 +175,10 @@ static void print_json(const struct bench *bench, const struct result *result)
     buffer_format(&text,
                   "{\"arch\":\"%s\",\"isa\":\"%s\",\"batch\":%zu,\"threads\":%zu,\"passes\":%zu,"
                   "\"median_ms\":%.6g,\"minimum_ms\":%.6g,\"images_per_second\":%.6g,"
-                  "\"gflops\":%.6g,\"layers\":[",
+                  "\"gflops\":%.6g,\"peak_gflops\":%.6g,\"layers\":[",
                   bench->info->arch, bench->info->isa, bench->batch, bench->threads, result->passes,
                   typical * 1e3, result->seconds[0] * 1e3, (double)bench->batch / typical,
-                  gflops(bench, bench->info->macs, typical));
+                  gflops(bench, bench->info->macs, typical), result->peak);
     for (size_t i = 0; rn_model_layer(bench->model, i, &layer); i++) {
         buffer_text(&text, i ? ",{\"name\":" : "{\"name\":");
         buffer_json_string(&text, layer.name);
@@ -191,7 +196,9 @@ static void print_json(const struct bench *bench, const struct result *result)
 
 static void bench_speed(struct bench *bench, double seconds, bool layers, bool json)
 {
-    struct result result = {0};
+    struct result result = {
+        .peak = 1e-9 * rn_isa_peak(bench->info->isa) * (double)bench->threads,
+    };
     measure(bench, seconds, &result);
     if (json)
         print_json(bench, &result);

@@ -146,6 +146,8 @@ typedef struct {
     void (*pool_max)(const rn_pool_window *window);
     void (*pool_average)(const rn_pool_window *window);
     void (*affine)(const rn_affine *job);
+    /* Nothing but multiply-adds, to learn the peak; sink: 16 floats, the first two below 1. */
+    double (*multiply_add)(size_t rounds, float *sink);
 } rn_micro;
 
 #define RN_OUTSIDE UINT32_MAX

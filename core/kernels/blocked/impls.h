@@ -2,7 +2,7 @@
 #ifndef RN_KERNELS_BLOCKED_IMPLS_H
 #define RN_KERNELS_BLOCKED_IMPLS_H
 
-#include "kernels/kernels.h"
+#include "kernels/blocked/blocked.h"
 
 /* A list of ROW(isa, name), best first. */
 #define RN_BLOCKED_ROWS(ROW, isa)                                                            \
@@ -16,5 +16,8 @@ extern const rn_impl RN_BLOCKED_ROWS(RN_BLOCKED_DECLARE, avx512);
 extern const rn_impl RN_BLOCKED_ROWS(RN_BLOCKED_DECLARE, avx2);
 extern const rn_impl RN_BLOCKED_ROWS(RN_BLOCKED_DECLARE, neon);
 #undef RN_BLOCKED_DECLARE
+
+/* What the rows are built on. */
+extern const rn_micro *const rn_avx512_micro, *const rn_avx2_micro, *const rn_neon_micro;
 
 #endif
