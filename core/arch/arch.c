@@ -156,6 +156,8 @@ static rn_status build_network(const rn_builder *b, const rn_arch_options *optio
     const bool list = is_list(options->config);
     rn_status status = list ? build_layers(b, options) : build_family(b, options);
     if (status == RN_OK) status = rn_tensors_check_used(b->tensors, b->err);
+    if (status == RN_OK && b->tensors->part)
+        status = rn_arch_note(b->arch, b->err, "weights: %s of the checkpoint", b->tensors->part);
     if (status == RN_OK) status = note_input(b->arch, b->graph, options, b->err);
     if (status == RN_OK) status = rn_arch_describe(b->arch, b->graph, options, b->err);
     return status;

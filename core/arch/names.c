@@ -44,7 +44,8 @@ static const struct {
 };
 
 /* In front of every tensor's name: left out. */
-static const char *const prefixes[] = {"module.", "model.", "backbone.", "net."};
+static const char *const prefixes[] = {"module.", "model.",   "backbone.",
+                                       "net.",    "network.", "encoder."};
 
 typedef struct {
     size_t s, b, n;

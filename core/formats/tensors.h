@@ -36,6 +36,7 @@ typedef struct {
     rn_tensor *tensor;
     size_t count, capacity;
     const char *format; /* "safetensors", ... : a constant */
+    const char *part;   /* of a checkpoint: the key that the tensors stood under; else NULL */
     bool in_place;      /* some float pointer given out points into `file` */
     /* What a format parsed the file into when tensors point into it, else NULL. Owned. */
     void *document;

@@ -12,8 +12,12 @@
 #define MAX_SHARING 4
 #define MAX_NESTING 4 /* {"model": {"state_dict": ...}} */
 
-/* Where checkpoints keep the state dict, and what wrappers put in front of each name. */
-static const char *const wrapper_keys[] = {"state_dict", "model"};
+/* Where checkpoints keep the state dict, the first that is there: timm's averaged weights before
+ * the last step's, as timm does. And what wrappers put in front of each name. */
+static const char *const wrapper_keys[] = {
+    "state_dict_ema", "state_dict", "model",      "model_state_dict", "model_state", "net",
+    "network",        "weights",    "params_ema", "params",
+};
 static const char *const wrapper_prefixes[] = {"module.", "_orig_mod."};
 
 /* ---- storages -------------------------------------------------------------------------------- */
@@ -113,7 +117,8 @@ static rn_status read_tensor(rn_tensor *tensor, size_t *bytes, const rn_pickle *
 /* ---- the state dict -------------------------------------------------------------------------- */
 
 /* A checkpoint's state dict: follows the keys of wrappers to a dict. */
-static rn_status find_state(const rn_pickle *pickle, uint32_t *state, rn_error *err)
+static rn_status find_state(const rn_pickle *pickle, uint32_t *state, const char **part,
+                            rn_error *err)
 {
     *state = pickle->root;
     for (size_t depth = 0; depth < MAX_NESTING; depth++) {
@@ -126,6 +131,7 @@ static rn_status find_state(const rn_pickle *pickle, uint32_t *state, rn_error *
             const uint32_t found = rn_pickle_get(pickle, *state, wrapper_keys[i]);
             if (found == UINT32_MAX || pickle->value[found].kind != RN_PICKLE_DICT) continue;
             inner = found;
+            *part = wrapper_keys[i];
             break;
         }
         if (inner == UINT32_MAX) return RN_OK;
@@ -206,7 +212,7 @@ static rn_status fail_without_tensors(const rn_pickle *pickle, uint32_t state, r
     }
     keys[used] = '\0';
     return rn_fail(err, RN_ERR_FORMAT,
-                   "no tensors in the file's dict, nor in its state_dict or model; its keys:%s",
+                   "no tensors in the file's dict, nor in a state_dict or model of it; its keys:%s",
                    keys);
 }
 
@@ -237,7 +243,7 @@ rn_status rn_torch_state(rn_tensors *set, const rn_pickle *pickle,
                          const rn_torch_storages *storages, size_t size, rn_error *err)
 {
     uint32_t state;
-    rn_status status = find_state(pickle, &state, err);
+    rn_status status = find_state(pickle, &state, &set->part, err);
     if (status != RN_OK) return status;
     state_reader reader = {set, pickle, storages, .name_limit = pickle->end, .odd = UINT32_MAX};
     if (!rn_size_mul(size, MAX_SHARING, &reader.tensor_limit)) reader.tensor_limit = SIZE_MAX;

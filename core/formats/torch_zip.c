@@ -13,6 +13,7 @@
 #include "formats/zip.h"
 
 #define PICKLE_NAME "/data.pkl"
+#define SCRIPT      "a TorchScript archive is a program: save its state_dict() instead"
 #define MAX_NAME    256 /* of the archive's inner folder, and what is looked for in it */
 
 bool rn_torch_zip_probe(const uint8_t *bytes, size_t size)
@@ -91,8 +92,7 @@ static rn_status load_archive(rn_tensors *set, const rn_zip *zip, size_t size, s
     rn_pickle pickle;
     status = rn_unpickle(&pickle, entry->data, entry->size, limit, err);
     if (status != RN_OK) {
-        if (find(zip, folder, "/constants.pkl"))
-            rn_context(err, "a TorchScript archive is a program: save its state_dict() instead");
+        if (find(zip, folder, "/constants.pkl")) rn_context(err, SCRIPT);
         return status;
     }
     rn_torch_storages storages = {0};
@@ -108,7 +108,10 @@ rn_status rn_torch_zip_load(rn_tensors *set, const uint8_t *bytes, size_t size,
 {
     rn_zip zip;
     rn_status status = rn_zip_open(&zip, bytes, size, err);
-    if (status != RN_OK) return status;
+    if (status != RN_OK) { /* its code may be compressed */
+        if (memmem(bytes, size, "/constants.pkl", 14)) rn_context(err, SCRIPT);
+        return status;
+    }
     status = load_archive(set, &zip, size, rn_format_header_limit(options), err);
     rn_zip_release(&zip);
     return status;

@@ -489,9 +489,11 @@ static rn_status op_global(machine *m, rn_error *err)
         if (same(globals[i].module, module, module_size) && same(globals[i].name, name, name_size))
             return push_new(m, (rn_pickle_value){.kind = RN_PICKLE_GLOBAL, .ref = (uint32_t)i},
                             err);
-    return rn_fail(
-        err, RN_ERR_FORMAT, "pickle: byte %zu: the file asks for %.*s.%.*s: only tensors are read",
-        m->opcode, (int)rn_min(module_size, 60), module, (int)rn_min(name_size, 60), name);
+    return rn_fail(err, RN_ERR_FORMAT,
+                   "pickle: byte %zu: the file asks for %.*s.%.*s: only "
+                   "tensors are read, save a state_dict of them",
+                   m->opcode, (int)rn_min(module_size, 60), module, (int)rn_min(name_size, 60),
+                   name);
 }
 
 /* ("storage", type, key, device, elements[, view]) */

@@ -74,6 +74,12 @@ def main():
     optimizer = {"state": {0: {"step": 5, "buffer": state["fc.bias"]}}, "param_groups": [{"lr": 0.1, "nesterov": True}]}
     save("checkpoint", {"epoch": 90, "arch": "net", "best": 0.76, "state_dict": state, "optimizer": optimizer})
     save("module", {"model": {f"module.{name}": t for name, t in state.items()}, "scaler": None, "step": 1 << 40})
+    old = floats(state, lambda t: t + 1)
+    save("averaged", {"epoch": 3, "state_dict": old, "optimizer": optimizer, "state_dict_ema": state, "amp_scaler": {"scale": 2.0}})
+    callbacks = {"ModelCheckpoint{'monitor': 'loss'}": {"best_model_score": torch.tensor(0.3), "best_model_path": ""}}
+    save("lightning", {"epoch": 1, "pytorch-lightning_version": "1.9.0", "state_dict": state, "loops": {"fit": {"state_dict": {}}},
+                       "callbacks": callbacks, "optimizer_states": [optimizer], "lr_schedulers": []})  # fmt: skip
+    save("saved_net", {"net": {f"module.{name}": t for name, t in state.items()}, "acc": 93.1, "epoch": 7})
     save("parameters", floats(state, torch.nn.Parameter))
     save("strided", floats(state, strided))
     save("shared", shared(state))

@@ -37,8 +37,8 @@ static void load_file(rn_tensors *set, const char *name)
 /* ---- good files ------------------------------------------------------------------------------ */
 
 static const char *const saves[] = {
-    "plain",  "checkpoint",    "module", "parameters", "strided",
-    "shared", "channels_last", "f16",    "bf16",       "f64",
+    "plain", "checkpoint", "module", "parameters", "strided",   "shared",    "channels_last",
+    "f16",   "bf16",       "f64",    "averaged",   "lightning", "saved_net",
 };
 #define SAVES (int)(sizeof saves / sizeof saves[0])
 
