@@ -45,6 +45,18 @@ bool model_name_is_valid(const char *name)
     return true;
 }
 
+bool model_name_of(const char *path, char name[MODEL_NAME_SIZE])
+{
+    size_t end = strlen(path);
+    while (end && path[end - 1] == '/') end--;
+    size_t begin = end;
+    while (begin && path[begin - 1] != '/') begin--;
+    const char *dot = memrchr(path + begin, '.', end - begin);
+    if (dot && dot > path + begin) end = (size_t)(dot - path);
+    snprintf(name, MODEL_NAME_SIZE, "%.*s", (int)(end - begin), path + begin);
+    return end - begin < MODEL_NAME_SIZE && model_name_is_valid(name);
+}
+
 rn_status model_input_size(const char *text, rn_model_options *options, rn_error *error)
 {
     char *end;

@@ -48,6 +48,8 @@ struct model_source {
 
 /* [A-Za-z0-9][A-Za-z0-9._-]{0,63} */
 bool model_name_is_valid(const char *name);
+/* The last part of a path without its ending; false when that is no valid name. */
+bool model_name_of(const char *path, char name[MODEL_NAME_SIZE]);
 
 /* "224" or "224x320" (H x W) into the options; NULL leaves them as they are. */
 rn_status model_input_size(const char *text, rn_model_options *options, rn_error *error);

@@ -32,8 +32,7 @@ struct registry {
     size_t entries;
 };
 
-/* "name=path" or "path", whose last part then gives the name: without its ending, and for
- * "folder/model.safetensors" the folder's. */
+/* "name=path" or "path", whose last part then gives the name. */
 static bool read_source(const char *text, char name[MODEL_NAME_SIZE], struct model_source *source,
                         rn_error *error)
 {
@@ -43,15 +42,8 @@ static bool read_source(const char *text, char name[MODEL_NAME_SIZE], struct mod
         snprintf(name, MODEL_NAME_SIZE, "%.*s", (int)(equals - text), text);
         source->path = equals + 1;
         if (equals - text < MODEL_NAME_SIZE && model_name_is_valid(name)) return true;
-    } else {
-        size_t end = strlen(text);
-        while (end && text[end - 1] == '/') end--;
-        size_t begin = end;
-        while (begin && text[begin - 1] != '/') begin--;
-        const char *dot = memrchr(text + begin, '.', end - begin);
-        if (dot && dot > text + begin) end = (size_t)(dot - text);
-        snprintf(name, MODEL_NAME_SIZE, "%.*s", (int)(end - begin), text + begin);
-        if (end - begin < MODEL_NAME_SIZE && model_name_is_valid(name)) return true;
+    } else if (model_name_of(text, name)) {
+        return true;
     }
     error->status = RN_ERR_ARGUMENT;
     snprintf(error->text, sizeof error->text,

@@ -83,6 +83,7 @@ same_answer() {
     cmp "$work/served" "$work/direct" && grep -q '"label":"Ankle boot"' "$work/direct"
 }
 result 'infer answers as the daemon does' same_answer
+result 'infer calls a file as the daemon would' says '^{"model":"model",' "$RESNETD" infer deploy/models/fashion-resnet/model.safetensors "$work/image.json"
 pasted() { grep -oP '^try: \K.*' "$work/ready" | bash | grep -qF '"top":[[{"class":9,'; }
 result 'the curl line that is printed works as it is' pasted
 # The last digits of an output depend on the CPU's kernels; its first ones and the classes don't.

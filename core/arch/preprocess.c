@@ -1,6 +1,7 @@
 #include "arch/preprocess.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -113,6 +114,18 @@ static normalisation find_normalisation(const rn_arch_options *options)
     return (normalisation){.where = "default: ImageNet's", .switches = file};
 }
 
+#define NUMBERS 64 /* bytes of three numbers */
+
+/* " 0.5 0.25": one for each channel that a picture has */
+static char *numbers_text(const float *number, size_t channels, char text[NUMBERS])
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < channels && i < 3; i++)
+        used += (size_t)snprintf(text + used, NUMBERS - used, " %g", (double)number[i]);
+    return text;
+}
+
 static rn_status read_normalisation(rn_arch *arch, size_t channels, const rn_arch_options *options,
                                     rn_error *err)
 {
@@ -127,9 +140,10 @@ static rn_status read_normalisation(rn_arch *arch, size_t channels, const rn_arc
     if (status != RN_OK) return rn_context(err, "%s", n.where), status;
     status = read_rescaling(&arch->preprocess, n.switches, err);
     if (status != RN_OK) return rn_context(err, "preprocessor_config.json"), status;
-    return rn_arch_note(arch, err, "preprocessing: mean %g %g %g, std %g %g %g (%s)",
-                        (double)mean[0], (double)mean[1], (double)mean[2], (double)std[0],
-                        (double)std[1], (double)std[2], n.where);
+    char means[NUMBERS], deviations[NUMBERS];
+    return rn_arch_note(arch, err, "preprocessing: mean%s, std%s (%s)",
+                        numbers_text(mean, channels, means),
+                        numbers_text(std, channels, deviations), n.where);
 }
 
 /* ---- size and crop --------------------------------------------------------------------------- */

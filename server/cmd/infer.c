@@ -115,6 +115,7 @@ static void infer_file(const struct infer *infer, const char *path)
 
 int cmd_infer(const struct cmd *self, int argc, char **argv)
 {
+    char name[MODEL_NAME_SIZE];
     struct infer infer = {.self = self};
     struct cmd_model_options options = {0};
     rn_session_options session = {.threads = cpus_usable()};
@@ -125,8 +126,9 @@ int cmd_infer(const struct cmd *self, int argc, char **argv)
     };
     cmd_parse(self, argc, argv, rows, sizeof rows / sizeof *rows, 2);
 
-    infer.model_name = argv[optind];
-    infer.model = cmd_load_model(self, infer.model_name, &options);
+    const char *path = argv[optind];
+    infer.model_name = model_name_of(path, name) ? name : path; /* as the daemon calls it */
+    infer.model = cmd_load_model(self, path, &options);
     infer.session = cmd_open_session(self, infer.model, &session);
     for (int i = optind + 1; i < argc; i++) infer_file(&infer, argv[i]);
     rn_session_free(infer.session);

@@ -86,8 +86,7 @@ START_TEST(files_beside_the_weights_are_used)
     ck_assert_uint_eq(rn_model_info_of(model)->labels, 10);
     ck_assert_str_eq(rn_model_label(model, 9), "j");
     ck_assert(has_note(model, "labels: 10 (labels.txt)"));
-    ck_assert(has_note(model, "preprocessing: mean 0.5 0.5 0.5, std 0.25 0.25 0.25 "
-                              "(preprocessor_config.json)"));
+    ck_assert(has_note(model, "preprocessing: mean 0.5, std 0.25 (preprocessor_config.json)"));
     rn_model_release(model);
 }
 END_TEST
