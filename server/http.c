@@ -6,8 +6,9 @@
  * read and thrown away, within the limits; one that breaks the limits, or takes too long, is cut
  * off with an answer that goes straight to the socket.
  *
- * The watch ends what takes too long, and what nobody waits for: while a request is read it makes
- * libmicrohttpd believe that the client left; while it is suspended its handler gives it up. */
+ * The watch ends what takes too long, and what nobody waits for: while a request is read, or comes
+ * not even so far, it makes libmicrohttpd believe that the client left; while a request is
+ * suspended its handler gives it up. */
 #include "http.h"
 
 #include <microhttpd.h>
@@ -53,25 +54,25 @@ enum progress {
     AT_END,     /* answered */
 };
 
+/* A connection, at all times watched for one thing. */
+struct peer {
+    struct watched watched;       /* first: the two are one address */
+    struct http_request *request; /* NULL: between two */
+    int fd;                       /* libmicrohttpd's */
+    atomic_bool late;             /* its time to be read is over */
+};
+
 struct http_request {
-    struct request request; /* first: the two are one address */
-    struct watched watched;
+    struct request request; /* first, as above */
     struct http *http;
     struct MHD_Connection *connection;
+    struct peer *peer;
     const struct handler *handler; /* NULL: none was found */
     const char *method, *target_error;
-    int fd; /* libmicrohttpd's */
     enum progress progress;
-    atomic_bool late;      /* its time to be read is over */
     bool chunked, unsized; /* unsized: neither Content-Length nor Transfer-Encoding */
     size_t sent;
 };
-
-static struct http_request *request_of(struct watched *watched)
-{
-    return (struct http_request *)(void *)((char *)watched -
-                                           offsetof(struct http_request, watched));
-}
 
 static const struct options *options_of(const struct http_request *r)
 {
@@ -86,31 +87,45 @@ const char *request_header(const struct request *request, const char *name)
 
 /* ---- the watch ------------------------------------------------------------------------------- */
 
-/* While it is read. libmicrohttpd finds the end of the stream; on_completed() says why. */
+/* While a request is read, or waited for. libmicrohttpd finds the end of the stream; on_completed()
+ * says why. */
 static void on_late(struct watched *watched, enum watch_event event)
 {
-    struct http_request *r = request_of(watched);
+    struct peer *peer = (struct peer *)watched;
     (void)event;
-    atomic_store(&r->late, true);
-    shutdown(r->fd, SHUT_RD);
+    atomic_store(&peer->late, true);
+    shutdown(peer->fd, SHUT_RD);
 }
 
 /* While it is suspended. */
 static void on_abandoned(struct watched *watched, enum watch_event event)
 {
-    struct http_request *r = request_of(watched);
+    struct http_request *r = ((struct peer *)watched)->request;
     r->request.dropped = event == WATCH_HANGUP ? DROPPED_GONE : DROPPED_LATE;
     if (r->handler->abandon(&r->request)) MHD_resume_connection(r->connection);
 }
 
+/* Until the request line is complete. libmicrohttpd closes what is idle; this is for those who send
+ * a byte now and then. */
+static void watch_idle(const struct http *http, struct peer *peer)
+{
+    const struct options *o = http->server->options;
+    const size_t seconds = o->idle_timeout > o->body_timeout ? o->idle_timeout : o->body_timeout;
+    watch_add(http->watch, &peer->watched, -1, clock_ns() + (seconds + 1) * NS_PER_SECOND, on_late);
+}
+
 /* Until the body is complete: --body-timeout, or the request's own deadline. */
-static void watch_reading(struct http_request *r)
+static void watch_reading(const struct http_request *r)
 {
     const uint64_t last = r->request.began + options_of(r)->body_timeout * NS_PER_SECOND;
     const uint64_t deadline = r->request.deadline;
-    watch_remove(r->http->watch, &r->watched);
-    watch_add(r->http->watch, &r->watched, -1, deadline && deadline < last ? deadline : last,
+    watch_add(r->http->watch, &r->peer->watched, -1, deadline && deadline < last ? deadline : last,
               on_late);
+}
+
+static void watch_nothing(const struct http_request *r)
+{
+    watch_remove(r->http->watch, &r->peer->watched);
 }
 
 /* Counted before `stopping` is looked at: http_drain() does it in the other order. Watched once it
@@ -125,14 +140,14 @@ bool request_suspend(struct request *request)
     }
     r->progress = AT_REST;
     MHD_suspend_connection(r->connection);
-    watch_add(r->http->watch, &r->watched, r->fd, request->deadline, on_abandoned);
+    watch_add(r->http->watch, &r->peer->watched, r->peer->fd, request->deadline, on_abandoned);
     return true;
 }
 
 void request_resume(struct request *request)
 {
     struct http_request *r = (struct http_request *)request;
-    watch_remove(r->http->watch, &r->watched);
+    watch_nothing(r);
     MHD_resume_connection(r->connection);
 }
 
@@ -171,7 +186,7 @@ static enum MHD_Result send_reply(struct http_request *r)
     if (reply->compressible)
         reply->encoding =
             compress_body(&reply->body, request_header(&r->request, "Accept-Encoding"));
-    watch_remove(r->http->watch, &r->watched);
+    watch_nothing(r);
     r->progress = AT_END;
     r->sent = reply->body.size;
     struct MHD_Response *response =
@@ -199,12 +214,13 @@ static void cut_off(struct http_request *r)
                   reply->status, r->request.id, reply->body.size);
     buffer_append(&text, reply->body.bytes, reply->body.size);
     if (!text.failed && !reply->body.failed) {
-        const ssize_t sent = send(r->fd, text.bytes, text.size, MSG_NOSIGNAL | MSG_DONTWAIT);
+        const ssize_t sent = send(r->peer->fd, text.bytes, text.size, MSG_NOSIGNAL | MSG_DONTWAIT);
         r->sent = sent > 0 ? (size_t)sent : 0;
     }
     buffer_free(&text);
-    shutdown(r->fd, SHUT_WR);
-    for (int i = 0; i < MOST && recv(r->fd, unread, sizeof unread, MSG_DONTWAIT) > 0; i++) continue;
+    shutdown(r->peer->fd, SHUT_WR);
+    for (int i = 0; i < MOST && recv(r->peer->fd, unread, sizeof unread, MSG_DONTWAIT) > 0; i++)
+        continue;
 }
 
 /* ---- the headers ----------------------------------------------------------------------------- */
@@ -325,7 +341,7 @@ static enum MHD_Result take_body(struct http_request *r, const char *bytes, size
     struct request *request = &r->request;
     const size_t most = options_of(r)->max_body_bytes;
     request->received += size;
-    if (atomic_load(&r->late)) return MHD_NO;
+    if (atomic_load(&r->peer->late)) return MHD_NO;
     if (request->received > most) {
         request_fail(request, 413, "the body is longer than --max-body-bytes allows: %zu", most);
         return MHD_NO;
@@ -337,8 +353,8 @@ static enum MHD_Result take_body(struct http_request *r, const char *bytes, size
 static enum MHD_Result end(struct http_request *r)
 {
     struct request *request = &r->request;
-    watch_remove(r->http->watch, &r->watched);
-    if (atomic_load(&r->late)) return MHD_NO;
+    watch_nothing(r);
+    if (atomic_load(&r->peer->late)) return MHD_NO;
     request->read = clock_ns();
     if (!request->reply.status) r->handler->end(request);
     /* Once it is suspended the request is somebody else's: `progress` was written before. */
@@ -361,17 +377,24 @@ static enum MHD_Result finish(struct http_request *r)
 
 /* ---- libmicrohttpd's callbacks --------------------------------------------------------------- */
 
+static struct peer *peer_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
 /* The request line was read: the request begins. What is returned becomes *context below. */
 static void *on_request_line(void *argument, const char *uri, struct MHD_Connection *connection)
 {
     struct http *http = argument;
-    struct http_request *r = calloc(1, sizeof *r);
+    struct peer *peer = peer_of(connection);
+    struct http_request *r = peer ? calloc(1, sizeof *r) : NULL;
     if (!r) return NULL;
+    peer->request = r;
     r->http = http;
     r->connection = connection;
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    r->fd = info ? info->connect_fd : -1;
+    r->peer = peer;
     r->request.server = http->server;
     r->request.began = clock_ns();
     r->request.route = ROUTES;
@@ -412,28 +435,35 @@ static void log_request(const struct http_request *r, unsigned status)
         LOG_NUMBER("sent", r->sent), LOG_NUMBER("ms", (double)us / 1e3));
 }
 
-/* The connection ends before its request was answered: the client left, libmicrohttpd answered by
- * itself, or the request took too long and is answered now. The status that counts. */
+static bool has_left(const struct http_request *r, enum MHD_RequestTerminationCode code)
+{
+    if (r->request.dropped || r->progress == AT_REST) return true;
+    return !atomic_load(&r->peer->late) && (code == MHD_REQUEST_TERMINATED_CLIENT_ABORT ||
+                                            code == MHD_REQUEST_TERMINATED_READ_ERROR);
+}
+
+/* The connection ends before its request was answered: the client left, the request is to be cut
+ * off or takes too long, or libmicrohttpd answered by itself. The status that counts. */
 static unsigned end_unanswered(struct http_request *r, enum MHD_RequestTerminationCode code)
 {
     struct request *request = &r->request;
-    const bool late = atomic_load(&r->late), idle = code == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED;
-    if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK) return 400;
-    if (code == MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN) return 503;
-    if (r->progress == AT_REST || request->dropped ||
-        !(late || idle || (code == MHD_REQUEST_TERMINATED_WITH_ERROR && request->reply.status))) {
+    const struct options *options = options_of(r);
+    const bool late = atomic_load(&r->peer->late);
+    if (has_left(r, code)) {
         if (!request->dropped) request->dropped = DROPPED_GONE;
         return 499;
     }
     if (late && request->deadline && clock_ns() >= request->deadline) {
         request->dropped = DROPPED_LATE;
         request_fail_deadline(request);
-    } else if (!request->reply.status) {
-        request_fail(request, 408,
-                     late ? "the request took longer than --body-timeout allows: %zu s"
-                          : "nothing came for as long as --idle-timeout allows: %zu s",
-                     late ? options_of(r)->body_timeout : options_of(r)->idle_timeout);
+    } else if (late && !request->reply.status) {
+        request_fail(request, 408, "the request took longer than --body-timeout allows: %zu s",
+                     options->body_timeout);
+    } else if (code == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED && !request->reply.status) {
+        request_fail(request, 408, "nothing came for as long as --idle-timeout allows: %zu s",
+                     options->idle_timeout);
     }
+    if (!request->reply.status) return 400; /* libmicrohttpd's: an end of ours has a reply */
     cut_off(r);
     return request->reply.status;
 }
@@ -446,7 +476,7 @@ static void on_completed(void *argument, struct MHD_Connection *connection, void
     if (!r) return;
     struct request *request = &r->request;
     struct metrics *metrics = request->server->metrics;
-    watch_remove(r->http->watch, &r->watched);
+    watch_nothing(r);
     if (r->progress == AT_REST) atomic_fetch_sub(&r->http->suspended, 1); /* left meanwhile */
     const unsigned status = r->progress == AT_END ? request->reply.status : end_unanswered(r, code);
     if (request->dropped)
@@ -460,6 +490,8 @@ static void on_completed(void *argument, struct MHD_Connection *connection, void
     buffer_free(&request->reply.timing);
     target_free(&request->target);
     metrics_active(metrics, -1);
+    r->peer->request = NULL;
+    watch_idle(r->http, r->peer);
     free(r);
     *context = NULL;
 }
@@ -468,8 +500,20 @@ static void on_connection(void *argument, struct MHD_Connection *connection, voi
                           enum MHD_ConnectionNotificationCode code)
 {
     const struct http *http = argument;
-    (void)connection, (void)context;
-    metrics_connections(http->server->metrics, code == MHD_CONNECTION_NOTIFY_STARTED ? 1 : -1);
+    struct peer *peer = *context;
+    const bool started = code == MHD_CONNECTION_NOTIFY_STARTED;
+    metrics_connections(http->server->metrics, started ? 1 : -1);
+    if (started) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        *context = peer = calloc(1, sizeof *peer);
+        if (!peer) return; /* its requests are refused */
+        peer->fd = info->connect_fd;
+        watch_idle(http, peer);
+    } else if (peer) {
+        watch_remove(http->watch, &peer->watched);
+        free(peer);
+    }
 }
 
 __attribute__((format(printf, 2, 0))) static void on_log(void *argument, const char *format,

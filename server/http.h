@@ -1,7 +1,9 @@
 /* HTTP/1.1: connections, bodies, timeouts and limits. The only user of libmicrohttpd.
  *
  * It calls the handlers of routes.def on its own threads (see request.h). Requests without a route,
- * of the wrong method, too large or ambiguously framed are answered here. */
+ * of the wrong method, too large, too slow or ambiguously framed are answered here. What is no
+ * HTTP, or has a Content-Length that is no number, libmicrohttpd answers before anybody is asked:
+ * with a page of its own, not with our JSON (0.9.75 also sends the headers of that page twice). */
 #ifndef SERVER_HTTP_H
 #define SERVER_HTTP_H
 

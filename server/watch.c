@@ -141,6 +141,7 @@ void watch_add(struct watch *w, struct watched *watched, int fd, uint64_t deadli
                void (*event)(struct watched *watched, enum watch_event event))
 {
     pthread_mutex_lock(&w->lock);
+    if (watched->link) drop(w, watched);
     watched->id = ++w->last_id;
     watched->fd = fd;
     watched->deadline = deadline;
@@ -150,7 +151,7 @@ void watch_add(struct watch *w, struct watched *watched, int fd, uint64_t deadli
     if (w->first) w->first->link = &watched->next;
     w->first = watched;
     struct epoll_event hangup = {.events = EPOLLRDHUP, .data.u64 = watched->id};
-    if (fd >= 0) epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &hangup);
+    if (fd >= 0) epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &hangup); /* else the deadline remains */
     const bool nearer = deadline && deadline < w->nearest;
     if (nearer) w->nearest = deadline;
     pthread_mutex_unlock(&w->lock);

@@ -32,7 +32,8 @@ struct watch *watch_new(void);
 /* Nothing must be watched any more. */
 void watch_free(struct watch *watch);
 
-/* deadline: clock_ns(), 0: none. fd: the client's socket, open until watch_remove(); -1: none. */
+/* Watches from now on for these alone, whatever it was before. deadline: clock_ns(), 0: none. fd:
+ * the client's socket, open until watch_remove(); -1: none. */
 void watch_add(struct watch *watch, struct watched *watched, int fd, uint64_t deadline,
                void (*event)(struct watched *watched, enum watch_event event));
 /* Also where nothing is watched (any more). */

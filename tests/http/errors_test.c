@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "http/client.h"
@@ -272,6 +273,47 @@ START_TEST(slow_senders)
 }
 END_TEST
 
+/* Not even a request line comes of it: closed, though it was never idle. */
+START_TEST(a_request_line_in_drops)
+{
+    struct daemon impatient;
+    char byte;
+    ssize_t got = -1;
+    DAEMON_START(&impatient, "--body-timeout", "1", "--idle-timeout", "1");
+    const int fd = send_part(impatient.port, "GET /");
+    for (int i = 0; i < 40 && got < 0; i++) {
+        client_send(fd, "x", 1);
+        usleep(200000);
+        got = recv(fd, &byte, 1, MSG_DONTWAIT);
+    }
+    ck_assert_int_eq(got, 0);
+    close(fd);
+    ck_assert_int_eq(daemon_stop(&impatient, SIGTERM), 0);
+}
+END_TEST
+
+/* What libmicrohttpd answers by itself is no client that left. */
+START_TEST(answers_of_the_library_are_counted)
+{
+    struct daemon own;
+    char rest[1024];
+    DAEMON_START(&own, "--log-level", "warning");
+    const int fd =
+        send_part(own.port, "POST /infer HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n");
+    struct response response = client_receive(fd);
+    ck_assert_int_eq(response.status, 400);
+    response_free(&response);
+    while (recv(fd, rest, sizeof rest, 0) > 0) continue;
+    close(fd);
+    response = client_get(own.port, "/metrics");
+    ck_assert_ptr_nonnull(
+        strstr(response.body, "\nresnetd_http_requests_total{route=\"none\",code=\"400\"} 1\n"));
+    ck_assert_ptr_null(strstr(response.body, "code=\"499\""));
+    response_free(&response);
+    ck_assert_int_eq(daemon_stop(&own, SIGTERM), 0);
+}
+END_TEST
+
 START_TEST(idle_senders)
 {
     static const char error[] = "nothing came for as long as --idle-timeout allows: 1 s";
@@ -356,6 +398,8 @@ int main(void)
     tcase_add_test(own, queue_full);
     tcase_add_test(own, deadlines);
     tcase_add_test(own, slow_senders);
+    tcase_add_test(own, a_request_line_in_drops);
+    tcase_add_test(own, answers_of_the_library_are_counted);
     tcase_add_test(own, idle_senders);
     tcase_add_test(own, leaving_is_not_ready_but_serves);
     tcase_add_test(own, a_signal_right_after_the_start);

@@ -90,6 +90,25 @@ START_TEST(gauges_go_up_and_down)
 }
 END_TEST
 
+START_TEST(what_was_dropped_is_a_failure_too)
+{
+    struct model_metrics *model = metrics_add_model(metrics, "m", "d1", "resnet18");
+    metrics_dropped(metrics, REASON_DEADLINE, PHASE_QUEUED);
+    metrics_dropped(metrics, REASON_CANCELLED, PHASE_COMPUTING);
+    metrics_dropped(metrics, REASON_CANCELLED, PHASE_READING);
+    expect("resnetd_dropped_total{reason=\"deadline\",phase=\"queued\"} 1");
+    expect("resnetd_dropped_total{reason=\"deadline\",phase=\"computing\"} 0");
+    expect("resnetd_dropped_total{reason=\"cancelled\",phase=\"computing\"} 1");
+    expect("resnetd_failures_total{reason=\"deadline\"} 1");
+    expect("resnetd_failures_total{reason=\"cancelled\"} 2");
+    atomic_fetch_add(&model->requests[1], 1);
+    atomic_fetch_add(&model->stopped, 1);
+    expect("resnetd_model_requests_total{model=\"m\",priority=\"high\"} 1");
+    expect("resnetd_model_requests_total{model=\"m\",priority=\"normal\"} 0");
+    expect("resnetd_batches_stopped_total{model=\"m\"} 1");
+}
+END_TEST
+
 /* Every row has its HELP and TYPE, and no line is anything but those or a sample. */
 START_TEST(every_metric_is_declared)
 {
@@ -116,6 +135,7 @@ int main(void)
     tcase_add_test(tests, requests_count_by_route_and_code);
     tcase_add_test(tests, histograms_are_cumulative);
     tcase_add_test(tests, gauges_go_up_and_down);
+    tcase_add_test(tests, what_was_dropped_is_a_failure_too);
     tcase_add_test(tests, every_metric_is_declared);
     return run_suite(suite);
 }

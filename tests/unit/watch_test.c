@@ -180,6 +180,20 @@ START_TEST(what_was_removed_is_not_told)
 }
 END_TEST
 
+/* The last watch_add() counts. */
+START_TEST(watched_anew)
+{
+    struct client client;
+    client_open(&client);
+    add(&client, clock_ns() + 20 * NS_PER_MS);
+    add(&client, 0);
+    watch_add(watch, &client.watched, -1, clock_ns() + 60 * NS_PER_MS, on_event);
+    close(client.far);
+    clock_sleep(30 * NS_PER_MS);
+    expect(&client, WATCH_DEADLINE);
+}
+END_TEST
+
 static void *one_after_another(void *seed)
 {
     for (size_t i = 0; i < 60; i++) {
@@ -224,6 +238,7 @@ int main(void)
     tcase_add_test(tests, a_deadline_passes);
     tcase_add_test(tests, a_deadline_without_a_socket);
     tcase_add_test(tests, what_was_removed_is_not_told);
+    tcase_add_test(tests, watched_anew);
     tcase_add_test(tests, many_threads);
     return run_suite(suite);
 }
