@@ -1,6 +1,7 @@
 /* A small HTTP client for tests; see client.h. */
 #include "client.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -31,6 +32,7 @@ bool client_send(int fd, const void *bytes, size_t size)
 {
     for (const char *at = bytes; size;) {
         const ssize_t sent = send(fd, at, size, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR) continue;
         if (sent <= 0) return false;
         at += sent;
         size -= (size_t)sent;
@@ -57,6 +59,7 @@ static char *receive(int fd, char *bytes, size_t *size, size_t want)
         if (!more) break;
         bytes = more;
         const ssize_t got = recv(fd, bytes + *size, want - *size, 0);
+        if (got < 0 && errno == EINTR) continue; /* a process that was stopped for a while */
         if (got <= 0) break;
         *size += (size_t)got;
     }
