@@ -125,13 +125,17 @@ static rn_status map_single(loader *l, const char *path)
     return l->folder ? map_config(l) : RN_ERR_MEMORY;
 }
 
-static rn_status build_graph(loader *l)
+static rn_status read_weights(loader *l)
 {
     rn_model *m = l->model;
     const rn_format_options format = {l->opt.max_header, l->opt.input_height, l->opt.input_width,
                                       l->folder};
-    rn_status status = rn_format_load(&m->tensors, &m->graph, &l->weights, &format, l->err);
-    if (status != RN_OK) return status;
+    return rn_format_load(&m->tensors, &m->graph, &l->weights, &format, l->err);
+}
+
+static rn_status build_graph(loader *l)
+{
+    rn_model *m = l->model;
     const rn_arch_options arch = {.config = l->config,
                                   .input_height = l->opt.input_height,
                                   .input_width = l->opt.input_width,
@@ -168,7 +172,15 @@ static void describe(rn_model *m)
     }
 }
 
-/* Threads for the packing of large weights; NULL when they can't be had: one will do. */
+static void prepare_tensor(void *context, size_t task, size_t thread)
+{
+    (void)thread;
+    rn_tensor *tensor = context;
+    rn_tensor_prepare(&tensor[task]);
+}
+
+/* Threads for the conversion and packing of large weights; NULL when they can't be had: one will
+ * do. */
 static rn_team *new_load_team(size_t bytes)
 {
     rn_team *team = NULL;
@@ -188,10 +200,12 @@ static rn_status build_model(loader *l)
     if (status == RN_OK && l->preprocessor_file.size)
         status = rn_json_parse(&l->preprocessor, (const char *)l->preprocessor_file.bytes,
                                l->preprocessor_file.size, "preprocessor_config.json", l->err);
-    if (status == RN_OK) status = build_graph(l);
+    if (status == RN_OK) status = read_weights(l);
     if (status != RN_OK) return status;
     rn_team *team = new_load_team(rn_tensors_bytes(&m->tensors));
-    status = rn_plan_build(&m->plan, &m->graph, isa, team, l->err);
+    rn_team_for(team, m->tensors.count, prepare_tensor, m->tensors.tensor);
+    status = build_graph(l);
+    if (status == RN_OK) status = rn_plan_build(&m->plan, &m->graph, isa, team, l->err);
     rn_team_free(team);
     return status;
 }

@@ -257,6 +257,10 @@ static void convert_run(rn_dtype dtype, const uint8_t *src, size_t step, size_t 
 static void convert(const rn_tensor *tensor, size_t elements, float *dst)
 {
     const size_t bytes = rn_dtype_bytes(tensor->dtype);
+    if (tensor->dtype == RN_F32 && is_contiguous(tensor)) {
+        memcpy(dst, tensor->data, elements * bytes);
+        return;
+    }
     if (elements == 0 || is_contiguous(tensor)) {
         convert_run(tensor->dtype, tensor->data, bytes, elements, dst);
         return;
@@ -281,6 +285,20 @@ static bool lies_as_floats(const rn_tensor *tensor)
            (uintptr_t)tensor->data % sizeof(float) == 0;
 }
 
+static bool make_copy(rn_tensor *tensor, rn_error *err)
+{
+    const size_t elements = rn_tensor_elements(tensor);
+    if (tensor->floats) return true;
+    tensor->floats = rn_alloc(elements, sizeof(float), err);
+    if (tensor->floats) convert(tensor, elements, tensor->floats);
+    return tensor->floats != NULL;
+}
+
+void rn_tensor_prepare(rn_tensor *tensor)
+{
+    if (tensor->dtype != RN_I64 && !lies_as_floats(tensor)) make_copy(tensor, NULL);
+}
+
 float *rn_tensor_own(rn_tensors *set, rn_tensor *tensor, rn_error *err)
 {
     (void)set; /* owns the copy, by its tensor */
@@ -290,11 +308,7 @@ float *rn_tensor_own(rn_tensors *set, rn_tensor *tensor, rn_error *err)
         return NULL;
     }
     tensor->used = true;
-    if (tensor->floats) return tensor->floats;
-    const size_t elements = rn_tensor_elements(tensor);
-    tensor->floats = rn_alloc(elements, sizeof(float), err);
-    if (tensor->floats) convert(tensor, elements, tensor->floats);
-    return tensor->floats;
+    return make_copy(tensor, err) ? tensor->floats : NULL;
 }
 
 const float *rn_tensor_floats(rn_tensors *set, rn_tensor *tensor, rn_error *err)

@@ -76,6 +76,10 @@ size_t rn_tensor_elements(const rn_tensor *tensor);
  * contiguous), otherwise converted once into memory of the set. Marks the tensor as used. */
 const float *rn_tensor_floats(rn_tensors *set, rn_tensor *tensor, rn_error *err);
 
+/* Makes the converted copy now if rn_tensor_floats() will need one and there is memory. Threads may
+ * do so for different tensors at once. */
+void rn_tensor_prepare(rn_tensor *tensor);
+
 /* The same as a copy that the caller may change: everybody sees it from then on. */
 float *rn_tensor_own(rn_tensors *set, rn_tensor *tensor, rn_error *err);
 

@@ -234,6 +234,30 @@ START_TEST(shapes_as_text)
 }
 END_TEST
 
+/* What is prepared is what is answered later, and only what needs a copy gets one. */
+START_TEST(prepares_copies)
+{
+    static const float whole[2] = {1, -2};
+    static const uint16_t half[2] = {0x3c00, 0xc000};
+    rn_tensors set = {0};
+    rn_error err;
+    const rn_tensor plain = make(RN_F32, 1, (size_t[]){2}, whole);
+    const rn_tensor narrow = make(RN_F16, 1, (size_t[]){2}, half);
+    ck_assert_int_eq(add(&set, "a", &plain, sizeof whole, &err), RN_OK);
+    ck_assert_int_eq(add(&set, "b", &narrow, sizeof half, &err), RN_OK);
+    for (size_t i = 0; i < 2; i++) rn_tensor_prepare(&set.tensor[i]);
+    ck_assert_ptr_null(set.tensor[0].floats);
+    const float *copy = set.tensor[1].floats;
+    ck_assert_ptr_nonnull(copy);
+    ck_assert(copy[0] == 1 && copy[1] == -2);
+    ck_assert(!set.tensor[1].used);
+    ck_assert_int_eq(rn_tensors_check_used(&set, &err), RN_ERR_FORMAT);
+    ck_assert_ptr_eq(rn_tensor_floats(&set, &set.tensor[1], &err), copy);
+    ck_assert(set.tensor[1].used);
+    rn_tensors_release(&set);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("tensors");
@@ -250,6 +274,7 @@ int main(void)
     tcase_add_test(tcase, converts_bfloats_and_doubles);
     tcase_add_test(tcase, follows_strides);
     tcase_add_test(tcase, shapes_as_text);
+    tcase_add_test(tcase, prepares_copies);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
