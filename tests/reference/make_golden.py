@@ -111,6 +111,7 @@ VARIANTS = {
     ),
     "10-rs": ([3, 65, 63], dict(DEEP, gate="se", conv_pool=True), {}),
     "11-aa": ([3, 64, 96], dict(blocks=[1, 2, 1], antialias="avg"), dict(config={"antialias": "avg"})),
+    "11-aa-odd": ([3, 63, 47], dict(blocks=[1, 2, 1], antialias="avg"), dict(config={"antialias": "avg"})),
     "11-aa-se-d": (
         [3, 64, 32],
         dict(DEEP, antialias="avg", gate="se", kinds=[BASIC, BASIC, BOTTLENECK]),

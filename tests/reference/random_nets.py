@@ -5,7 +5,7 @@
 
 A third are lists of layers (residual layers of any kernel, stride and channels among them), a third
 residual networks of random depth, width and input size, a third variants of them: stems, gates,
-shortcuts, anti-aliasing, norms and pre-activation mixed at random. What PyTorch refuses, the engine
+shortcuts (of zeros, too), anti-aliasing, norms, halved widths and pre-activation mixed at random. What PyTorch refuses, the engine
 has to refuse too.
 """
 import os
@@ -140,6 +140,13 @@ def random_options(rng):
     if not options.get("preact") and options["stem"] != 3:
         options["conv_pool"] = rng.random() < 0.2
     options["conv_head"] = rng.random() < 0.2
+    inner = min(options["planes"]) * options["inner"] // 2
+    options["halved"] = inner % options["groups"] == 0 and rng.random() < 0.2
+    if options["stem"] == 3 and not options.get("preact") and rng.random() < 0.6:
+        # zeros in new channels: no stage may have fewer than the one before, or as many
+        step = rng.randint(1, 3) * 4
+        options.update(shortcut="zero", kinds=[rng.choice(["basic", "bottleneck"])] * stages,
+                       planes=[8 + i * step for i in range(stages)])  # fmt: skip
     return options, config
 
 
@@ -150,8 +157,9 @@ def make_variant(folder, name, rng):
     if preact and options["gate"] is None and rng.random() < 0.5:
         rename = variants.timm_v2
         options["shortcut"] = "avg" if deep else "conv"
-    else:
+    elif "shortcut" not in options:
         options["shortcut"] = rng.choice(["conv", "avg"])
+        options["down_kernel"] = rng.choice([1, 1, 3]) if options["shortcut"] == "conv" else 1
     if preact and options.get("norm_groups") and not deep:
         options["bit"] = config["weight_standardization"] = rng.random() < 0.5
     path, shape = os.path.join(folder, name + ".json"), [options["channels"], rng.randint(24, 70), rng.randint(24, 70)]
