@@ -1,25 +1,16 @@
 /* Resizing as PIL does it: a filter widened by the scale, rows first and columns second, each with
  * coefficients of 22 bits behind the point and a result rounded to a byte. Only the part that is
  * asked for is computed. */
-#include "ingest/image.h"
+#include "ingest/image_resize.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BITS 22 /* of a coefficient behind the point: a sum of 8-bit samples fits in 32 bits */
-
 /* One direction: samples `first` to `first + count` of a scale from `in` to `out` samples. */
 struct axis {
     size_t in, out, first, count;
-};
-
-/* The source samples of each output sample and their weights. */
-struct taps {
-    size_t most;   /* weights of one output sample that there is room for */
-    size_t *first; /* source sample */
-    size_t *count;
-    int32_t *weight; /* (output sample, tap) */
 };
 
 static double bilinear(double x)
@@ -41,7 +32,7 @@ static const struct {
     double support; /* weights are 0 from this distance on */
 } filters[] = {[RN_BILINEAR] = {bilinear, 1}, [RN_BICUBIC] = {bicubic, 2}};
 
-static void taps_free(struct taps *taps)
+static void taps_free(struct image_taps *taps)
 {
     free(taps->first);
     free(taps->count);
@@ -50,8 +41,8 @@ static void taps_free(struct taps *taps)
 
 /* The weights of one output sample, whose middle lies at `center` in the source. exact: room for
  * taps->most numbers. */
-static void fill_taps(struct taps *taps, size_t index, const struct axis *axis, rn_filter filter,
-                      double *exact)
+static void fill_taps(struct image_taps *taps, size_t index, const struct axis *axis,
+                      rn_filter filter, double *exact)
 {
     const double step = (double)axis->in / (double)axis->out, scale = step < 1 ? 1 : step;
     const double center = ((double)(axis->first + index) + 0.5) * step;
@@ -65,17 +56,18 @@ static void fill_taps(struct taps *taps, size_t index, const struct axis *axis, 
         sum += exact[i];
     }
     for (size_t i = 0; i < end - first; i++) {
-        const double weight = exact[i] / sum * (1 << BITS);
+        const double weight = exact[i] / sum * (1 << IMAGE_TAP_BITS);
         taps->weight[index * taps->most + i] = (int32_t)(weight < 0 ? weight - 0.5 : weight + 0.5);
     }
     taps->first[index] = first;
     taps->count[index] = end - first;
 }
 
-static bool taps_init(struct taps *taps, const struct axis *axis, rn_filter filter)
+static bool taps_init(struct image_taps *taps, const struct axis *axis, rn_filter filter)
 {
     const double step = (double)axis->in / (double)axis->out, scale = step < 1 ? 1 : step;
     taps->most = (size_t)ceil(filters[filter].support * scale) * 2 + 1;
+    taps->most = (taps->most + 3) / 4 * 4;
     taps->first = calloc(axis->count, sizeof *taps->first);
     taps->count = calloc(axis->count, sizeof *taps->count);
     taps->weight = calloc(axis->count, taps->most * sizeof *taps->weight);
@@ -88,17 +80,24 @@ static bool taps_init(struct taps *taps, const struct axis *axis, rn_filter filt
 
 static uint8_t to_byte(int32_t sum)
 {
-    const int32_t value = sum >> BITS;
+    const int32_t value = sum >> IMAGE_TAP_BITS;
     return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
-/* One row of `in` to one of `width` pixels. */
-static void resize_row(const struct taps *taps, const uint8_t *in, size_t width, uint8_t *out)
+struct image_taps image_taps_from(const struct image_taps *taps, size_t from)
+{
+    return (struct image_taps){taps->most, taps->first + from, taps->count + from,
+                               taps->weight + from * taps->most};
+}
+
+void image_row_plain(const struct image_taps *taps, const uint8_t *in, size_t in_width,
+                     uint8_t *out, size_t width)
 {
     for (size_t x = 0; x < width; x++, out += 3) {
         const uint8_t *pixel = in + 3 * taps->first[x];
         const int32_t *weight = taps->weight + x * taps->most;
-        int32_t r = 1 << (BITS - 1), g = r, b = r;
+        int32_t r = 1 << (IMAGE_TAP_BITS - 1), g = r, b = r;
+        assert(taps->first[x] + taps->count[x] <= in_width);
         for (size_t i = 0; i < taps->count[x]; i++, pixel += 3) {
             r += pixel[0] * weight[i];
             g += pixel[1] * weight[i];
@@ -108,72 +107,111 @@ static void resize_row(const struct taps *taps, const uint8_t *in, size_t width,
     }
 }
 
-/* One row of the result from `count` rows of `size` bytes. */
-static void resize_column(const int32_t *weight, size_t count, const uint8_t *in, size_t size,
-                          uint8_t *out)
+void image_column_plain(const struct image_rows *rows, uint8_t *out, size_t size)
 {
-    enum { BLOCK = 128 };
-    for (size_t at = 0; at < size; at += BLOCK) {
-        const size_t width = size - at < BLOCK ? size - at : BLOCK;
-        int32_t sum[BLOCK];
-        for (size_t i = 0; i < width; i++) sum[i] = 1 << (BITS - 1);
-        for (size_t tap = 0; tap < count; tap++)
-            for (size_t i = 0; i < width; i++) sum[i] += in[tap * size + at + i] * weight[tap];
-        for (size_t i = 0; i < width; i++) out[at + i] = to_byte(sum[i]);
+    for (size_t i = 0; i < size; i++) {
+        const uint8_t *in = rows->in + i;
+        int32_t sum = 1 << (IMAGE_TAP_BITS - 1);
+        for (size_t tap = 0; tap < rows->count; tap++)
+            sum += in[tap * rows->stride] * rows->weight[tap];
+        out[i] = to_byte(sum);
     }
 }
 
-/* The rows of `in` from `first` to `end` to rows of the part's width. */
-static void resize_rows(const struct taps *taps, const struct image *in,
-                        const struct image_part *part, size_t first, size_t end, uint8_t *out)
+static bool always(void)
 {
-    const size_t size = 3 * part->width;
+    return true;
+}
+
+#if defined(__x86_64__)
+static bool has_avx2(void)
+{
+    return __builtin_cpu_supports("avx2");
+}
+
+static bool has_avx512(void)
+{
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl");
+}
+#endif
+
+const struct image_resize_impl image_resize_impls[] = {
+#if defined(__x86_64__)
+    {"avx512", has_avx512, image_row_avx512, image_column_avx512},
+    {"avx2", has_avx2, image_row_avx2, image_column_avx2},
+#endif
+    {"plain", always, image_row_plain, image_column_plain},
+};
+
+/* ---- both passes ----------------------------------------------------------------------------- */
+
+/* What both passes need. */
+struct passes {
+    const struct image_resize_impl *impl;
+    const struct image *in;
+    const struct image_part *part;
+    struct image_taps across, down;
+};
+
+/* The rows of the source from `first` to `end`, to rows of the part's width. */
+static void resize_rows(const struct passes *p, size_t first, size_t end, uint8_t *out)
+{
+    const size_t size = 3 * p->part->width;
     for (size_t y = first; y < end; y++, out += size) {
-        const uint8_t *row = in->rgb + 3 * y * in->width;
-        if (part->full_width == in->width)
-            memcpy(out, row + 3 * part->left, size);
+        const uint8_t *row = p->in->rgb + 3 * y * p->in->width;
+        if (p->part->full_width == p->in->width)
+            memcpy(out, row + 3 * p->part->left, size);
         else
-            resize_row(taps, row, part->width, out);
+            p->impl->row(&p->across, row, p->in->width, out, p->part->width);
     }
 }
 
 /* half: the rows of the source from `first` on, resized in width. */
-static void resize_columns(const struct taps *taps, const struct image *in,
-                           const struct image_part *part, const uint8_t *half, size_t first,
-                           uint8_t *out)
+static void resize_columns(const struct passes *p, const uint8_t *half, size_t first, uint8_t *out)
 {
-    const size_t size = 3 * part->width;
-    for (size_t y = 0; y < part->height; y++, out += size) {
-        const uint8_t *rows = half + (taps->first[y] - first) * size;
-        if (part->full_height == in->height)
-            memcpy(out, half + (part->top + y - first) * size, size);
+    const size_t size = 3 * p->part->width;
+    for (size_t y = 0; y < p->part->height; y++, out += size) {
+        const struct image_rows rows = {p->down.weight + y * p->down.most, p->down.count[y],
+                                        half + (p->down.first[y] - first) * size, size};
+        if (p->part->full_height == p->in->height)
+            memcpy(out, half + (p->part->top + y - first) * size, size);
         else
-            resize_column(taps->weight + y * taps->most, taps->count[y], rows, size, out);
+            p->impl->column(&rows, out, size);
     }
+}
+
+static bool run_passes(const struct passes *p, uint8_t *out)
+{
+    const size_t last = p->part->height - 1;
+    const size_t first = p->down.first[0], end = p->down.first[last] + p->down.count[last];
+    uint8_t *half = malloc(3 * p->part->width * (end - first));
+    if (!half) return false;
+    resize_rows(p, first, end, half);
+    resize_columns(p, half, first, out);
+    free(half);
+    return true;
+}
+
+bool image_resize_by(const struct image_resize_impl *impl, struct image *out,
+                     const struct image *in, const struct image_part *part, rn_filter filter)
+{
+    const struct axis x = {in->width, part->full_width, part->left, part->width};
+    const struct axis y = {in->height, part->full_height, part->top, part->height};
+    struct passes p = {impl, in, part, {0}, {0}};
+    *out = (struct image){part->width, part->height, malloc(3 * part->width * part->height)};
+    const bool good = out->rgb && taps_init(&p.across, &x, filter) &&
+                      taps_init(&p.down, &y, filter) && run_passes(&p, out->rgb);
+    if (!good) image_free(out);
+    taps_free(&p.across);
+    taps_free(&p.down);
+    return good;
 }
 
 bool image_resize(struct image *out, const struct image *in, const struct image_part *part,
                   rn_filter filter)
 {
-    const struct axis x = {in->width, part->full_width, part->left, part->width};
-    const struct axis y = {in->height, part->full_height, part->top, part->height};
-    struct taps across = {0}, down = {0};
-    uint8_t *half = NULL;
-    *out = (struct image){part->width, part->height, malloc(3 * part->width * part->height)};
-    bool good = out->rgb && taps_init(&across, &x, filter) && taps_init(&down, &y, filter);
-    if (good) {
-        const size_t last = part->height - 1;
-        const size_t first = down.first[0], end = down.first[last] + down.count[last];
-        half = malloc(3 * part->width * (end - first));
-        good = half != NULL;
-        if (good) {
-            resize_rows(&across, in, part, first, end, half);
-            resize_columns(&down, in, part, half, first, out->rgb);
-        }
-    }
-    if (!good) image_free(out);
-    taps_free(&across);
-    taps_free(&down);
-    free(half);
-    return good;
+    const struct image_resize_impl *impl = image_resize_impls;
+    while (!impl->available()) impl++;
+    return image_resize_by(impl, out, in, part, filter);
 }

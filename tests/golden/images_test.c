@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "check_main.h"
+#include "ingest/image_resize.h"
 
 #define FOLDER "tests/golden/images/"
 
@@ -112,6 +113,34 @@ START_TEST(sizes_are_those_of_pil)
     ck_assert_uint_eq(cases, 20);
     image_free(&image);
     free(records);
+}
+END_TEST
+
+/* Each implementation gives the bytes of the plain one: all small sizes, and values that overflow a
+ * byte on both sides. */
+START_TEST(implementations_are_equal)
+{
+    enum { SIDE = 23 };
+    const struct image_resize_impl *plain = image_resize_impls;
+    while (strcmp(plain->name, "plain") != 0) plain++;
+    for (const struct image_resize_impl *impl = image_resize_impls; impl != plain; impl++)
+        for (size_t i = 0; impl->available() && i < SIDE * SIDE * 2; i++) {
+            const size_t side = 1 + i % SIDE, other = 1 + i / SIDE % SIDE * 3;
+            const rn_filter filter = i % 2 ? RN_BICUBIC : RN_BILINEAR;
+            struct image in = {side, 1 + other % 9, malloc(3 * side * (1 + other % 9))}, a, b;
+            ck_assert_ptr_nonnull(in.rgb);
+            for (size_t k = 0; k < 3 * in.width * in.height; k++)
+                in.rgb[k] = (uint8_t)(i < SIDE * SIDE ? k * 7919 >> 3 : k / 5 % 2 * 255);
+            const struct image_part part = {
+                other, side, other / 5, side / 3, other - other / 5, side - side / 3};
+            ck_assert(image_resize_by(plain, &a, &in, &part, filter));
+            ck_assert(image_resize_by(impl, &b, &in, &part, filter));
+            ck_assert_msg(memcmp(a.rgb, b.rgb, 3 * a.width * a.height) == 0,
+                          "%s: %zux%zu to %zux%zu", impl->name, in.width, in.height, other, side);
+            image_free(&in);
+            image_free(&a);
+            image_free(&b);
+        }
 }
 END_TEST
 
@@ -255,6 +284,7 @@ int main(void)
     TCase *tests = tcase_create("all");
     tcase_add_test(tests, pixels_are_those_of_pil);
     tcase_add_test(tests, sizes_are_those_of_pil);
+    tcase_add_test(tests, implementations_are_equal);
     tcase_add_test(tests, parts_are_cut_from_the_whole);
     tcase_add_test(tests, tensors_are_those_of_torchvision);
     tcase_add_test(tests, tensors_are_those_of_timm);

@@ -457,6 +457,7 @@ int main(void)
     tcase_add_test(values, scan_does_not_take_what_may_go_on);
     suite_add_tcase(suite, values);
     TCase *runs = tcase_create("runs");
+    tcase_set_timeout(runs, 60);
     tcase_add_test(runs, runs_equal_the_plain_one);
     tcase_add_test(runs, runs_stop_where_the_plain_one_does);
     tcase_add_test(runs, a_run_keeps_to_its_text);
