@@ -35,8 +35,8 @@ bool image_new(struct image *image, size_t width, size_t height, size_t max_pixe
                           IMAGE_MAX_SIDE);
     const size_t pixels = width * height;
     if (pixels > max_pixels || pixels > SIZE_MAX / 3)
-        return image_fail(error, "image: %zux%zu pixels are more than %zu", width, height,
-                          max_pixels);
+        return image_fail(error, "image: %zux%zu pixels, --max-image-pixels allows %zu", width,
+                          height, max_pixels);
     image->rgb = malloc(3 * pixels);
     return image->rgb != NULL || image_fail(error, "image: no memory for %zu pixels", pixels);
 }

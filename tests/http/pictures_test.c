@@ -1,0 +1,211 @@
+/* Pictures as bodies: each way of sending one gives the answer of its tensor, and what is no
+ * picture gets the status that says so. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "http/client.h"
+#include "http/daemon.h"
+#include "ingest/image.h"
+
+#include "check_main.h"
+
+enum { MOST = 20000, PIXELS = 784 };
+
+#define RAW       "Accept: application/octet-stream\r\n"
+#define MULTIPART "Content-Type: multipart/form-data; boundary=XbX\r\n"
+#define PART      "--XbX\r\nContent-Disposition: form-data; name=\"data\"; filename=\"a.jpg\"\r\n"
+
+struct bytes {
+    char at[MOST];
+    size_t size;
+};
+
+static struct daemon server;
+static struct bytes jpeg, png;
+static struct response want; /* the answer for the tensor of the JPEG */
+
+static void read_file(const char *path, struct bytes *bytes)
+{
+    FILE *file = fopen(path, "rb");
+    ck_assert_msg(file != NULL, "%s", path);
+    bytes->size = fread(bytes->at, 1, MOST, file);
+    fclose(file);
+}
+
+static struct response ask(const char *method, const char *headers, const void *body, size_t size)
+{
+    return client_ask(server.port, method, "/infer", headers, body, size);
+}
+
+/* The tensor as the built-in model wants it, by the functions that tests/golden compares with PIL.
+ */
+static void start(void)
+{
+    rn_error err;
+    rn_model *model;
+    struct image image;
+    char error[IMAGE_ERROR_SIZE];
+    float tensor[PIXELS];
+    DAEMON_START(&server, "--max-body-bytes", "30000", "--max-image-pixels", "3000");
+    read_file("tests/golden/images/color-444.jpg", &jpeg);
+    read_file("tests/golden/images/color.png", &png);
+    ck_assert_msg(rn_model_load(&model, "deploy/models/fashion-resnet", NULL, &err) == RN_OK, "%s",
+                  err.text);
+    const struct image_recipe recipe = image_recipe_of(rn_model_info_of(model));
+    ck_assert(image_decode(&image, jpeg.at, jpeg.size, 3000, error));
+    ck_assert(image_tensor(&image, &recipe, tensor));
+    want = ask("POST", RAW "Content-Type: application/octet-stream\r\n", tensor, sizeof tensor);
+    ck_assert_int_eq(want.status, 200);
+    image_free(&image);
+    rn_model_release(model);
+}
+
+static void stop(void)
+{
+    response_free(&want);
+    ck_assert_int_eq(daemon_stop(&server, SIGTERM), 0);
+}
+
+/* Consumes the answer. */
+static void expect_same(struct response answer, const char *what)
+{
+    ck_assert_msg(answer.status == 200, "%s: %d %s", what, answer.status, answer.body);
+    ck_assert_uint_eq(answer.size, want.size);
+    ck_assert_msg(memcmp(answer.body, want.body, want.size) == 0, "%s: another answer", what);
+    response_free(&answer);
+}
+
+static void expect_error(struct response answer, int status, const char *text)
+{
+    ck_assert_msg(answer.status == status, "%s: %d %s", text, answer.status,
+                  answer.body ? answer.body : "no answer");
+    ck_assert_msg(strstr(answer.body, text), "%s instead of %s", answer.body, text);
+    response_free(&answer);
+}
+
+static void add(struct bytes *to, const void *bytes, size_t size)
+{
+    ck_assert_uint_le(to->size + size, MOST);
+    memcpy(to->at + to->size, bytes, size);
+    to->size += size;
+}
+
+/* A form of `before`, the JPEG, `behind`. */
+static void make_form(struct bytes *form, const char *before, const char *behind)
+{
+    form->size = 0;
+    add(form, before, strlen(before));
+    add(form, jpeg.at, jpeg.size);
+    add(form, behind, strlen(behind));
+}
+
+START_TEST(every_way_gives_the_same)
+{
+    struct bytes form;
+    expect_same(ask("POST", RAW "Content-Type: image/jpeg\r\n", jpeg.at, jpeg.size), "POST");
+    expect_same(ask("PUT", RAW, jpeg.at, jpeg.size), "curl -T");
+    expect_same(
+        ask("POST", RAW "Content-Type: application/x-www-form-urlencoded\r\n", jpeg.at, jpeg.size),
+        "curl --data-binary");
+    // the type says image: the first bytes say which
+    expect_same(ask("POST", RAW "Content-Type: image/png\r\n", jpeg.at, jpeg.size), "as PNG");
+    make_form(&form, PART "\r\n", "\r\n--XbX--\r\n");
+    expect_same(ask("POST", RAW MULTIPART, form.at, form.size), "curl -F");
+    make_form(&form, PART "Content-Type: image/jpeg\r\n\r\n",
+              "\r\n" PART "\r\nno picture\r\n--XbX--\r\n");
+    expect_same(ask("POST", RAW MULTIPART, form.at, form.size), "the first of two parts");
+    make_form(&form, "a preamble\r\n" PART "\r\n", "\r\n--XbX--\r\nan epilogue");
+    expect_same(ask("POST", RAW MULTIPART, form.at, form.size), "text around the form");
+    struct response answer = ask("PUT", RAW, png.at, png.size);
+    ck_assert_int_eq(answer.status, 200);
+    response_free(&answer);
+}
+END_TEST
+
+START_TEST(a_form_may_be_split_anywhere)
+{
+    struct bytes form;
+    char head[200];
+    make_form(&form, PART "\r\n", "\r\n--XbX--\r\n");
+    snprintf(head, sizeof head,
+             "POST /infer HTTP/1.1\r\nHost: x\r\n" RAW MULTIPART "Content-Length: %zu\r\n\r\n",
+             form.size);
+    const int fd = client_open(server.port);
+    const size_t ends[] = {1,
+                           4,
+                           7,
+                           60,
+                           sizeof PART,
+                           sizeof PART + 2,
+                           400,
+                           form.size - 14,
+                           form.size - 9,
+                           form.size - 1};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        ck_assert(client_send(fd, head, strlen(head)) && client_send(fd, form.at, ends[i]));
+        usleep(3000); // so that the daemon reads the piece alone
+        ck_assert(client_send(fd, form.at + ends[i], form.size - ends[i]));
+        expect_same(client_receive(fd), "in two pieces");
+    }
+    close(fd);
+}
+END_TEST
+
+START_TEST(forms_that_are_wrong)
+{
+    struct bytes form;
+    make_form(&form, PART "\r\n", "\r\n--XbX--\r\n");
+    expect_error(ask("POST", "Content-Type: multipart/form-data\r\n", form.at, form.size), 400,
+                 "multipart/form-data without a boundary");
+    expect_error(
+        ask("POST", "Content-Type: multipart/form-data; boundary=other\r\n", form.at, form.size),
+        400, "body: the multipart boundary is not in the body");
+    expect_error(ask("POST", MULTIPART, form.at, form.size - 14), 400,
+                 "body: the first part has no end");
+    expect_error(ask("POST", MULTIPART, form.at, 20), 400,
+                 "the headers of the first part have no end");
+    expect_error(ask("POST", MULTIPART, "--XbX--\r\n", 9), 400, "no part in the body");
+    expect_error(ask("POST", MULTIPART, PART "\r\n\r\n--XbX--\r\n", sizeof PART + 14), 422,
+                 "image: neither JPEG nor PNG");
+    expect_error(ask("POST", MULTIPART, "", 0), 400, "the body is empty");
+}
+END_TEST
+
+START_TEST(files_that_are_no_pictures)
+{
+    static char large[30001];
+    expect_error(ask("POST", "Content-Type: image/jpeg\r\n", jpeg.at, jpeg.size / 2), 422,
+                 "image: ");
+    expect_error(ask("PUT", "", png.at, png.size - 100), 422, "image: ");
+    expect_error(ask("PUT", "", png.at, 8), 422, "image: ");
+    expect_error(ask("POST", "Content-Type: image/jpeg\r\n", "GIF89a", 6), 422,
+                 "image: neither JPEG nor PNG");
+    expect_error(ask("POST", "Content-Type: image/gif\r\n", "GIF89a", 6), 415, "image/gif");
+    expect_error(ask("PUT", "", "GIF89a", 6), 415, "no Content-Type says what it is");
+    expect_error(ask("POST", "Content-Type: image/png\r\n", large, sizeof large), 413,
+                 "--max-body-bytes");
+    // width and height beyond the limit, in the header of a file of 6 KB: nothing is decoded
+    memcpy(png.at + 16, "\0\0\xff\xff\0\0\xff\xff", 8);
+    memcpy(png.at + 29, "\x39\x67\x4e\x07", 4);
+    expect_error(ask("PUT", "", png.at, png.size), 422,
+                 "image: 65535x65535 pixels, --max-image-pixels allows 3000");
+    expect_same(ask("PUT", RAW, jpeg.at, jpeg.size), "afterwards");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("pictures");
+    TCase *tests = tcase_create("pictures");
+    suite_add_tcase(suite, tests);
+    tcase_add_unchecked_fixture(tests, start, stop);
+    tcase_set_timeout(tests, 120);
+    tcase_add_test(tests, every_way_gives_the_same);
+    tcase_add_test(tests, a_form_may_be_split_anywhere);
+    tcase_add_test(tests, forms_that_are_wrong);
+    tcase_add_test(tests, files_that_are_no_pictures);
+    return run_suite(suite);
+}
