@@ -1,0 +1,44 @@
+/* Any bytes as a picture: refused with a text, or decoded within the limit and made a tensor by a
+ * recipe that the first bytes choose. */
+#include "ingest/image.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { HEAD = 4, MAX_PIXELS = 1 << 16 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+static void prepare(const struct image *image, const uint8_t choice[HEAD])
+{
+    const struct image_recipe recipe = {choice[0] & 1 ? 3 : 1,
+                                        1 + choice[1] % 40,
+                                        1 + choice[1] / 8,
+                                        {(rn_fit)(choice[0] / 2 % 4),
+                                         1 + choice[2],
+                                         choice[0] & 8 ? 1 + choice[2] : 1 + choice[3],
+                                         choice[0] & 16 ? RN_BICUBIC : RN_BILINEAR,
+                                         {0.5f, 0.5f, 0.5f},
+                                         {0.5f, 0.5f, 0.5f}}};
+    const size_t count = recipe.channels * recipe.height * recipe.width;
+    float *chw = malloc(count * sizeof *chw);
+    if (!chw || !image_tensor(image, &recipe, chw)) abort();
+    for (size_t i = 0; i < count; i++)
+        if (!(chw[i] >= -1 && chw[i] <= 1)) abort();
+    free(chw);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+    char error[IMAGE_ERROR_SIZE] = "";
+    struct image image;
+    if (size < HEAD) return 0;
+    if (image_decode(&image, bytes + HEAD, size - HEAD, MAX_PIXELS, error)) {
+        if (image.width * image.height - 1 >= MAX_PIXELS) abort();
+        prepare(&image, bytes);
+        image_free(&image);
+    } else if (!*error) {
+        abort();
+    }
+    return 0;
+}
