@@ -1,4 +1,8 @@
-/* JPEG by libjpeg-turbo: the only jpeglib.h here. */
+/* JPEG by libjpeg-turbo: the only jpeglib.h here.
+ *
+ * All pixels are decoded. libjpeg can scale while it decodes, but the picture is then another one:
+ * beside a full decode and resize, bytes differ by up to 10 where 1.5 is left to resize, by up to 3
+ * where 3 is left, and still by 2 where 6 is left. */
 #include "ingest/image_files.h"
 
 #include <setjmp.h>

@@ -88,9 +88,10 @@ enum inflater_status inflater_feed(struct inflater *inflater, const void *bytes,
             inflater->in += before - stream->avail_in;
             const size_t came = PIECE - stream->avail_out;
             const enum inflater_status status = status_of(result);
-            if (status != INFLATER_OK) return status;
+            // what came out in front of damage counts, or it would matter how the body is split
             if (!count_out(inflater, came)) return INFLATER_TOO_LONG;
             if (came && !take(context, inflater->piece, came)) return INFLATER_STOPPED;
+            if (status != INFLATER_OK) return status;
             inflater->ended = result == Z_STREAM_END;
         } while (stream->avail_in > 0 || (stream->avail_out == 0 && !inflater->ended));
         at += part;

@@ -496,7 +496,8 @@ START_TEST(pictures_are_decoded_at_the_end)
 }
 END_TEST
 
-/* Packs with zlib; feeds in pieces. */
+/* Packs with zlib, cuts bytes off or damages the last one; feeds in pieces. */
+enum { DAMAGED = 1000 };
 static const struct ingest_result *feed_gzip(const char *text, size_t cut, size_t piece)
 {
     unsigned char packed[2000];
@@ -506,8 +507,9 @@ static const struct ingest_result *feed_gzip(const char *text, size_t cut, size_
                        .avail_out = sizeof packed};
     deflateInit2(&stream, 9, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY);
     ck_assert_int_eq(deflate(&stream, Z_FINISH), Z_STREAM_END);
-    const size_t size = sizeof packed - stream.avail_out - cut;
+    const size_t size = sizeof packed - stream.avail_out - cut % DAMAGED;
     deflateEnd(&stream);
+    if (cut == DAMAGED) packed[size - 5] ^= 1; // of the checksum
     const struct ingest_spec spec = {.form = INGEST_JSON,
                                      .coding = CODING_GZIP,
                                      .max_size = 100,
@@ -532,6 +534,12 @@ START_TEST(compressed_bodies)
     ck_assert_str_eq(ingest_error(ingest)->text, "body: the compressed data ends too early");
     ck_assert_ptr_null(feed_gzip("{\"input\":[1,x]}", 0, 7));
     ck_assert_str_eq(ingest_error(ingest)->text, "byte 12: input[1]: not a number");
+    for (size_t piece = 1; piece < 60; piece++) { // which mistake comes first, in any pieces
+        ck_assert_ptr_null(feed_gzip("{\"input\":[1,x]}", DAMAGED, piece));
+        ck_assert_str_eq(ingest_error(ingest)->text, "byte 12: input[1]: not a number");
+        ck_assert_ptr_null(feed_gzip("{\"input\":[1,2]}", DAMAGED, piece));
+        ck_assert_str_eq(ingest_error(ingest)->text, "body: not what its Content-Encoding says");
+    }
     char text[200] = "{\"input\":[1";
     memset(text + 11, ' ', 100);
     ck_assert_ptr_null(feed_gzip(text, 0, 7));
