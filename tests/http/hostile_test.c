@@ -1,5 +1,20 @@
 /* Raw bytes that no honest client sends: ambiguous framing, broken requests, hostile bodies. The
- * daemon refuses each of them, never answers twice for one request, and goes on. */
+ * daemon refuses each of them, never answers twice for one request, and goes on.
+ *
+ * What has broken other servers, and the test of it where it is not here (unit/ is beside http/):
+ *   bodies in very many chunks, too large on any route, bombs     too_large_on_every_route,
+ * many_chunks; unit/inflate_test shapes that overflow, are negative, zero or no integers
+ * what_broke_others; unit/ingest_test lengths of the JSON in front of tensors that lie
+ * what_broke_others; protocols_test JSON that is deep, doubled, NaN, 1e999, no UTF-8, goes on
+ * what_broke_others; unit/ingest_test, unit/json_tensor_test paths as names of models, other
+ * spellings of a path           what_broke_others, odd_requests; unit/route_test management that is
+ * open                                       repository_test pictures that are bombs, cut off or of
+ * odd kinds              pictures_test; golden/images_test slow and idle clients, connections that
+ * are suspended         errors_test, flow_test work for clients that left, deadlines of a queue
+ * only         flow_test queues without an end, memory that grows                      errors_test;
+ * load_test new lines in ids, requests in requests answers_hold_no_new_lines_of_ours,
+ *                                                                 nothing_is_smuggled
+ * tests/fuzz has each of the readers alone. */
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -185,6 +200,112 @@ START_TEST(answers_hold_no_new_lines_of_ours)
 }
 END_TEST
 
+#define V2_SHAPE(shape) \
+    "{\"inputs\":[{\"name\":\"input\",\"datatype\":\"FP32\",\"data\":[1],\"shape\":" shape "}]}"
+
+static const struct {
+    const char *target, *headers, *body;
+    int status;
+} broke_others[] = {
+    {"/infer", "", "{\"input\":[1],\"shape\":[16,1152921504606846978]}", 400},
+    {"/infer", "", "{\"input\":[1],\"shape\":[2,-5]}", 400},
+    {"/infer", "", "{\"input\":[1],\"shape\":[0]}", 400},
+    {"/infer", "", "{\"input\":[1],\"shape\":[1e3]}", 400},
+    {"/infer", "", "{\"input\":[1],\"shape\":[1,1,1,1,1,1,1,1,1]}", 400},
+    {"/v2/models/fashion-resnet/infer", "", V2_SHAPE("[16,1152921504606846978]"), 400},
+    {"/v2/models/fashion-resnet/infer", "", V2_SHAPE("[2,-5]"), 400},
+    {"/v2/models/fashion-resnet/infer", "", V2_SHAPE("[0]"), 400},
+    {"/v2/models/fashion-resnet/infer", "", V2_SHAPE("[1e3]"), 400},
+    {"/v2/models/fashion-resnet/infer", "Inference-Header-Content-Length: -1\r\n", "{}", 400},
+    {"/v2/models/fashion-resnet/infer", "Inference-Header-Content-Length: 1000\r\n", "{}", 400},
+    {"/v2/models/fashion-resnet/infer", "Inference-Header-Content-Length: two\r\n", "{}", 400},
+    {"/v2/models/fashion-resnet/infer", "Inference-Header-Content-Length: 2147483648\r\n", "{}",
+     400},
+    {"/v2/models/fashion-resnet/infer", "Inference-Header-Content-Length: 4294967298\r\n", "{}",
+     400},
+    {"/infer", "",
+     "{\"input\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}",
+     400},
+    {"/infer", "", "{\"input\":[1],\"input\":[1]}", 400},
+    {"/infer", "", "{\"input\":[NaN]}", 400},
+    {"/infer", "", "{\"input\":[-Infinity]}", 400},
+    {"/infer", "", "{\"input\":[1e999]}", 400},
+    {"/infer", "", "{\"input\":[1]} trailing", 400},
+    {"/infer", "", "{\"input\":[1],\"id\":\"\\ud800\"}", 400},
+    {"/infer", "", "{\"input\":[1],\"id\":\"\\u0000\"}", 400},
+    {"/infer", "", "{\"input\":[1],\"id\":\"\xc0\xaf\"}", 400},
+    {"/infer?model=../../etc/passwd", "", "{\"input\":[1]}", 404},
+    {"/infer", "", "{\"input\":[1],\"model\":\"..\"}", 404},
+    {"/v2/models/..%2f..%2fetc/infer", "", "{}", 400},
+    {"/v2/models/%2e%2e/infer", "", "{}", 400},
+    {"/v1/models/..:predict", "", "{\"instances\":[1]}", 404},
+};
+
+START_TEST(what_broke_others)
+{
+    char headers[200];
+    const char *body = broke_others[_i].body;
+    snprintf(headers, sizeof headers, "Content-Type: application/json\r\n%s",
+             broke_others[_i].headers);
+    struct response response =
+        client_ask(server.port, "POST", broke_others[_i].target, headers, body, strlen(body));
+    ck_assert_msg(response.status == broke_others[_i].status, "%s %s%s: %d %s",
+                  broke_others[_i].target, broke_others[_i].headers, body, response.status,
+                  response.body);
+    ck_assert(strncmp(response.body, "{\"error\":\"", 10) == 0);
+    response_free(&response);
+}
+END_TEST
+
+START_TEST(too_large_on_every_route)
+{
+    static const struct {
+        const char *method, *target;
+    } routes[] = {
+        {"POST", "/infer"},
+        {"PUT", "/infer"},
+        {"POST", "/v2/models/fashion-resnet/infer"},
+        {"POST", "/v1/models/fashion-resnet:predict"},
+        {"POST", "/predictions/fashion-resnet"},
+        {"POST", "/v2/repository/index"},
+        {"GET", "/livez"},
+        {"GET", "/metrics"},
+        {"POST", "/nope"},
+    };
+    static char body[100001];
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        struct response response =
+            client_ask(server.port, routes[i].method, routes[i].target, "", body, sizeof body);
+        ck_assert_msg(response.status == 413 || response.status == 404, "%s %s: %d %s",
+                      routes[i].method, routes[i].target, response.status,
+                      response.body ? response.body : "");
+        response_free(&response);
+    }
+    expect_alive();
+}
+END_TEST
+
+/* A tensor in chunks of a byte: memory and stack don't grow with their number. */
+START_TEST(many_chunks)
+{
+    static const char head[] = "POST /infer HTTP/1.1\r\nHost: x\r\nContent-Type: "
+                               "application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+    enum { BYTES = 28 * 3136, CHUNK = 6 };
+    char *chunks = malloc(BYTES * CHUNK + 5);
+    ck_assert_ptr_nonnull(chunks);
+    for (size_t i = 0; i < BYTES; i++) memcpy(chunks + i * CHUNK, "1\r\n\0\r\n", CHUNK);
+    memcpy(chunks + BYTES * CHUNK, "0\r\n\r\n", 5);
+    const int fd = client_open(server.port);
+    ck_assert(client_send(fd, head, sizeof head - 1));
+    ck_assert(client_send(fd, chunks, BYTES * CHUNK + 5));
+    struct response response = client_receive(fd);
+    ck_assert_msg(response.status == 200, "%d %s", response.status, response.body);
+    response_free(&response);
+    close(fd);
+    free(chunks);
+}
+END_TEST
+
 static uint64_t random_state = 1;
 
 static size_t random_below(size_t n)
@@ -274,6 +395,9 @@ int main(void)
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, nothing_is_smuggled, 0, sizeof smuggled / sizeof *smuggled);
     tcase_add_loop_test(tests, odd_requests, 0, sizeof odd / sizeof *odd);
+    tcase_add_loop_test(tests, what_broke_others, 0, sizeof broke_others / sizeof *broke_others);
+    tcase_add_test(tests, too_large_on_every_route);
+    tcase_add_test(tests, many_chunks);
     tcase_add_test(tests, headers_without_end);
     tcase_add_test(tests, answers_hold_no_new_lines_of_ours);
     tcase_add_test(tests, hostile_bodies);
