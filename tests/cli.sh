@@ -80,6 +80,8 @@ port=${url##*:}
 same_answer() {
     curl -fsS --data-binary @"$work/image.json" "$url/infer?model=fashion-reslayer&top_k=3" >"$work/served"
     "$RESNETD" infer fashion-reslayer "$work/image.json" --top-k 3 >"$work/direct"
+    curl -fsS -T tests/golden/images/color-420.jpg "$url/infer?model=fashion-reslayer" >>"$work/served"
+    "$RESNETD" infer fashion-reslayer tests/golden/images/color-420.jpg >>"$work/direct"
     cmp "$work/served" "$work/direct" && grep -q '"label":"Ankle boot"' "$work/direct"
 }
 result 'infer answers as the daemon does' same_answer

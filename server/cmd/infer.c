@@ -1,7 +1,6 @@
 /* `resnetd infer MODEL FILE...`: the answers that the daemon would give, without a daemon. Each
- * file is a request's body: JSON, raw float32, or an .npy array; each answer is one line of JSON.
- */
-#include <math.h>
+ * file is a request's body: JSON, raw float32, an .npy array or a picture; each answer is one line
+ * of JSON. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,15 +31,25 @@ static bool looks_like_json(const char *bytes, size_t size)
     return size > begin && bytes[begin] == '{' && bytes[size - 1] == '}';
 }
 
+static enum ingest_form form_of(const char *bytes, size_t size)
+{
+    if (npy_probe(bytes, size)) return INGEST_NPY;
+    if (image_kind_of(bytes, size) != IMAGE_NONE) return INGEST_IMAGE;
+    return looks_like_json(bytes, size) ? INGEST_JSON : INGEST_RAW;
+}
+
 /* What the daemon makes of such a body; *result lives as long as what is returned. */
 static struct ingest *ingest_file(const struct infer *infer, const char *path, const char *bytes,
                                   size_t size, const struct ingest_result **result)
 {
-    const enum ingest_form form = looks_like_json(bytes, size) ? INGEST_JSON : INGEST_RAW;
-    const size_t sample_size = rn_model_info_of(infer->model)->input_size;
+    const rn_model_info *info = rn_model_info_of(infer->model);
     /* A file holds no more numbers than it has bytes. */
-    const struct ingest_spec spec = {
-        .form = form, .body_size = size, .sample_size = sample_size, .max_floats = size};
+    const struct ingest_spec spec = {.form = form_of(bytes, size),
+                                     .body_size = size,
+                                     .sample_size = info->input_size,
+                                     .max_floats = size,
+                                     .max_pixels = SIZE_MAX,
+                                     .recipe = image_recipe_of(info)};
     struct ingest *ingest = ingest_new(&spec);
     if (!ingest) cmd_die(infer->self->name, EX_OSERR, "%s: no memory", path);
     *result = ingest_feed(ingest, bytes, size) ? ingest_finish(ingest) : NULL;
@@ -49,29 +58,11 @@ static struct ingest *ingest_file(const struct infer *infer, const char *path, c
     return ingest;
 }
 
-/* The array's floats as a tensor, whose data the caller frees. */
-static struct tensor npy_tensor(const struct infer *infer, const char *path, const void *bytes,
-                                size_t size)
-{
-    struct npy npy;
-    const char *wrong = npy_read(&npy, bytes, size);
-    if (wrong) cmd_die(infer->self->name, EX_DATAERR, "%s: %s", path, wrong);
-    struct tensor tensor = {.count = npy.count, .rank = npy.rank};
-    memcpy(tensor.dim, npy.shape, sizeof tensor.dim);
-    tensor.data = cmd_alloc(npy.count, sizeof *tensor.data);
-    npy_floats(&npy, tensor.data);
-    for (size_t i = 0; i < tensor.count; i++)
-        if (!isfinite(tensor.data[i]))
-            cmd_die(infer->self->name, EX_DATAERR, "%s: element %zu is not a finite number", path,
-                    i);
-    return tensor;
-}
-
-static void answer(const struct infer *infer, const char *path, const struct tensor *tensor,
-                   const struct ingest_result *parameters)
+static void answer(const struct infer *infer, const char *path, const struct ingest_result *request,
+                   bool flat)
 {
     const rn_model_info *info = rn_model_info_of(infer->model);
-    const bool flat = parameters && tensor->rank == 2;
+    const struct tensor *tensor = &request->tensor;
     char error[240];
     rn_error err;
     const size_t samples = tensor_samples(tensor, info, infer->model_name, flat, error);
@@ -80,14 +71,14 @@ static void answer(const struct infer *infer, const char *path, const struct ten
     float *output = cmd_alloc(samples * info->output_size, sizeof *output);
     if (rn_session_run(infer->session, tensor->data, samples, output, &err) != RN_OK)
         cmd_die(infer->self->name, EX_SOFTWARE, "%s: %s", path, err.text);
-    const bool own_top_k = !infer->top_k && parameters && parameters->has_top_k;
+    const bool own_top_k = !infer->top_k && request->has_top_k;
     const struct answer text_of = {.model = infer->model_name,
                                    .version = MODEL_VERSION,
-                                   .id = parameters ? parameters->id : "",
+                                   .id = request->id,
                                    .engine = infer->model,
                                    .output = output,
                                    .samples = samples,
-                                   .top_k = own_top_k ? parameters->top_k : infer->top_k};
+                                   .top_k = own_top_k ? request->top_k : infer->top_k};
     struct buffer text = {0};
     answer_json(&text, &text_of);
     if (text.failed) cmd_die(infer->self->name, EX_OSERR, "%s: no memory", path);
@@ -100,16 +91,11 @@ static void infer_file(const struct infer *infer, const char *path)
 {
     size_t size;
     char *bytes = cmd_read_file(infer->self->name, path, &size);
-    if (npy_probe(bytes, size)) {
-        struct tensor tensor = npy_tensor(infer, path, bytes, size);
-        answer(infer, path, &tensor, NULL);
-        free(tensor.data);
-    } else {
-        const struct ingest_result *result;
-        struct ingest *ingest = ingest_file(infer, path, bytes, size, &result);
-        answer(infer, path, &result->tensor, result);
-        ingest_free(ingest);
-    }
+    const bool flat = form_of(bytes, size) == INGEST_RAW;
+    const struct ingest_result *result;
+    struct ingest *ingest = ingest_file(infer, path, bytes, size, &result);
+    answer(infer, path, result, flat);
+    ingest_free(ingest);
     free(bytes);
 }
 
