@@ -1,6 +1,7 @@
 /* Ingest: each form's tensors, each mistake's place, and any split of a body into pieces. */
 #include "ingest/ingest.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -9,17 +10,29 @@
 
 static struct ingest *ingest;
 
+/* The body in pieces; in memory of exactly its size. */
+static const struct ingest_result *feed_by(const struct ingest_spec *spec, const void *bytes,
+                                           size_t size, size_t piece)
+{
+    char *copy = malloc(size ? size : 1);
+    ck_assert_ptr_nonnull(copy);
+    memcpy(copy, bytes, size);
+    ingest_free(ingest);
+    ingest = ingest_new(spec);
+    ck_assert_ptr_nonnull(ingest);
+    bool good = true;
+    for (size_t at = 0; good && at < size; at += piece)
+        good = ingest_feed(ingest, copy + at, size - at < piece ? size - at : piece);
+    free(copy);
+    return good ? ingest_finish(ingest) : NULL;
+}
+
 static const struct ingest_result *feed(enum ingest_form form, const char *bytes, size_t size,
                                         size_t piece)
 {
     const struct ingest_spec spec = {
         .form = form, .body_size = size, .sample_size = 2, .max_floats = 1000};
-    ingest_free(ingest);
-    ingest = ingest_new(&spec);
-    ck_assert_ptr_nonnull(ingest);
-    for (size_t at = 0; at < size; at += piece)
-        if (!ingest_feed(ingest, bytes + at, size - at < piece ? size - at : piece)) return NULL;
-    return ingest_finish(ingest);
+    return feed_by(&spec, bytes, size, piece);
 }
 
 static const struct ingest_result *json(const char *text)
@@ -273,12 +286,7 @@ static const struct ingest_result *feed_v2(const char *bytes, size_t size, size_
 {
     const struct ingest_spec spec = {
         .form = INGEST_V2, .json_size = json_size, .sample_size = 2, .max_floats = 1000};
-    ingest_free(ingest);
-    ingest = ingest_new(&spec);
-    ck_assert_ptr_nonnull(ingest);
-    for (size_t at = 0; at < size; at += piece)
-        if (!ingest_feed(ingest, bytes + at, size - at < piece ? size - at : piece)) return NULL;
-    return ingest_finish(ingest);
+    return feed_by(&spec, bytes, size, piece);
 }
 
 START_TEST(v2_requests)
@@ -515,12 +523,7 @@ static const struct ingest_result *feed_gzip(const char *text, size_t cut, size_
                                      .max_size = 100,
                                      .sample_size = 2,
                                      .max_floats = 1000};
-    ingest_free(ingest);
-    ingest = ingest_new(&spec);
-    ck_assert_ptr_nonnull(ingest);
-    for (size_t at = 0; at < size; at += piece)
-        if (!ingest_feed(ingest, packed + at, size - at < piece ? size - at : piece)) return NULL;
-    return ingest_finish(ingest);
+    return feed_by(&spec, packed, size, piece);
 }
 
 START_TEST(compressed_bodies)
