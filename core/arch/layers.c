@@ -223,7 +223,7 @@ static int build_linear(const layer *l)
 
 static bool take_pool_window(const layer *l, rn_window *window)
 {
-    size_t kernel[2], pad[2] = {0, 0}, dilation[2] = {1, 1};
+    size_t kernel[2] = {1, 1}, pad[2] = {0, 0}, dilation[2] = {1, 1};
     if (!argument(l, "kernel_size"))
         return bad_argument(l, "kernel_size", "a size of at least 1, or a list of two");
     if (!take_pair(l, "kernel_size", 1, kernel)) return false;

@@ -136,7 +136,7 @@ void rn_onnx_mean_floats(rn_onnx_node *n)
     rn_onnx_ignore(n, "noop_with_empty_axes");
     const float *x = rn_onnx_floats(n, from);
     const size_t front = x ? axes_in_front(n, from) : 0;
-    if (n->status != RN_OK) return;
+    if (!x || n->status != RN_OK) return;
     rn_onnx_constant out = {.rank = keep ? from->rank : front, .elements = 1};
     for (size_t i = 0; i < out.rank; i++) out.dims[i] = i < front ? from->dims[i] : 1;
     for (size_t i = 0; i < front; i++) out.elements *= from->dims[i];

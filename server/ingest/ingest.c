@@ -87,8 +87,9 @@ void ingest_free(struct ingest *ingest)
     free(ingest);
 }
 
-static bool set_error(struct ingest_error *error, unsigned status, const char *format,
-                      va_list arguments)
+__attribute__((format(printf, 3, 0))) static bool set_error(struct ingest_error *error,
+                                                            unsigned status, const char *format,
+                                                            va_list arguments)
 {
     error->status = status;
     vsnprintf(error->text, sizeof error->text, format, arguments);
