@@ -56,7 +56,7 @@ static bool broadcast(const rn_onnx_constant *a, const rn_onnx_constant *b, rn_o
 
 static walk walk_of(const rn_onnx_constant *constant, const rn_onnx_constant *out)
 {
-    walk w;
+    walk w = {{0}};
     size_t stride = 1;
     for (size_t i = out->rank; i-- > 0;) {
         const size_t size = size_at(constant, out->rank, i);
@@ -189,7 +189,7 @@ void rn_onnx_reshape_floats(rn_onnx_node *n)
             open = i;
             continue;
         }
-        dims[i] = want[i] == 0 && i < from->rank ? from->dims[i] : (size_t)want[i];
+        dims[i] = i < from->rank && want[i] == 0 ? from->dims[i] : (size_t)want[i];
         fits = want[i] >= 0 && rn_size_mul(known, dims[i], &known);
     }
     if (fits && open != SIZE_MAX) {

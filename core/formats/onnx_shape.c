@@ -128,7 +128,7 @@ static bool resolve(const rn_onnx_node *n, rn_onnx_sizes *want, const rn_onnx_si
     size_t open = 0, known = 1;
     if (want->rank < 2 || !is_batch(n, want->size[0])) return false;
     for (size_t i = 1; i < want->rank; i++) {
-        if (want->size[i] == 0 && i < from->rank) want->size[i] = from->size[i];
+        if (i < from->rank && want->size[i] == 0) want->size[i] = from->size[i];
         if (want->size[i] == -1 && !open && want->size[0] != -1)
             open = i;
         else if (want->size[i] < 1 || !rn_size_mul(known, (size_t)want->size[i], &known))
