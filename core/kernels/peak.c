@@ -1,16 +1,8 @@
 /* What one core can do at best, for the report of `resnetd bench`: measured, because clocks and the
  * width of a CPU's units are nowhere to be read. */
-#include <time.h>
-
+#include "base/clock.h"
 #include "kernels/blocked/impls.h"
 #include "resnet.h"
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static const rn_micro *micro_of(rn_isa isa)
 {
@@ -33,8 +25,8 @@ double rn_isa_peak(const char *name)
     _Alignas(64) float sink[RN_BLOCK] = {0.5F, 0.25F};
     double best = 0;
     for (int run = 0; run < RUNS; run++) {
-        const double begin = now(), flops = micro_of(isa)->multiply_add(ROUNDS, sink);
-        const double speed = flops / (now() - begin);
+        const double begin = rn_clock_seconds(), flops = micro_of(isa)->multiply_add(ROUNDS, sink);
+        const double speed = flops / (rn_clock_seconds() - begin);
         if (speed > best) best = speed;
         sink[0] = 0.5F;
         sink[1] = 0.25F;

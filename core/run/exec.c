@@ -1,13 +1,6 @@
 #include "run/exec.h"
 
-#include <time.h>
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
+#include "base/clock.h"
 
 /* Where a value of the pass lies: in the caller's buffers or in the arena. Read-only for sources.
  */
@@ -41,12 +34,12 @@ static void run_step(const rn_pass *pass, const rn_arena *arena, const rn_step *
 
 bool rn_exec(const rn_pass *pass, const rn_arena *arena)
 {
-    double begin = pass->seconds ? now() : 0;
+    double begin = pass->seconds ? rn_clock_seconds() : 0;
     for (size_t i = 0; i < pass->plan->count; i++) {
         if (pass->cancelled && pass->cancelled(pass->context)) return false;
         run_step(pass, arena, &pass->plan->step[i]);
         if (!pass->seconds) continue;
-        const double end = now();
+        const double end = rn_clock_seconds();
         pass->seconds[i] += end - begin;
         begin = end;
     }

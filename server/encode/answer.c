@@ -78,10 +78,9 @@ void answer_tensor(struct buffer *text, const struct answer *answer)
     buffer_append(text, "]", 1);
 }
 
-void answer_json(struct buffer *text, const struct answer *answer)
+void answer_head(struct buffer *text, const char *key, const struct answer *answer)
 {
-    const rn_model_info *info = rn_model_info_of(answer->engine);
-    buffer_text(text, "{\"model\":");
+    buffer_format(text, "{\"%s\":", key);
     buffer_json_string(text, answer->model);
     buffer_text(text, ",\"model_version\":");
     buffer_json_string(text, answer->version);
@@ -89,6 +88,12 @@ void answer_json(struct buffer *text, const struct answer *answer)
         buffer_text(text, ",\"id\":");
         buffer_json_string(text, answer->id);
     }
+}
+
+void answer_json(struct buffer *text, const struct answer *answer)
+{
+    const rn_model_info *info = rn_model_info_of(answer->engine);
+    answer_head(text, "model", answer);
     buffer_format(text, ",\"shape\":[%zu", answer->samples);
     for (size_t i = 0; i < info->output_rank; i++) buffer_format(text, ",%zu", info->output[i]);
     buffer_text(text, "],\"output\":");

@@ -16,6 +16,8 @@ struct answer {
 
 /* {"model":..,"model_version":..,"shape":[N,classes],"output":[[..],..],"top":[[{..},..],..]} */
 void answer_json(struct buffer *text, const struct answer *answer);
+/* What answers of all protocols begin with: {"KEY":model,"model_version":..,"id":.. */
+void answer_head(struct buffer *text, const char *key, const struct answer *answer);
 
 /* The outputs alone: [[..],..] */
 void answer_tensor(struct buffer *text, const struct answer *answer);

@@ -79,14 +79,7 @@ void answer_v2(struct buffer *text, struct buffer *tail, const struct answer *an
         buffer_append(tail, answer->output, answer->samples * size * sizeof(float));
     else
         append_flat(&data, answer->output, answer->samples * size);
-    buffer_text(text, "{\"model_name\":");
-    buffer_json_string(text, answer->model);
-    buffer_text(text, ",\"model_version\":");
-    buffer_json_string(text, answer->version);
-    if (*answer->id) {
-        buffer_text(text, ",\"id\":");
-        buffer_json_string(text, answer->id);
-    }
+    answer_head(text, "model_name", answer);
     buffer_format(text, ",\"outputs\":[{\"name\":\"%s\",\"datatype\":\"%s\",", V2_OUTPUT,
                   k ? "BYTES" : "FP32");
     append_shape(text, answer, k);

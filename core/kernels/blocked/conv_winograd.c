@@ -62,7 +62,6 @@ typedef struct {
     size_t stride, points;
     axis rows, columns;
     size_t in_blocks, out_blocks, groups; /* groups of output blocks */
-    size_t tiles;                         /* of one image */
     size_t class_end[CLASSES];            /* of all images' tiles in their order */
     size_t blocks;                        /* of tiles, over all images */
     bool weights_first, few;
