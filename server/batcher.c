@@ -2,16 +2,13 @@
  * done(). */
 #include "batcher.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
 #include "metrics.h"
-
-enum { MAX_RETRY_AFTER = 60 };
-static const uint64_t rate_lasts = NS_PER_SECOND;
+#include "rate.h"
 
 /* Jobs with samples not yet taken, oldest first. */
 struct queue {
@@ -29,9 +26,8 @@ struct batcher {
     size_t high_in_a_row;  /* batches that began with a high job while normal ones waited */
     size_t samples, bytes; /* of all jobs not done */
     size_t shown_samples, shown_bytes; /* what of them the metrics have */
-    double sample_seconds; /* one worker's seconds a sample, smoothed; 0: not known yet */
-    uint64_t measured;     /* when it was */
-    uint64_t let_in;       /* when a job was, to measure it */
+    struct rate rate;                  /* one worker's, for a sample */
+    uint64_t let_in;                   /* when a job was, to measure it */
     bool closed;
 };
 
@@ -130,11 +126,11 @@ static enum batcher_answer judge(struct batcher *b, const struct job *job, uint6
         job->priority == PRIORITY_HIGH ? b->queue[PRIORITY_HIGH].waiting : waiting(b);
     const size_t batches = (job->samples + o->max_batch - 1) / o->max_batch;
     const size_t share = batches < o->workers ? batches : o->workers;
-    const double own = (double)job->samples * b->sample_seconds / (double)share;
-    const double wait = (double)ahead * b->sample_seconds / (double)o->workers;
+    const double own = (double)job->samples * b->rate.seconds / (double)share;
+    const double wait = (double)ahead * b->rate.seconds / (double)o->workers;
     const double left = job->deadline > now ? (double)(job->deadline - now) / 1e9 : 0;
     if (!job->deadline || own + wait <= left) return BATCHER_OK;
-    if (!b->samples && now - b->measured > rate_lasts && now - b->let_in > rate_lasts) {
+    if (!b->samples && now - b->rate.measured > RATE_LASTS && now - b->let_in > RATE_LASTS) {
         b->let_in = now;
         return BATCHER_OK;
     }
@@ -196,10 +192,9 @@ bool batcher_cancel(struct batcher *b, struct job *job)
 unsigned batcher_retry_after(struct batcher *b)
 {
     pthread_mutex_lock(&b->lock);
-    const double seconds = (double)b->samples * b->sample_seconds / (double)b->options.workers;
+    const unsigned seconds = rate_retry_after(&b->rate, b->samples, b->options.workers);
     pthread_mutex_unlock(&b->lock);
-    if (seconds < 1) return 1;
-    return seconds > MAX_RETRY_AFTER ? MAX_RETRY_AFTER : (unsigned)ceil(seconds);
+    return seconds;
 }
 
 void batcher_close(struct batcher *b)
@@ -285,13 +280,10 @@ static void fail_job(struct job *job, const char *error)
     job->error[length] = '\0';
 }
 
-/* The first rate, and one that follows on a silence, is taken as it is. */
 static void measure(struct batcher *b, const struct batch *batch, uint64_t now)
 {
-    const double seconds = (double)(now - batch->taken) / 1e9 / (double)batch->samples;
-    const bool smooth = b->measured && batch->taken <= b->measured + rate_lasts;
-    b->sample_seconds += (smooth ? 0.1 : 1) * (seconds - b->sample_seconds);
-    b->measured = now;
+    const double seconds = (double)(now - batch->taken) / 1e9;
+    rate_measure(&b->rate, batch->taken, now, seconds / (double)batch->samples);
 }
 
 void batcher_finish(struct batcher *b, struct batch *batch, const char *error)

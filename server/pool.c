@@ -4,6 +4,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "clock.h"
+#include "rate.h"
+
 struct queue {
     struct task *head, **tail;
 };
@@ -13,7 +16,8 @@ struct pool {
     pthread_cond_t arrival; /* a task came, or the end */
     /* all under the lock */
     struct queue queue[PRIORITIES];
-    size_t waiting, limit, high_in_a_row;
+    size_t waiting, running, limit, high_in_a_row;
+    struct rate rate; /* one thread's, for a task */
     bool ending;
     /* constant once started */
     size_t threads;
@@ -48,7 +52,16 @@ static struct task *next_task(struct pool *pool)
     take_out(&pool->queue[first], task);
     task->queued = false;
     pool->waiting--;
+    pool->running++;
     return task;
+}
+
+/* Under the lock. One that was cut short counts too: it is what the thread had to do. */
+static void account(struct pool *pool, uint64_t began)
+{
+    const uint64_t now = clock_ns();
+    pool->running--;
+    rate_measure(&pool->rate, began, now, (double)(now - began) / 1e9);
 }
 
 static void *pool_main(void *argument)
@@ -62,8 +75,10 @@ static void *pool_main(void *argument)
             continue;
         }
         pthread_mutex_unlock(&pool->lock);
+        const uint64_t began = clock_ns();
         task->run(task);
         pthread_mutex_lock(&pool->lock);
+        account(pool, began);
     }
     pthread_mutex_unlock(&pool->lock);
     return NULL;
@@ -102,7 +117,7 @@ enum pool_answer pool_push(struct pool *pool, struct task *task)
 {
     enum pool_answer answer = POOL_OK;
     pthread_mutex_lock(&pool->lock);
-    if (task->cancelled)
+    if (atomic_load(&task->cancelled))
         answer = POOL_CANCELLED;
     else if (pool->waiting == pool->limit)
         answer = POOL_FULL;
@@ -122,7 +137,16 @@ bool pool_cancel(struct pool *pool, struct task *task)
     const bool out = task->queued && take_out(&pool->queue[task->priority], task);
     if (out) pool->waiting--;
     task->queued = false;
-    task->cancelled = true;
+    atomic_store(&task->cancelled, true);
     pthread_mutex_unlock(&pool->lock);
     return out;
+}
+
+unsigned pool_retry_after(struct pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    const unsigned seconds =
+        rate_retry_after(&pool->rate, pool->waiting + pool->running, pool->threads);
+    pthread_mutex_unlock(&pool->lock);
+    return seconds;
 }

@@ -10,6 +10,7 @@
 #ifndef SERVER_POOL_H
 #define SERVER_POOL_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -23,7 +24,8 @@ struct task {
     enum priority priority;
     /* private to the pool, under its lock */
     struct task *next;
-    bool queued, cancelled;
+    bool queued;
+    atomic_bool cancelled; /* for run() to read: nobody waits for it any more */
 };
 
 /* limit: tasks that may wait. NULL: no memory or no thread. */
@@ -36,5 +38,8 @@ enum pool_answer pool_push(struct pool *pool, struct task *task);
 /* Nobody waits for the task any more. True: it is out of the queue, the owner's again, and does not
  * run. False: it runs or has run; or it is not pushed yet, and will be refused. */
 bool pool_cancel(struct pool *pool, struct task *task);
+/* Seconds after which a refused client should come back: what waits and runs, by the measured rate.
+ */
+unsigned pool_retry_after(struct pool *pool);
 
 #endif

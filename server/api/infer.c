@@ -25,13 +25,12 @@ static void refuse(struct request *request, struct infer *infer, enum batcher_an
     const char *name = infer->model->name;
     enum metrics_reason reason = REASON_DRAINING;
     switch (answer) {
-    case BATCHER_TOO_LARGE:
-        reason = REASON_INPUT;
+    case BATCHER_TOO_LARGE: /* counted by release(), as all that is the request's own fault */
         request_fail(request, 413,
                      "input: %zu samples are more than --queue-samples (%zu) or --queue-bytes "
                      "(%zu) ever allow",
                      infer->job.samples, options->queue_samples, options->queue_bytes);
-        break;
+        return;
     case BATCHER_FULL:
         reason = REASON_QUEUE_FULL;
         request_fail(request, 429, "the queue of model %s is full", name);
@@ -114,7 +113,7 @@ static void decode(struct request *request, struct infer *infer)
         metrics_failure(request->server->metrics, REASON_QUEUE_FULL);
         request_fail(request, 429, "--decoder-queue pictures wait already: %zu",
                      request->server->options->decoder_queue);
-        request->reply.retry_after = 1;
+        request->reply.retry_after = pool_retry_after(request->server->decoders);
         break;
     case POOL_CANCELLED: break; /* HTTP knows why */
     }
@@ -160,8 +159,7 @@ static void release(struct request *request)
     struct infer *infer = request->state;
     if (!infer) return;
     const unsigned status = request->reply.status;
-    if (status >= 400 && status < 429 && status != 413)
-        metrics_failure(request->server->metrics, REASON_INPUT);
+    if (status >= 400 && status < 429) metrics_failure(request->server->metrics, REASON_INPUT);
     if (infer->model && status != 200)
         statistics_fail(infer->model->statistics, clock_ns() - request->began);
     ingest_free(infer->ingest);

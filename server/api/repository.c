@@ -200,7 +200,7 @@ static void end_change(struct request *request)
     if (answer == POOL_OK) return; /* from here on the request may be gone already */
     if (answer == POOL_FULL) {
         request_fail(request, 429, "too many loads and unloads wait already");
-        request->reply.retry_after = 1;
+        request->reply.retry_after = pool_retry_after(request->server->loader);
     }
     request_resume(request);
 }

@@ -120,6 +120,31 @@ START_TEST(a_cancelled_task_does_not_run)
 }
 END_TEST
 
+/* What waits and what runs, by what tasks took. */
+START_TEST(when_to_come_back)
+{
+    struct named task[MOST];
+    start_blocked(MOST);
+    ck_assert_uint_eq(pool_retry_after(pool), 1); /* nothing is known yet */
+    clock_sleep(300 * NS_PER_MS);
+    sem_post(&gate);
+    sem_wait(&blocker.done);
+    named_init(&blocker, 0, PRIORITY_NORMAL);
+    ck_assert_int_eq(pool_push(pool, &blocker.task), POOL_OK);
+    sem_wait(&entered);
+    for (size_t i = 0; i < MOST; i++) {
+        named_init(&task[i], (int)i + 1, PRIORITY_NORMAL);
+        ck_assert_int_eq(pool_push(pool, &task[i].task), POOL_OK);
+    }
+    const unsigned seconds = pool_retry_after(pool);
+    ck_assert_uint_ge(seconds, 6); /* (MOST + 1) * 0.3, rounded up */
+    ck_assert_uint_le(seconds, 60);
+    sem_post(&gate);
+    for (size_t i = 0; i < MOST; i++) sem_wait(&task[i].done);
+    pool_free(pool);
+}
+END_TEST
+
 static void *one_after_another(void *seed)
 {
     for (size_t i = 0; i < 500; i++) {
@@ -159,6 +184,7 @@ int main(void)
     tcase_add_test(tests, in_order_of_priority);
     tcase_add_test(tests, the_queue_is_bounded);
     tcase_add_test(tests, a_cancelled_task_does_not_run);
+    tcase_add_test(tests, when_to_come_back);
     tcase_add_test(tests, many_threads);
     return run_suite(suite);
 }
