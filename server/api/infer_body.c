@@ -45,6 +45,7 @@ static bool start_ingest(struct request *request, struct infer *infer, char firs
                                .sample_size = infer->model->info->input_size,
                                .max_floats = options->queue_bytes / sizeof(float),
                                .max_pixels = options->max_image_pixels,
+                               .cancelled = &infer->decode.cancelled,
                                .recipe = image_recipe_of(infer->model->info)};
     if (request->content_length != SIZE_MAX) spec.body_size = request->content_length;
     memcpy(spec.boundary, infer->boundary, sizeof spec.boundary);

@@ -15,41 +15,59 @@ enum image_kind image_kind_of(const void *bytes, size_t size)
     return IMAGE_NONE;
 }
 
-bool image_fail(char error[IMAGE_ERROR_SIZE], const char *format, ...)
+bool image_fail(struct image_error *error, enum image_problem problem, const char *format, ...)
 {
     va_list arguments;
+    error->problem = problem;
     va_start(arguments, format);
-    vsnprintf(error, IMAGE_ERROR_SIZE, format, arguments);
+    vsnprintf(error->text, sizeof error->text, format, arguments);
     va_end(arguments);
     return false;
 }
 
-bool image_new(struct image *image, size_t width, size_t height, size_t max_pixels,
-               char error[IMAGE_ERROR_SIZE])
+bool image_damaged(struct image_error *error, const char *why)
 {
-    *image = (struct image){width, height, NULL};
-    if (width == 0 || height == 0) return image_fail(error, "image: no pixels");
-    // a resized row or column has a size of its own: the product is no bound for it
-    if (width > IMAGE_MAX_SIDE || height > IMAGE_MAX_SIDE)
-        return image_fail(error, "image: %zux%zu pixels, a side may have %d", width, height,
-                          IMAGE_MAX_SIDE);
-    const size_t pixels = width * height;
-    if (pixels > max_pixels || pixels > SIZE_MAX / 3)
-        return image_fail(error, "image: %zux%zu pixels, --max-image-pixels allows %zu", width,
-                          height, max_pixels);
-    image->rgb = malloc(3 * pixels);
-    return image->rgb != NULL || image_fail(error, "image: no memory for %zu pixels", pixels);
+    return image_fail(error, IMAGE_DAMAGED, "image: %.120s", why);
 }
 
-bool image_decode(struct image *image, const void *bytes, size_t size, size_t max_pixels,
-                  char error[IMAGE_ERROR_SIZE])
+bool image_no_memory(struct image_error *error)
 {
-    switch (image_kind_of(bytes, size)) {
-    case IMAGE_JPEG: return image_jpeg(image, bytes, size, max_pixels, error);
-    case IMAGE_PNG: return image_png(image, bytes, size, max_pixels, error);
+    return image_fail(error, IMAGE_NO_MEMORY, "image: no memory");
+}
+
+bool image_go_on(const struct image_file *file, struct image_error *error)
+{
+    if (!file->cancelled || !atomic_load_explicit(file->cancelled, memory_order_relaxed))
+        return true;
+    return image_fail(error, IMAGE_CANCELLED, "image: nobody waits for it any more");
+}
+
+bool image_new(struct image *image, size_t width, size_t height, size_t max_pixels,
+               struct image_error *error)
+{
+    *image = (struct image){width, height, NULL};
+    if (width == 0 || height == 0) return image_damaged(error, "no pixels");
+    // a resized row or column has a size of its own: the product is no bound for it
+    if (width > IMAGE_MAX_SIDE || height > IMAGE_MAX_SIDE)
+        return image_fail(error, IMAGE_TOO_LARGE, "image: %zux%zu pixels, a side may have %d",
+                          width, height, IMAGE_MAX_SIDE);
+    const size_t pixels = width * height;
+    if (pixels > max_pixels || pixels > SIZE_MAX / 3)
+        return image_fail(error, IMAGE_TOO_LARGE,
+                          "image: %zux%zu pixels, --max-image-pixels allows %zu", width, height,
+                          max_pixels);
+    image->rgb = malloc(3 * pixels);
+    return image->rgb != NULL || image_no_memory(error);
+}
+
+bool image_decode(struct image *image, const struct image_file *file, struct image_error *error)
+{
+    switch (image_kind_of(file->bytes, file->size)) {
+    case IMAGE_JPEG: return image_jpeg(image, file, error);
+    case IMAGE_PNG: return image_png(image, file, error);
     case IMAGE_NONE: break;
     }
-    return image_fail(error, "image: neither JPEG nor PNG");
+    return image_damaged(error, "neither JPEG nor PNG");
 }
 
 void image_free(struct image *image)

@@ -5,13 +5,14 @@
 #ifndef SERVER_INGEST_IMAGE_H
 #define SERVER_INGEST_IMAGE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "resnet.h"
 
-enum { IMAGE_ERROR_SIZE = 160, IMAGE_MAX_SIDE = 65535 };
+enum { IMAGE_MAX_SIDE = 65535 };
 
 /* height rows of width pixels of three bytes: R, G, B */
 struct image {
@@ -24,10 +25,23 @@ enum image_kind { IMAGE_NONE, IMAGE_JPEG, IMAGE_PNG };
 /* What the file is by its first bytes. */
 enum image_kind image_kind_of(const void *bytes, size_t size);
 
-/* Decodes a file of at most max_pixels; an EXIF orientation is applied, as PIL's
- * ImageOps.exif_transpose() does. False: `error` says why, nothing is to be freed. */
-bool image_decode(struct image *image, const void *bytes, size_t size, size_t max_pixels,
-                  char error[IMAGE_ERROR_SIZE]);
+struct image_file {
+    const void *bytes;
+    size_t size;
+    size_t max_pixels;
+    const atomic_bool *cancelled; /* asked again and again while it is decoded; NULL: never true */
+};
+
+enum image_problem { IMAGE_DAMAGED, IMAGE_TOO_LARGE, IMAGE_NO_MEMORY, IMAGE_CANCELLED };
+
+struct image_error {
+    enum image_problem problem;
+    char text[160];
+};
+
+/* Decodes a file; an EXIF orientation is applied, as PIL's ImageOps.exif_transpose() does. False:
+ * `error` says why, nothing is to be freed. */
+bool image_decode(struct image *image, const struct image_file *file, struct image_error *error);
 void image_free(struct image *image);
 
 /* A part of the image in another size. */

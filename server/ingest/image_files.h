@@ -4,19 +4,22 @@
 
 #include "ingest/image.h"
 
-/* Says why and returns false. */
-bool image_fail(char error[IMAGE_ERROR_SIZE], const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+/* They say why and return false. */
+bool image_fail(struct image_error *error, enum image_problem problem, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+bool image_damaged(struct image_error *error, const char *why);
+bool image_no_memory(struct image_error *error);
+
+/* False: cancelled. Decoders ask it for every row, and between. */
+bool image_go_on(const struct image_file *file, struct image_error *error);
 
 /* Checks a size against the limit and makes room for the pixels. */
 bool image_new(struct image *image, size_t width, size_t height, size_t max_pixels,
-               char error[IMAGE_ERROR_SIZE]);
+               struct image_error *error);
 
 /* Both free what they have made when they fail. */
-bool image_jpeg(struct image *image, const uint8_t *bytes, size_t size, size_t max_pixels,
-                char error[IMAGE_ERROR_SIZE]);
-bool image_png(struct image *image, const uint8_t *bytes, size_t size, size_t max_pixels,
-               char error[IMAGE_ERROR_SIZE]);
+bool image_jpeg(struct image *image, const struct image_file *file, struct image_error *error);
+bool image_png(struct image *image, const struct image_file *file, struct image_error *error);
 
 /* The orientation, 1 to 8, in the payload of a JPEG's APP1 marker or a PNG's eXIf chunk (which has
  * no "Exif\0\0" in front); 1 where there is none. */

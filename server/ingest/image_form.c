@@ -14,19 +14,25 @@ static bool prepare(const struct image *image, const struct image_recipe *recipe
     return true;
 }
 
+static const unsigned status_of[] = {[IMAGE_DAMAGED] = 422,
+                                     [IMAGE_TOO_LARGE] = 413,
+                                     [IMAGE_NO_MEMORY] = 500,
+                                     [IMAGE_CANCELLED] = 500}; /* which nobody reads */
+
 static bool read(const struct whole_body *body, struct tensor *tensor, struct ingest_error *error)
 {
     const struct ingest_spec *spec = body->spec;
     const char *file = body->bytes;
     size_t size = body->size;
-    char wrong[IMAGE_ERROR_SIZE];
+    struct image_error wrong;
     struct image image;
     if (*spec->boundary) {
         const char *problem = multipart_first(file, size, spec->boundary, &file, &size);
         if (problem) return ingest_error_set(error, 400, "body: %s", problem);
     }
-    if (!image_decode(&image, file, size, spec->max_pixels, wrong))
-        return ingest_error_set(error, 422, "%s", wrong);
+    const struct image_file source = {file, size, spec->max_pixels, spec->cancelled};
+    if (!image_decode(&image, &source, &wrong))
+        return ingest_error_set(error, status_of[wrong.problem], "%s", wrong.text);
     const bool good = prepare(&image, &spec->recipe, tensor, error);
     image_free(&image);
     return good;

@@ -21,9 +21,10 @@ struct reader {
     struct jpeg_error_mgr errors;
     struct jpeg_progress_mgr progress;
     jmp_buf failed;
-    char *error;
-    uint8_t *row; /* of a CMYK file */
+    const struct image_file *file;
     struct image *image;
+    struct image_error *error;
+    uint8_t *row; /* of a CMYK file */
 };
 
 static void fail(j_common_ptr common)
@@ -31,7 +32,7 @@ static void fail(j_common_ptr common)
     struct reader *reader = common->client_data;
     char text[JMSG_LENGTH_MAX];
     common->err->format_message(common, text);
-    image_fail(reader->error, "image: %.120s", text);
+    image_damaged(reader->error, text);
     longjmp(reader->failed, 1);
 }
 
@@ -41,11 +42,14 @@ static void warn(j_common_ptr common, int level)
     if (level < 0 && common->err->msg_code == JWRN_JPEG_EOF) fail(common);
 }
 
-static void count_scans(j_common_ptr common)
+/* Called for every row of blocks that is read, and every row of pixels that is made. */
+static void on_progress(j_common_ptr common)
 {
     struct reader *reader = common->client_data;
-    if (reader->jpeg.input_scan_number <= MAX_SCANS) return;
-    image_fail(reader->error, "image: more than %d scans", MAX_SCANS);
+    if (reader->jpeg.input_scan_number > MAX_SCANS)
+        image_fail(reader->error, IMAGE_DAMAGED, "image: more than %d scans", MAX_SCANS);
+    else if (image_go_on(reader->file, reader->error))
+        return;
     longjmp(reader->failed, 1);
 }
 
@@ -87,42 +91,43 @@ static void read_rows(struct reader *reader)
     }
 }
 
-static bool read_image(struct reader *reader, const uint8_t *bytes, size_t size, size_t max_pixels)
+static bool read_image(struct reader *reader)
 {
     struct jpeg_decompress_struct *jpeg = &reader->jpeg;
     if (setjmp(reader->failed)) return false;
     jpeg_create_decompress(jpeg);
     jpeg->progress = &reader->progress;
-    jpeg_mem_src(jpeg, bytes, size);
+    jpeg_mem_src(jpeg, reader->file->bytes, reader->file->size);
     jpeg_save_markers(jpeg, JPEG_APP0 + 1, MAX_EXIF);
     jpeg_read_header(jpeg, TRUE);
     const bool cmyk = jpeg->jpeg_color_space == JCS_CMYK || jpeg->jpeg_color_space == JCS_YCCK;
     jpeg->out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
-    if (!image_new(reader->image, jpeg->image_width, jpeg->image_height, max_pixels, reader->error))
+    if (!image_new(reader->image, jpeg->image_width, jpeg->image_height, reader->file->max_pixels,
+                   reader->error))
         return false;
     if (cmyk && !(reader->row = malloc(4 * (size_t)jpeg->image_width)))
-        return image_fail(reader->error, "image: no memory");
+        return image_no_memory(reader->error);
     jpeg_start_decompress(jpeg);
     read_rows(reader);
     const unsigned orientation = orientation_of(jpeg); // finishing drops the markers
     jpeg_finish_decompress(jpeg);
-    return image_turn(reader->image, orientation) || image_fail(reader->error, "image: no memory");
+    return image_turn(reader->image, orientation) || image_no_memory(reader->error);
 }
 
-bool image_jpeg(struct image *image, const uint8_t *bytes, size_t size, size_t max_pixels,
-                char error[IMAGE_ERROR_SIZE])
+bool image_jpeg(struct image *image, const struct image_file *file, struct image_error *error)
 {
     struct reader *reader = calloc(1, sizeof *reader);
-    if (!reader) return image_fail(error, "image: no memory");
+    if (!reader) return image_no_memory(error);
     *image = (struct image){0};
     reader->jpeg.err = jpeg_std_error(&reader->errors);
     reader->jpeg.client_data = reader;
     reader->errors.error_exit = fail;
     reader->errors.emit_message = warn;
-    reader->progress.progress_monitor = count_scans;
-    reader->error = error;
+    reader->progress.progress_monitor = on_progress;
+    reader->file = file;
     reader->image = image;
-    const bool good = read_image(reader, bytes, size, max_pixels);
+    reader->error = error;
+    const bool good = read_image(reader);
     jpeg_destroy_decompress(&reader->jpeg);
     free(reader->row);
     free(reader);

@@ -7,6 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The file, its decoder and what becomes of it. */
+struct reader {
+    spng_ctx *png;
+    const struct image_file *file;
+    struct image *image;
+    struct image_error *error;
+};
+
 /* One pixel's samples to RGB. */
 struct layout {
     const struct spng_ihdr *header;
@@ -67,65 +75,81 @@ static void convert_more_channels(const struct layout *layout, const uint8_t *ro
         }
 }
 
-static void convert(const struct layout *layout, const uint8_t *rows, struct image *image)
+static void convert_row(const struct layout *layout, const uint8_t *row, uint8_t *rgb)
 {
-    for (size_t y = 0; y < image->height; y++) {
-        const uint8_t *row = rows + y * layout->row_size;
-        uint8_t *rgb = image->rgb + 3 * y * image->width;
-        if (layout->channels == 1)
-            convert_one_channel(layout, row, rgb);
-        else
-            convert_more_channels(layout, row, rgb);
-    }
+    if (layout->channels == 1)
+        convert_one_channel(layout, row, rgb);
+    else
+        convert_more_channels(layout, row, rgb);
 }
 
-static bool decode_rows(spng_ctx *png, struct layout *layout, struct image *image,
-                        char error[IMAGE_ERROR_SIZE])
+/* One row after the other; of an interlaced file they come in parts, and are converted at the end.
+ * rows: room for one of them, or for all. */
+static bool decode_rows(const struct reader *reader, const struct layout *layout, uint8_t *rows)
+{
+    const struct image *image = reader->image;
+    const size_t size = layout->row_size;
+    const bool parts = layout->header->interlace_method != 0;
+    struct spng_row_info info;
+    int problem = spng_decode_image(reader->png, NULL, 0, SPNG_FMT_PNG, SPNG_DECODE_PROGRESSIVE);
+    while (!problem && !(problem = spng_get_row_info(reader->png, &info))) {
+        uint8_t *row = parts ? rows + info.row_num * size : rows;
+        if (!image_go_on(reader->file, reader->error)) return false;
+        problem = spng_decode_row(reader->png, row, size);
+        if ((!problem || problem == SPNG_EOI) && !parts)
+            convert_row(layout, row, image->rgb + 3 * info.row_num * image->width);
+    }
+    if (problem != SPNG_EOI) return image_damaged(reader->error, spng_strerror(problem));
+    for (size_t y = 0; parts && y < image->height; y++)
+        convert_row(layout, rows + y * size, image->rgb + 3 * y * image->width);
+    return true;
+}
+
+static bool decode_pixels(const struct reader *reader, struct layout *layout)
 {
     size_t size;
-    int problem = spng_decoded_image_size(png, SPNG_FMT_PNG, &size);
-    if (problem) return image_fail(error, "image: %s", spng_strerror(problem));
-    uint8_t *rows = malloc(size);
-    if (!rows) return image_fail(error, "image: no memory");
-    problem = spng_decode_image(png, rows, size, SPNG_FMT_PNG, 0);
-    layout->row_size = size / image->height;
-    if (!problem) convert(layout, rows, image);
+    const int problem = spng_decoded_image_size(reader->png, SPNG_FMT_PNG, &size);
+    if (problem) return image_damaged(reader->error, spng_strerror(problem));
+    layout->row_size = size / reader->image->height;
+    uint8_t *rows = malloc(layout->header->interlace_method ? size : layout->row_size);
+    if (!rows) return image_no_memory(reader->error);
+    const bool good = decode_rows(reader, layout, rows);
     free(rows);
-    return !problem || image_fail(error, "image: %s", spng_strerror(problem));
+    return good;
 }
 
-static bool read_png(spng_ctx *png, struct image *image, size_t max_pixels,
-                     char error[IMAGE_ERROR_SIZE])
+static bool read_png(const struct reader *reader)
 {
     struct spng_ihdr header;
     struct spng_exif exif;
     struct layout layout = {.header = &header};
-    int problem = spng_get_ihdr(png, &header);
-    if (problem) return image_fail(error, "image: %s", spng_strerror(problem));
-    if (!image_new(image, header.width, header.height, max_pixels, error)) return false;
+    int problem = spng_get_ihdr(reader->png, &header);
+    if (problem) return image_damaged(reader->error, spng_strerror(problem));
+    if (!image_new(reader->image, header.width, header.height, reader->file->max_pixels,
+                   reader->error))
+        return false;
     layout.channels = channels_of(header.color_type);
     if (header.color_type == SPNG_COLOR_TYPE_INDEXED) {
-        problem = spng_get_plte(png, &layout.palette);
-        if (problem) return image_fail(error, "image: %s", spng_strerror(problem));
+        problem = spng_get_plte(reader->png, &layout.palette);
+        if (problem) return image_damaged(reader->error, spng_strerror(problem));
     }
-    const unsigned orientation = spng_get_exif(png, &exif) == 0
+    const unsigned orientation = spng_get_exif(reader->png, &exif) == 0
                                      ? image_orientation((const uint8_t *)exif.data, exif.length)
                                      : 1;
-    return decode_rows(png, &layout, image, error) &&
-           (image_turn(image, orientation) || image_fail(error, "image: no memory"));
+    return decode_pixels(reader, &layout) &&
+           (image_turn(reader->image, orientation) || image_no_memory(reader->error));
 }
 
-bool image_png(struct image *image, const uint8_t *bytes, size_t size, size_t max_pixels,
-               char error[IMAGE_ERROR_SIZE])
+bool image_png(struct image *image, const struct image_file *file, struct image_error *error)
 {
     enum { CHUNK = 1 << 20, CHUNKS = 8 << 20 }; // of what is not pixels
     spng_ctx *png = spng_ctx_new(0);
+    const struct reader reader = {png, file, image, error};
     *image = (struct image){0};
-    if (!png) return image_fail(error, "image: no memory");
+    if (!png) return image_no_memory(error);
     spng_set_chunk_limits(png, CHUNK, CHUNKS);
-    const int problem = spng_set_png_buffer(png, bytes, size);
-    const bool good = problem ? image_fail(error, "image: %s", spng_strerror(problem))
-                              : read_png(png, image, max_pixels, error);
+    const int problem = spng_set_png_buffer(png, file->bytes, file->size);
+    const bool good = problem ? image_damaged(error, spng_strerror(problem)) : read_png(&reader);
     spng_ctx_free(png);
     if (!good) image_free(image);
     return good;

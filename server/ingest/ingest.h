@@ -6,6 +6,7 @@
 #ifndef SERVER_INGEST_H
 #define SERVER_INGEST_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -39,6 +40,7 @@ struct ingest_spec {
     size_t sample_size; /* floats of one sample */
     struct image_recipe recipe; /* INGEST_IMAGE, as the following */
     size_t max_pixels;
+    const atomic_bool *cancelled;           /* asked while a picture is decoded; NULL: never true */
     char boundary[MULTIPART_BOUNDARY_SIZE]; /* "": no multipart form */
     size_t max_floats;                      /* the first one beyond ends the body with 413 */
 };

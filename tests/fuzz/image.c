@@ -30,14 +30,15 @@ static void prepare(const struct image *image, const uint8_t choice[HEAD])
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    char error[IMAGE_ERROR_SIZE] = "";
+    struct image_error error = {0};
     struct image image;
     if (size < HEAD) return 0;
-    if (image_decode(&image, bytes + HEAD, size - HEAD, MAX_PIXELS, error)) {
+    const struct image_file file = {bytes + HEAD, size - HEAD, MAX_PIXELS, NULL};
+    if (image_decode(&image, &file, &error)) {
         if (image.width * image.height - 1 >= MAX_PIXELS) abort();
         prepare(&image, bytes);
         image_free(&image);
-    } else if (!*error) {
+    } else if (!*error.text) {
         abort();
     }
     return 0;

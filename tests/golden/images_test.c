@@ -32,11 +32,12 @@ static uint8_t *read_file(const char *name, size_t *size)
 
 static struct image decode(const char *name)
 {
-    char error[IMAGE_ERROR_SIZE];
+    struct image_error error;
     struct image image;
     size_t size;
     uint8_t *bytes = read_file(name, &size);
-    ck_assert_msg(image_decode(&image, bytes, size, MAX_PIXELS, error), "%s: %s", name, error);
+    const struct image_file file = {bytes, size, MAX_PIXELS, NULL};
+    ck_assert_msg(image_decode(&image, &file, &error), "%s: %s", name, error.text);
     free(bytes);
     return image;
 }
@@ -249,32 +250,63 @@ END_TEST
 /* Files that are cut or damaged anywhere are refused or read, and nothing else happens. */
 static void damage(const char *name)
 {
-    char error[IMAGE_ERROR_SIZE];
+    struct image_error error;
     struct image image;
     size_t size;
     uint8_t *bytes = read_file(name, &size);
-    for (size_t cut = 0; cut < size; cut += 1 + size / 60)
-        if (image_decode(&image, bytes, cut, MAX_PIXELS, error)) {
+    const struct image_file whole = {bytes, size, MAX_PIXELS, NULL};
+    struct image_file file = whole;
+    for (size_t cut = 0; cut < size; cut += 1 + size / 60) {
+        file.size = cut;
+        if (image_decode(&image, &file, &error)) {
             ck_assert_msg(cut + 20 > size, "%s: taken with %zu of %zu bytes", name, cut, size);
             image_free(&image);
         }
+    }
     for (size_t at = 0; at < size; at += 1 + size / 200) {
         bytes[at] ^= (uint8_t)(1 + at % 255);
-        if (image_decode(&image, bytes, size, MAX_PIXELS, error)) image_free(&image);
+        if (image_decode(&image, &whole, &error)) image_free(&image);
         bytes[at] ^= (uint8_t)(1 + at % 255);
     }
-    ck_assert(!image_decode(&image, bytes, size, 61 * 47 - 1, error));
-    ck_assert_ptr_nonnull(strstr(error, "pixels, --max-image-pixels allows 2866"));
+    file = (struct image_file){bytes, size, 61 * 47 - 1, NULL};
+    ck_assert(!image_decode(&image, &file, &error));
+    ck_assert_int_eq(error.problem, IMAGE_TOO_LARGE);
+    ck_assert_ptr_nonnull(strstr(error.text, "pixels, --max-image-pixels allows 2866"));
     free(bytes);
 }
 
 START_TEST(damaged_files_are_refused)
 {
-    char error[IMAGE_ERROR_SIZE];
+    const struct image_file gif = {"GIF89a", 6, MAX_PIXELS, NULL}, none = {"", 0, MAX_PIXELS, NULL};
+    struct image_error error;
     struct image image;
     ck_assert_uint_ge(each_picture(damage), 30);
-    ck_assert(!image_decode(&image, "GIF89a", 6, MAX_PIXELS, error));
-    ck_assert(!image_decode(&image, "", 0, MAX_PIXELS, error));
+    ck_assert(!image_decode(&image, &gif, &error));
+    ck_assert_int_eq(error.problem, IMAGE_DAMAGED);
+    ck_assert(!image_decode(&image, &none, &error));
+}
+END_TEST
+
+/* Whatever kind it is, it is not decoded for nobody. */
+static void decode_cancelled(const char *name)
+{
+    atomic_bool cancelled = true;
+    struct image_error error;
+    struct image image;
+    size_t size;
+    uint8_t *bytes = read_file(name, &size);
+    const struct image_file file = {bytes, size, MAX_PIXELS, &cancelled};
+    ck_assert_msg(!image_decode(&image, &file, &error), "%s was decoded", name);
+    ck_assert_msg(error.problem == IMAGE_CANCELLED, "%s: %s", name, error.text);
+    atomic_store(&cancelled, false);
+    ck_assert(image_decode(&image, &file, &error));
+    image_free(&image);
+    free(bytes);
+}
+
+START_TEST(nothing_is_decoded_for_nobody)
+{
+    ck_assert_uint_ge(each_picture(decode_cancelled), 30);
 }
 END_TEST
 
@@ -290,6 +322,7 @@ int main(void)
     tcase_add_test(tests, tensors_are_those_of_timm);
     tcase_add_test(tests, narrow_pictures_cost_no_memory);
     tcase_add_test(tests, damaged_files_are_refused);
+    tcase_add_test(tests, nothing_is_decoded_for_nobody);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

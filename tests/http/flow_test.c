@@ -533,6 +533,33 @@ START_TEST(a_client_leaves_while_it_is_decoded)
 }
 END_TEST
 
+/* Decoding ends where the client does: what waits behind it comes soon. */
+START_TEST(a_decoder_is_free_again)
+{
+    static char jpeg[20000];
+    FILE *file = fopen("tests/golden/images/color-444.jpg", "rb");
+    ck_assert_ptr_nonnull(file);
+    const size_t size = fread(jpeg, 1, sizeof jpeg, file);
+    fclose(file);
+    const double whole = seconds_of(send_picture);
+    double best = 1e9;
+    for (int i = 1; i <= 5; i++) {
+        const int large = send_picture("/infer"), small = client_open(server.port);
+        await_metric("resnetd_http_requests_active", 2);
+        clock_sleep((uint64_t)(whole / 8 * 1e9)); /* it is read, and in the decoder */
+        ck_assert(client_send_request(small, "PUT", "/infer", "", jpeg, size));
+        clock_sleep((uint64_t)(whole / 8 * 1e9));
+        const uint64_t began = clock_ns();
+        close(large);
+        expect(small, 200, NULL);
+        const double seconds = (double)(clock_ns() - began) / 1e9;
+        if (seconds < best) best = seconds;
+        expect_dropped("cancelled", "decoding", i);
+    }
+    ck_assert_msg(best < whole / 3, "%g s behind a picture of %g s", best, whole);
+}
+END_TEST
+
 START_TEST(a_deadline_passes_while_it_is_decoded)
 {
     int fd[4];
@@ -625,6 +652,7 @@ int main(void)
     tcase_add_test(own, the_default_deadline);
     tcase_add_test(pictures, decoding_does_not_hold_up_other_clients);
     tcase_add_test(pictures, a_client_leaves_while_it_is_decoded);
+    tcase_add_test(pictures, a_decoder_is_free_again);
     tcase_add_test(pictures, a_deadline_passes_while_it_is_decoded);
     tcase_add_test(pictures, pictures_have_priorities);
     tcase_add_test(own, more_pictures_than_may_wait);

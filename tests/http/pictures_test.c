@@ -47,7 +47,7 @@ static void start(void)
     rn_error err;
     rn_model *model;
     struct image image;
-    char error[IMAGE_ERROR_SIZE];
+    struct image_error error;
     float tensor[PIXELS];
     DAEMON_START(&server, "--max-body-bytes", "30000", "--max-image-pixels", "3000");
     read_file("tests/golden/images/color-444.jpg", &jpeg);
@@ -55,7 +55,8 @@ static void start(void)
     ck_assert_msg(rn_model_load(&model, "deploy/models/fashion-resnet", NULL, &err) == RN_OK, "%s",
                   err.text);
     const struct image_recipe recipe = image_recipe_of(rn_model_info_of(model));
-    ck_assert(image_decode(&image, jpeg.at, jpeg.size, 3000, error));
+    const struct image_file file = {jpeg.at, jpeg.size, 3000, NULL};
+    ck_assert(image_decode(&image, &file, &error));
     ck_assert(image_tensor(&image, &recipe, tensor));
     want = ask("POST", RAW "Content-Type: application/octet-stream\r\n", tensor, sizeof tensor);
     ck_assert_int_eq(want.status, 200);
@@ -191,7 +192,7 @@ START_TEST(files_that_are_no_pictures)
     // width and height beyond the limit, in the header of a file of 6 KB: nothing is decoded
     memcpy(png.at + 16, "\0\0\xff\xff\0\0\xff\xff", 8);
     memcpy(png.at + 29, "\x39\x67\x4e\x07", 4);
-    expect_error(ask("PUT", "", png.at, png.size), 422,
+    expect_error(ask("PUT", "", png.at, png.size), 413,
                  "image: 65535x65535 pixels, --max-image-pixels allows 3000");
     expect_same(ask("PUT", RAW, jpeg.at, jpeg.size), "afterwards");
 }
