@@ -108,9 +108,8 @@ END_TEST
 START_TEST(each_epilogue)
 {
     static const conv_shape some[] = {
-        {"direct", 32, 9, 9, 40, 1, 1, 0, 1, 2},
-        {"winograd", 32, 9, 9, 40, 3, 1, 1, 1, 2},
-        {"stem", 3, 19, 9, 40, 3, 2, 1, 1, 2},
+        {"direct", 32, 9, 9, 40, 1, 1, 0, 1, 2}, {"winograd", 32, 9, 9, 40, 3, 1, 1, 1, 2},
+        {"stem", 3, 19, 9, 40, 3, 2, 1, 1, 2},   {"winograd_stem", 3, 38, 34, 40, 7, 2, 3, 1, 2},
         {"group", 32, 9, 9, 32, 3, 1, 1, 8, 2},
     };
     for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
@@ -150,6 +149,23 @@ START_TEST(map_sizes)
 }
 END_TEST
 
+/* The Winograd stem: each way its tiles and the groups of them fit, channels from one to many,
+ * paddings on either side. */
+START_TEST(stem_sizes)
+{
+    for (size_t w = 13; w <= 20; w++) {
+        const size_t channels = 1 + (w + (size_t)_i) % 8, out = 16 + 8 * (w % 4);
+        rn_desc desc =
+            check_conv_desc((rn_dims){3, channels, (size_t)_i, 2 * w + w % 2}, out, 7, 2, 3);
+        if (w % 3 == 0) desc.window.pad_top = desc.window.pad_left = 0;
+        desc.out.h = (desc.in[0].h + desc.window.pad_top + desc.window.pad_bottom - 7) / 2 + 1;
+        desc.out.w = (desc.in[0].w + desc.window.pad_left + desc.window.pad_right - 7) / 2 + 1;
+        ck_assert_uint_gt(check_kernels(desc, 1, VALUES_INTEGERS), 0);
+        ck_assert_uint_gt(check_kernels(desc, 1, VALUES_FLOATS), 0);
+    }
+}
+END_TEST
+
 static Suite *conv_suite(void)
 {
     Suite *suite = suite_create("convolution kernels");
@@ -160,6 +176,7 @@ static Suite *conv_suite(void)
     tcase_add_loop_test(tc, each_epilogue, 0, EPILOGUES);
     tcase_add_loop_test(tc, odd_windows, 0, 6);
     tcase_add_loop_test(tc, map_sizes, 1, 10);
+    tcase_add_loop_test(tc, stem_sizes, 9, 18);
     suite_add_tcase(suite, tc);
     return suite;
 }

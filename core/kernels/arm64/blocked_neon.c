@@ -13,6 +13,7 @@ typedef struct {
 enum { LANES = 4 };
 
 #define vec_load(p)       vld1q_f32(p)
+#define vec_loadu(p)      vld1q_f32(p)
 #define vec_store(p, v)   vst1q_f32(p, v)
 #define vec_splat(x)      vdupq_n_f32(x)
 #define vec_zero()        vdupq_n_f32(0)
@@ -43,6 +44,7 @@ static inline vec vec_spread(const float *channels, vec_index index)
 
 #define TILE_PIXELS  6
 #define FEW_TILES    4
+#define STEM_GROUP   4
 #define TILE_BLOCKS  1
 #define EACH_TILE(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1)
 

@@ -21,6 +21,8 @@ enum {
     RN_TILE_PIXELS = 16, /* pixels in a register tile, at most, over all instruction sets */
     RN_WINO_SIDE = 9,    /* points of an axis of the Winograd domain, at most: stride 2; else 6 */
     RN_WINO_U_SIDE = 6,  /* points with weights of their own */
+    RN_STEM_TILES = 16,  /* Winograd tiles of a stem that lie side by side */
+    RN_STEM_LINES = 169, /* lines of 16 in the domain of such a stem, per channel */
 };
 
 /* One register tile: for each of `pixels` pixels p and `blocks` output blocks o
@@ -103,6 +105,30 @@ typedef struct {
     void (*output)(const rn_wino_output *job);
 } rn_winograd;
 
+/* Winograd, 7x7 of stride 2 over few channels: see winograd_stem.inc. The domain of RN_STEM_TILES
+ * tiles is (7 points of columns, parities of columns: 2, channels, 13 points of rows, tiles), but
+ * the last point of columns has one parity only; of the weights likewise, with 16 output channels
+ * in the place of tiles. */
+typedef struct {
+    const float *src;          /* one channel: input row i, column 8 * tile + f is at */
+    size_t src_row, src_phase; /* src[i * src_row + f * src_phase + tile], one tile more is there */
+    float *dst;                /* what lies between the points of one channel is not touched */
+    size_t channels;           /* of all */
+} rn_stem_wino_input;
+
+typedef struct {
+    const float *src;     /* the domain of the tiles */
+    const float *weights; /* that of one output block */
+    float *scratch;       /* RN_STEM_TILES * 28 * 16 floats */
+    float *dst;           /* first output pixel; rows are dst_row floats apart, of addend too */
+    size_t dst_row;
+    const float *bias;   /* (16) */
+    const float *addend; /* or NULL */
+    rn_epilogue epilogue;
+    size_t channels;
+    size_t rows, columns; /* of outputs: at most 4, 4 * RN_STEM_TILES */
+} rn_stem_wino_tile;
+
 /* Grouped convolution with 1, 2, 4 or 8 channels a group, a row of one output block:
  *   dst[p][l] = epilogue(bias[l] + sum over taps and j < group:
  *                        src[tap][p][(l / group) * group + j] * weights[tap][j][l]) */
@@ -143,6 +169,8 @@ typedef struct {
     rn_winograd winograd[2]; /* of stride 1 and 2 */
     size_t few_tiles;        /* of wino_few, at most; 0: there is none */
     void (*wino_few)(const rn_wino_few *job);
+    void (*stem_wino_input)(const rn_stem_wino_input *job);
+    void (*stem_wino_tile)(const rn_stem_wino_tile *job);
     void (*pool_max)(const rn_pool_window *window);
     void (*pool_average)(const rn_pool_window *window);
     void (*affine)(const rn_affine *job);

@@ -1,12 +1,12 @@
 /* The stem: a task is a band of output rows. It copies the input rows it needs with their padding,
  * each split into as many phases as the stride has columns, so that the inputs that one tap gives
- * to neighbouring outputs lie side by side:
- *   (ic, rows, phases, columns),  column i of phase f = input column i * stride + f - pad */
+ * to neighbouring outputs lie side by side. */
 #include "kernels/blocked/conv_stem.h"
 
 #include <string.h>
 
 #include "kernels/blocked/span.h"
+#include "kernels/blocked/stem_rows.h"
 
 #define MAX_CHANNELS 8                  /* more are faster as a block of 16 */
 #define BAND_BYTES   ((size_t)96 << 10) /* of a band's copy: some of L2 */
@@ -18,8 +18,8 @@ typedef struct {
     const rn_micro *micro;
     size_t depth; /* ic * kh * kw */
     size_t out_blocks;
-    size_t columns, row;  /* floats of a phase of a row, of a row */
-    size_t rows;          /* input rows of a band */
+    rn_stem_rows rows;    /* of a band */
+    size_t row;           /* floats */
     size_t bands;         /* of one image */
     size_t copy, scratch; /* floats of a band's copy; of one thread, with the offsets behind it */
 } job;
@@ -58,14 +58,15 @@ static job plan_job(const rn_desc *d)
 {
     const rn_window *w = &d->window;
     job j = {.desc = d, .depth = depth_of(d), .out_blocks = rn_ceil_div(d->out.c, RN_BLOCK)};
-    j.columns = d->out.w + (w->kw - 1) * w->dilation_w / w->stride_w;
-    j.row = j.columns * w->stride_w;
+    j.rows.phases = w->stride_w;
+    j.rows.columns = d->out.w + (w->kw - 1) * w->dilation_w / w->stride_w;
+    j.row = rn_stem_row_size(&j.rows);
     size_t band = rn_min(MAX_BAND, d->out.h);
     const size_t row_bytes = d->in[0].c * j.row * sizeof(float);
     while (band > 1 && rows_for(w, band) * row_bytes > BAND_BYTES) band--;
     j.bands = rn_ceil_div(d->out.h, band);
-    j.rows = rows_for(w, band);
-    j.copy = rn_round_up(d->in[0].c * j.rows * j.row, RN_BLOCK);
+    j.rows.rows = rows_for(w, band);
+    j.copy = rn_round_up(d->in[0].c * j.rows.rows * j.row, RN_BLOCK);
     j.scratch = j.copy + rn_round_up(j.depth, RN_BLOCK);
     return j;
 }
@@ -73,36 +74,6 @@ static job plan_job(const rn_desc *d)
 size_t rn_conv_stem_scratch(const rn_desc *desc, size_t threads)
 {
     return plan_job(desc).scratch * threads;
-}
-
-/* One phase of a row. `first` is the input column of its column 0: wraps left of the image. */
-static void copy_phase(float *dst, size_t columns, const float *src, size_t width, size_t first,
-                       size_t stride)
-{
-    size_t i = 0;
-    for (; i < columns && first + i * stride >= width; i++) dst[i] = 0;
-    if (stride == 2) /* a constant lets the compiler use vectors */
-        for (; i < columns && first + i * 2 < width; i++) dst[i] = src[first + i * 2];
-    for (; i < columns && first + i * stride < width; i++) dst[i] = src[first + i * stride];
-    for (; i < columns; i++) dst[i] = 0;
-}
-
-static void copy_rows(const job *j, const float *image, size_t first_row, size_t rows, float *copy)
-{
-    const rn_dims in = j->desc->in[0];
-    const rn_window *w = &j->desc->window;
-    for (size_t c = 0; c < in.c; c++)
-        for (size_t r = 0; r < rows; r++) {
-            const size_t iy = first_row + r; /* wraps above the image */
-            float *dst = copy + (c * j->rows + r) * j->row;
-            if (iy >= in.h) {
-                memset(dst, 0, j->row * sizeof *dst);
-                continue;
-            }
-            for (size_t f = 0; f < w->stride_w; f++)
-                copy_phase(dst + f * j->columns, j->columns, image + (c * in.h + iy) * in.w, in.w,
-                           f - w->pad_left, w->stride_w);
-        }
 }
 
 /* Where each tap's input is, from the input of the output row's first pixel. */
@@ -113,8 +84,8 @@ static void find_offsets(const job *j, uint32_t *offset)
         for (size_t ky = 0; ky < w->kh; ky++)
             for (size_t kx = 0; kx < w->kw; kx++) {
                 const size_t x = kx * w->dilation_w;
-                *offset++ = (uint32_t)((c * j->rows + ky * w->dilation_h) * j->row +
-                                       x % w->stride_w * j->columns + x / w->stride_w);
+                *offset++ = (uint32_t)((c * j->rows.rows + ky * w->dilation_h) * j->row +
+                                       x % w->stride_w * j->rows.columns + x / w->stride_w);
             }
 }
 
@@ -155,8 +126,8 @@ static void run_band(void *context, size_t task, size_t thread)
     float *copy = j->args->scratch + thread * j->scratch;
     uint32_t *offset = (uint32_t *)(void *)(copy + j->copy);
     find_offsets(j, offset);
-    copy_rows(j, j->args->src + image * rn_dims_size(j->desc->in[0]),
-              rows.begin * w->stride_h - w->pad_top, rows_for(w, rn_span_size(rows)), copy);
+    rn_stem_rows_copy(&j->rows, j->desc, j->args->src + image * rn_dims_size(j->desc->in[0]),
+                      rows.begin * w->stride_h - w->pad_top, rows_for(w, rn_span_size(rows)), copy);
     for (size_t y = rows.begin; y < rows.end; y++)
         run_row(j, image, y, copy + (y - rows.begin) * w->stride_h * j->row, offset);
 }

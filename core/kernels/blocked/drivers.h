@@ -6,6 +6,7 @@
 #include "kernels/blocked/conv_group.h"
 #include "kernels/blocked/conv_stem.h"
 #include "kernels/blocked/conv_winograd.h"
+#include "kernels/blocked/conv_winograd_stem.h"
 #include "kernels/blocked/elementwise.h"
 #include "kernels/blocked/impls.h"
 #include "kernels/blocked/linear.h"

@@ -10,6 +10,7 @@ typedef __m256i vec_index;
 enum { LANES = 8 };
 
 #define vec_load(p)       _mm256_load_ps(p)
+#define vec_loadu(p)      _mm256_loadu_ps(p)
 #define vec_store(p, v)   _mm256_store_ps(p, v)
 #define vec_splat(x)      _mm256_set1_ps(x)
 #define vec_zero()        _mm256_setzero_ps()
@@ -40,6 +41,7 @@ static inline vec vec_spread(const float *pixel, vec_index index)
 
 #define TILE_PIXELS  6
 #define FEW_TILES    0 /* 16 registers are not enough */
+#define STEM_GROUP   2
 #define TILE_BLOCKS  1
 #define EACH_TILE(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1)
 

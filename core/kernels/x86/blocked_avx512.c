@@ -10,6 +10,7 @@ typedef __m512i vec_index;
 enum { LANES = 16 };
 
 #define vec_load(p)       _mm512_load_ps(p)
+#define vec_loadu(p)      _mm512_loadu_ps(p)
 #define vec_store(p, v)   _mm512_store_ps(p, v)
 #define vec_splat(x)      _mm512_set1_ps(x)
 #define vec_zero()        _mm512_setzero_ps()
@@ -40,6 +41,7 @@ static inline vec vec_spread(const float *pixel, vec_index index)
 
 #define TILE_PIXELS 14
 #define FEW_TILES   4
+#define STEM_GROUP  4
 #define TILE_BLOCKS 2
 /* clang-format off */
 #define EACH_PIXELS(X, blocks) \
