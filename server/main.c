@@ -17,6 +17,7 @@
 #include "options.h"
 #include "pool.h"
 #include "registry.h"
+#include "reload.h"
 #include "resnet.h"
 #include "server.h"
 #include "signals.h"
@@ -80,8 +81,10 @@ static int serve(struct server *server)
     }
     metrics_ready(server->metrics, true);
     say_ready(server, http);
-    signals_wait();
+    struct reload reload = {.loader = server->loader, .registry = server->registry};
+    while (signals_wait() == SIGNALS_RELOAD) reload_ask(&reload);
     drain(server, http);
+    reload_stop(&reload);
     http_stop(http);
     LOG(LOG_INFO, "stopped", LOG_NUMBER("code", EX_OK));
     return EX_OK;

@@ -248,28 +248,56 @@ static void hide_path(const struct entry *entry, char text[REGISTRY_REASON_SIZE]
     memcpy(text, clean, sizeof clean);
 }
 
-bool registry_load(struct registry *registry, const char *name, struct model **old,
-                   char reason[REGISTRY_REASON_SIZE])
+/* Under `changes`, which alone changes entry->model. */
+static bool load(struct registry *registry, struct entry *entry, struct model **old,
+                 char reason[REGISTRY_REASON_SIZE])
 {
-    struct entry *entry = find(registry, name);
     struct model *model = NULL;
     rn_error error;
+    const bool serves = entry->model != NULL;
     *old = NULL;
-    pthread_mutex_lock(&registry->changes);
-    const bool serves = entry->model != NULL; // only changed under `changes`
     if (!serves) set_state(registry, entry, REGISTRY_LOADING, "");
     const bool good = open_entry(registry, entry, &model, &error) == RN_OK;
     if (good) {
         *old = replace(registry, entry, model);
         set_state(registry, entry, REGISTRY_READY, "");
     } else {
-        LOG(LOG_WARNING, "load", LOG_TEXT("name", name), LOG_TEXT("error", error.text));
+        LOG(LOG_WARNING, "load", LOG_TEXT("name", entry->name), LOG_TEXT("error", error.text));
         snprintf(reason, REGISTRY_REASON_SIZE, "%s", error.text);
         hide_path(entry, reason);
         set_state(registry, entry, serves ? REGISTRY_READY : REGISTRY_UNAVAILABLE, reason);
     }
+    return good;
+}
+
+bool registry_load(struct registry *registry, const char *name, struct model **old,
+                   char reason[REGISTRY_REASON_SIZE])
+{
+    pthread_mutex_lock(&registry->changes);
+    const bool good = load(registry, find(registry, name), old, reason);
     pthread_mutex_unlock(&registry->changes);
     return good;
+}
+
+void registry_reload(struct registry *registry, const atomic_bool *stop)
+{
+    size_t loaded = 0, failed = 0;
+    for (size_t i = 0; i < registry->entries && !atomic_load(stop); i++) {
+        struct entry *entry = &registry->entry[i];
+        struct model *old = NULL;
+        char reason[REGISTRY_REASON_SIZE];
+        pthread_mutex_lock(&registry->changes);
+        if (!entry->model)
+            ; /* unloaded, and not asked for */
+        else if (load(registry, entry, &old, reason))
+            loaded++;
+        else
+            failed++;
+        pthread_mutex_unlock(&registry->changes);
+        model_drain(old);
+    }
+    LOG(failed ? LOG_WARNING : LOG_INFO, "reload", LOG_NUMBER("loaded", loaded),
+        LOG_NUMBER("failed", failed));
 }
 
 void registry_unload(struct registry *registry, const char *name)

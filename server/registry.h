@@ -44,7 +44,10 @@ bool registry_has(struct registry *registry, const char *name);
  * was none. False: all is as it was, and `reason`, without any path, says why. */
 bool registry_load(struct registry *registry, const char *name, struct model **old,
                    char reason[REGISTRY_REASON_SIZE]);
-/* The same for dropping it: waits until the last request for it is answered. */
+/* The same for every model that is loaded, as far as nobody says `stop` between two. What fails
+ * stays as it was, and the log says why. */
+void registry_reload(struct registry *registry, const atomic_bool *stop);
+/* The same for dropping one: waits until the last request for it is answered. */
 void registry_unload(struct registry *registry, const char *name);
 
 #endif

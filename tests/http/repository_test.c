@@ -1,4 +1,5 @@
-/* Loading and unloading models by the repository extension, with requests on their way. */
+/* Loading and unloading models by the repository extension and by SIGHUP, with requests on their
+ * way. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -164,6 +165,68 @@ START_TEST(reload_loses_nothing)
 }
 END_TEST
 
+/* Waits for the log to have a line with `part` once more. */
+static void await_log(const char *part, size_t count)
+{
+    size_t lines = 0;
+    for (int i = 0; i < 6000 && lines < count; i++, usleep(10000)) {
+        char *log = daemon_log(&server);
+        lines = 0;
+        for (const char *at = log; (at = strstr(at, part)) != NULL; at++) lines++;
+        free(log);
+    }
+    ck_assert_msg(lines == count, "%zu times %s, want %zu", lines, part, count);
+}
+
+START_TEST(sighup_reloads)
+{
+    struct crowd crowd = {0};
+    pthread_t thread[ASKERS];
+    char first[40], other[40], now[40];
+    digest_of("m", first);
+    digest_of("other", other);
+    crowd_start(&crowd, thread);
+    use("fashion-resnet");
+    kill(server.pid, SIGHUP);
+    await_log("event=reload loaded=2 failed=0", 1);
+    digest_of("m", now);
+    ck_assert_str_eq(now, other);
+    ck_assert_int_eq(truncate(weights, 100), 0); /* the old one stays, and the log says why */
+    kill(server.pid, SIGHUP);
+    await_log("event=reload loaded=1 failed=1", 1);
+    await_log("event=load name=m error=", 1);
+    digest_of("m", now);
+    ck_assert_str_eq(now, other);
+    use("fashion-reslayer");
+    for (int i = 0; i < 50; i++) kill(server.pid, SIGHUP);
+    for (int i = 0; i < 6000 && strcmp(now, first) != 0; i++) digest_of("m", now);
+    ck_assert_str_eq(now, first);
+    crowd_stop(&crowd, thread);
+    ck_assert_uint_eq(atomic_load(&crowd.missing), 0);
+}
+END_TEST
+
+/* What was unloaded is not brought back. */
+START_TEST(sighup_leaves_out_what_is_unloaded)
+{
+    check(REPOSITORY "/other/unload", "", 200, "UNAVAILABLE");
+    await_log("event=unload name=other", 1);
+    kill(server.pid, SIGHUP);
+    await_log("event=reload loaded=1 failed=0", 1);
+    check("/v2/repository/index", "", 200, "\"other\",\"version\":\"1\",\"state\":\"UNAVAILABLE\"");
+    check(REPOSITORY "/other/load", "{}", 200, "READY");
+}
+END_TEST
+
+START_TEST(sigterm_during_a_reload)
+{
+    struct daemon plain;
+    DAEMON_START(&plain, "--model", "fashion-resnet");
+    for (int i = 0; i < 20; i++) kill(plain.pid, SIGHUP);
+    ck_assert_int_eq(daemon_stop(&plain, SIGTERM), 0);
+}
+END_TEST
+
 START_TEST(unload_drains)
 {
     struct crowd crowd = {0};
@@ -303,6 +366,9 @@ int main(void)
     tcase_set_timeout(tests, 120);
     tcase_add_unchecked_fixture(tests, start, stop);
     tcase_add_test(tests, reload_loses_nothing);
+    tcase_add_test(tests, sighup_leaves_out_what_is_unloaded);
+    tcase_add_test(tests, sighup_reloads);
+    tcase_add_test(tests, sigterm_during_a_reload);
     tcase_add_test(tests, unload_drains);
     tcase_add_test(tests, a_bad_file_changes_nothing);
     tcase_add_test(tests, what_is_refused);
