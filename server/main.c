@@ -12,6 +12,7 @@
 #include "cmd/cmd.h"
 #include "cpus.h"
 #include "http.h"
+#include "isa.h"
 #include "log.h"
 #include "metrics.h"
 #include "options.h"
@@ -96,6 +97,7 @@ static int run(const struct options *options)
     rn_error error;
     int code = EX_OSERR;
     log_setup(options->log_level, options->log_format);
+    isa_limit(options->isa);
     if (!server.metrics) return code;
     server.registry = registry_open(options, server.metrics, &error, &code);
     if (!server.registry)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "builtin.h"
+#include "isa.h"
 #include "model.h"
 
 const struct cmd cmd_list[] = {
@@ -154,6 +155,7 @@ rn_model *cmd_load_model(const struct cmd *self, const char *name,
 {
     rn_model *model = NULL;
     rn_error err = {0};
+    isa_limit(options->isa);
     rn_model_options with_size = {.isa = options->isa};
     rn_status status = model_input_size(options->input_size, &with_size, &err);
     if (status == RN_OK) status = load(&model, name, &with_size, &err);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "isa.h"
+
 /* One direction: samples `first` to `first + count` of a scale from `in` to `out` samples. */
 struct axis {
     size_t in, out, first, count;
@@ -126,13 +128,12 @@ static bool always(void)
 #if defined(__x86_64__)
 static bool has_avx2(void)
 {
-    return __builtin_cpu_supports("avx2");
+    return isa_allows("avx2");
 }
 
 static bool has_avx512(void)
 {
-    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512vl");
+    return isa_allows("avx512");
 }
 #endif
 
@@ -142,6 +143,7 @@ const struct image_resize_impl image_resize_impls[] = {
     {"avx2", has_avx2, image_row_avx2, image_column_avx2},
 #endif
     {"plain", always, image_row_plain, image_column_plain},
+    {0},
 };
 
 /* ---- both passes ----------------------------------------------------------------------------- */

@@ -32,10 +32,10 @@ struct image_rows {
 };
 typedef void image_column_fn(const struct image_rows *rows, uint8_t *out, size_t size);
 
-/* Best first; the last row is the plain one and always available. */
+/* Best first, the plain one last; then a row without a name. */
 struct image_resize_impl {
     const char *name;
-    bool (*available)(void); /* on this CPU */
+    bool (*available)(void); /* on this CPU, as far as it is allowed: isa.h */
     image_row_fn *row;
     image_column_fn *column;
 };

@@ -5,6 +5,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "isa.h"
+
 #define EXPONENT_MAX ((int64_t)1 << 50) /* no text is long enough to make up for more */
 
 static bool is_digit(char c)
@@ -227,14 +229,12 @@ static bool always(void)
 static bool has_avx2(void)
 {
     // whatever has these has LZCNT, which clang has no name for here
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") &&
-           __builtin_cpu_supports("fma");
+    return isa_allows("avx2") && __builtin_cpu_supports("bmi2");
 }
 
 static bool has_avx512(void)
 {
-    return has_avx2() && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512vbmi2");
+    return isa_allows("avx512") && has_avx2() && __builtin_cpu_supports("avx512vbmi2");
 }
 #endif
 

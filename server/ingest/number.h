@@ -66,7 +66,7 @@ number_run_fn number_run;
 /* The implementations, best first; the last row has no name. */
 struct number_impl {
     const char *name;
-    bool (*available)(void); /* on this CPU */
+    bool (*available)(void); /* on this CPU, as far as it is allowed: isa.h */
     number_run_fn *run;
 };
 extern const struct number_impl number_impls[];
