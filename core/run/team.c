@@ -1,5 +1,6 @@
-/* The thread team: tasks are taken one by one from a shared counter, so that a thread that the
- * system delays delays one task and not a fixed share.
+/* The thread team. Each thread takes the tasks of its own share one by one, always the same part of
+ * the range, so that what it wrote in one layer it finds in its cache in the next; then those left of
+ * others' shares, so that a thread that the system delays delays one task.
  *
  * rn_team_for() publishes a job by raising `generation`; workers that see it take tasks and report
  * in `working`. Both sides spin briefly, since the next layer comes at once, and then sleep on a
@@ -26,19 +27,20 @@
 
 #define SPINS 2000 /* about 30 microseconds */
 
+/* One thread; the first is the caller of rn_team_for(). */
 typedef struct {
+    _Alignas(RN_ALIGN) atomic_size_t next; /* task of its share to take */
     rn_team *team;
-    size_t index; /* 1 .. threads - 1 */
+    size_t index;
     pthread_t thread;
 } member;
 
 struct rn_team {
-    size_t threads, started; /* started: of the members */
+    size_t threads, started; /* started: beside the caller */
     bool pin;
     rn_task *task; /* the job: written before `generation` is raised, read after it was seen */
     void *context;
     size_t tasks;
-    _Alignas(RN_ALIGN) atomic_size_t next; /* task to take */
     _Alignas(RN_ALIGN) atomic_size_t generation;
     _Alignas(RN_ALIGN) atomic_size_t working; /* members that have not finished the job */
     atomic_size_t sleepers;
@@ -48,12 +50,18 @@ struct rn_team {
     member members[];
 };
 
+static size_t share_begin(const rn_team *team, size_t thread)
+{
+    return team->tasks * thread / team->threads;
+}
+
 static void take_tasks(rn_team *team, size_t thread)
 {
-    for (;;) {
-        const size_t task = atomic_fetch_add_explicit(&team->next, 1, memory_order_relaxed);
-        if (task >= team->tasks) return;
-        team->task(team->context, task, thread);
+    for (size_t i = 0; i < team->threads; i++) {
+        const size_t whose = (thread + i) % team->threads, end = share_begin(team, whose + 1);
+        atomic_size_t *next = &team->members[whose].next;
+        for (size_t task; (task = atomic_fetch_add_explicit(next, 1, memory_order_relaxed)) < end;)
+            team->task(team->context, task, thread);
     }
 }
 
@@ -118,15 +126,16 @@ rn_status rn_team_new(rn_team **out, size_t threads, bool pin, rn_error *err)
 {
     if (threads < 1 || threads > 1024)
         return rn_fail(err, RN_ERR_ARGUMENT, "%zu threads: 1 to 1024 are possible", threads);
-    rn_team *team = rn_alloc_zero(1, sizeof *team + (threads - 1) * sizeof(member), err);
+    rn_team *team = rn_alloc_zero(1, sizeof *team + threads * sizeof(member), err);
     if (!team) return RN_ERR_MEMORY;
     team->threads = threads;
     team->pin = pin;
     pthread_mutex_init(&team->mutex, NULL);
     pthread_cond_init(&team->changed, NULL);
-    for (size_t i = 0; i + 1 < threads; i++) {
+    for (size_t i = 1; i < threads; i++) {
         member *m = &team->members[i];
-        *m = (member){.team = team, .index = i + 1};
+        m->team = team;
+        m->index = i;
         const int fault = pthread_create(&m->thread, NULL, start_work, m);
         if (fault) {
             rn_team_free(team);
@@ -144,7 +153,7 @@ void rn_team_free(rn_team *team)
     atomic_store(&team->stop, true);
     atomic_fetch_add(&team->generation, 1);
     wake_sleepers(team);
-    for (size_t i = 0; i < team->started; i++) pthread_join(team->members[i].thread, NULL);
+    for (size_t i = 1; i <= team->started; i++) pthread_join(team->members[i].thread, NULL);
     pthread_cond_destroy(&team->changed);
     pthread_mutex_destroy(&team->mutex);
     rn_free(team);
@@ -164,7 +173,8 @@ void rn_team_for(rn_team *team, size_t tasks, rn_task *task, void *context)
     team->task = task;
     team->context = context;
     team->tasks = tasks;
-    atomic_store_explicit(&team->next, 0, memory_order_relaxed);
+    for (size_t i = 0; i < team->threads; i++)
+        atomic_store_explicit(&team->members[i].next, share_begin(team, i), memory_order_relaxed);
     atomic_store_explicit(&team->working, team->threads - 1, memory_order_relaxed);
     atomic_fetch_add(&team->generation, 1);
     wake_sleepers(team);
