@@ -142,10 +142,13 @@ END_TEST
 /* Each map size: each way the tiles of 4 and 3 and the register tiles fit. */
 START_TEST(map_sizes)
 {
-    for (size_t w = 1; w <= 17; w++) {
-        rn_desc desc = check_conv_desc((rn_dims){3, 32, (size_t)_i, w}, 32, 3, 1, 1);
-        ck_assert_uint_gt(check_kernels(desc, 1, VALUES_INTEGERS), 0);
-    }
+    for (size_t w = 1; w <= 17; w++)
+        for (size_t stride = 1; stride <= 2; stride++) {
+            const rn_dims in = {3, 32, (size_t)_i * stride, w * stride};
+            ck_assert_uint_gt(
+                check_kernels(check_conv_desc(in, 32, 3, stride, 1), 1 + w % 2, VALUES_INTEGERS),
+                0);
+        }
 }
 END_TEST
 

@@ -13,13 +13,14 @@
 #define RN_KERNELS_BLOCKED_BLOCKED_H
 
 #include "base/size.h"
+#include "kernels/blocked/winograd_points.h"
 #include "kernels/kernels.h"
 
 enum {
     RN_BLOCK = 16,
     RN_TILE_BLOCKS = 2,  /* blocks of output channels in a register tile, at most */
     RN_TILE_PIXELS = 16, /* pixels in a register tile, at most, over all instruction sets */
-    RN_WINO_SIDE = 9,    /* points of an axis of the Winograd domain, at most: stride 2; else 6 */
+    RN_WINO_SIDE = 9,    /* points of an axis of the Winograd domain, at most */
     RN_WINO_U_SIDE = 6,  /* points with weights of their own */
     RN_STEM_TILES = 16,  /* Winograd tiles of a stem that lie side by side */
     RN_STEM_LINES = 169, /* lines of 16 in the domain of such a stem, per channel */
@@ -54,10 +55,9 @@ typedef struct {
     rn_tile out;            /* all but src and src_stride; depth counts single values */
 } rn_stem_tile;
 
-/* Winograd, 3x3: output tiles of 4 or 3 rows and columns, from stride * 4 + 3 - stride or stride *
- * 3
- * + 3 - stride input rows and columns. The domain has `side` points per axis: 6 for stride 1, 9 for
- * stride 2; see winograd.inc for what they are. Its weights have 6. */
+/* Winograd, 3x3: output tiles of `size` = 4 or 3 rows and columns, from stride * size + 3 - stride
+ * input rows and columns. The points of the domain are those of winograd_points.h: V has `side` per
+ * axis, the weights 6, M `sums`. */
 typedef struct {
     const float *src; /* (taps: 9, 16, 16): of two blocks of channels */
     float *dst;       /* the 6 points (16, 16) of one row, dst_point floats apart */
@@ -72,23 +72,21 @@ typedef struct {
     size_t rows, columns; /* 4 or 3: size of the output tile */
 } rn_wino_input;
 
-/* Stride 1, a row of the domain, one output block, few tiles: weights are transformed and
- * multiplied at once. dst[j][t] = sum over k: src[j][k / 16][t][k % 16] * transformed weights[j][k]
- */
+/* A row of M of one output block, for few tiles: weights are transformed and multiplied at once. */
 typedef struct {
-    const float *src; /* the row's points j < 6, src_point floats apart */
+    const float *src; /* V: point (i, j) at src + (side * i + j) * src_point */
     size_t src_point;
     size_t src_stride;    /* floats from one block of input channels to the next */
     const float *weights; /* (depth, taps: 9, 16, 16) */
-    size_t depth, row;
-    float *dst; /* the points are dst_point floats apart */
+    size_t depth, sum;    /* sum: which row of M */
+    float *dst;           /* that row; its points are dst_point floats apart */
     size_t dst_point;
-    size_t tiles;       /* at most few_tiles of rn_micro */
-    const float *ahead; /* 24 lines per block of depth, fetched meanwhile */
+    size_t tiles, fours; /* at most few_tiles of rn_micro; the first ones have 4 rows: as many */
+    const float *ahead;  /* other weights, of which each row of V fetches a part */
 } rn_wino_few;
 
 typedef struct {
-    const float *src; /* point (i, j) at src + (side * i + j) * src_point */
+    const float *src; /* M: point (i, j) at src + (sums * i + j) * src_point */
     size_t src_point;
     float *dst; /* first pixel of the output tile; rows are dst_row floats apart, of addend too */
     size_t dst_row;
@@ -103,6 +101,7 @@ typedef struct {
     void (*weights)(const rn_wino_weights *job);
     void (*input)(const rn_wino_input *job);
     void (*output)(const rn_wino_output *job);
+    void (*few)(const rn_wino_few *job); /* NULL where few_tiles is 0 */
 } rn_winograd;
 
 /* Winograd, 7x7 of stride 2 over few channels: see winograd_stem.inc. The domain of RN_STEM_TILES
@@ -167,8 +166,7 @@ typedef struct {
     /* dst[i] = src + offset[i], 16 floats each, or zeros where offset[i] is RN_OUTSIDE. */
     void (*gather)(float *dst, const float *src, const uint32_t *offset, size_t count);
     rn_winograd winograd[2]; /* of stride 1 and 2 */
-    size_t few_tiles;        /* of wino_few, at most; 0: there is none */
-    void (*wino_few)(const rn_wino_few *job);
+    size_t few_tiles;        /* of their few(), at most; 0: there is none */
     void (*stem_wino_input)(const rn_stem_wino_input *job);
     void (*stem_wino_tile)(const rn_stem_wino_tile *job);
     void (*pool_max)(const rn_pool_window *window);

@@ -22,18 +22,9 @@
 
 enum { CLASSES = 4, CLASS_4X3 = 0, CLASS_4X4, CLASS_3X4, CLASS_3X3 };
 
-/* The points of one axis. */
-typedef struct {
-    size_t side;
-    uint8_t u[RN_WINO_SIDE];       /* the row or column of U that a point is multiplied by */
-    bool fours_only[RN_WINO_SIDE]; /* tiles of 3 do without it */
-    size_t cost;                   /* of the transforms, as pays() counts; measured */
-} domain;
-
-static const domain domains[] = {
-    [1] = {6, {0, 1, 2, 3, 4, 5}, {[4] = true}, 110},
-    [2] = {9, {0, 1, 2, 3, 4, 5, 5, 5, 5}, {[3] = true, [8] = true}, 250},
-};
+/* What the transforms cost, by stride, as pays() counts; measured. The second: where few tiles go
+ * without U. */
+static const size_t transform_cost[][2] = {[1] = {110, 110}, [2] = {250, 100}};
 
 #define WEIGHTS_FIRST_BYTES ((size_t)640 << 10) /* of U: fits into L2 beside one block of tiles */
 #define INPUT_BYTES         ((size_t)8 << 20)   /* of V, input first: stays in L3 */
@@ -58,8 +49,7 @@ typedef struct {
     const rn_args *args;
     const rn_micro *micro;
     const rn_winograd *transform;
-    const domain *domain;
-    size_t stride, points;
+    size_t stride, side, sums; /* points of an axis of V, of M */
     axis rows, columns;
     size_t in_blocks, out_blocks, groups; /* groups of output blocks */
     size_t class_end[CLASSES];            /* of all images' tiles in their order */
@@ -84,20 +74,21 @@ static axis axis_of(size_t size)
 /* Multiply-adds of vectors per input channel and output block, and what the transform of the
  * weights takes of the same time, as measured. For one image: a batch must not change an image's
  * answer. */
-static bool pays(const rn_desc *d)
+static bool pays(const rn_desc *d, const rn_micro *micro)
 {
     const size_t tiles = rn_ceil_div(d->out.h, 4) * rn_ceil_div(d->out.w, 4);
-    const domain *line = &domains[d->window.stride_h];
-    return line->cost + line->side * line->side * tiles < 9 * d->out.h * d->out.w;
+    const size_t stride = d->window.stride_h, side = rn_wino_side(stride);
+    const size_t cost = transform_cost[stride][tiles <= micro->few_tiles];
+    return cost + side * side * tiles < 9 * d->out.h * d->out.w;
 }
 
-bool rn_conv_winograd_supports(const rn_desc *d)
+bool rn_conv_winograd_supports(const rn_desc *d, const rn_micro *micro)
 {
     const rn_window *w = &d->window;
     return w->kh == 3 && w->kw == 3 && (w->stride_h == 1 || w->stride_h == 2) &&
            w->stride_w == w->stride_h && w->dilation_h == 1 && w->dilation_w == 1 &&
-           d->groups == 1 && d->in[0].c >= MIN_CHANNELS && d->out.c >= MIN_CHANNELS && pays(d) &&
-           rn_conv_plane_fits(d);
+           d->groups == 1 && d->in[0].c >= MIN_CHANNELS && d->out.c >= MIN_CHANNELS &&
+           pays(d, micro) && rn_conv_plane_fits(d);
 }
 
 /* ---- sizes ---------------------------------------------------------------------------------- */
@@ -132,11 +123,11 @@ static job plan_job(const rn_desc *d, size_t n, size_t threads, const rn_micro *
         .out_blocks = rn_conv_out_blocks(d),
     };
     j.transform = &micro->winograd[j.stride - 1];
-    j.domain = &domains[j.stride];
-    j.points = j.domain->side * j.domain->side;
+    j.side = rn_wino_side(j.stride);
+    j.sums = rn_wino_sums(j.stride);
     const size_t all = j.out_blocks * U_POINTS * u_point(j.in_blocks);
     count_classes(&j, n);
-    j.few = j.stride == 1 && j.class_end[CLASSES - 1] <= FEW_PASSES * micro->few_tiles;
+    j.few = j.class_end[CLASSES - 1] <= FEW_PASSES * micro->few_tiles;
     j.groups = rn_ceil_div(j.out_blocks, micro->tile_blocks);
     j.blocks = rn_ceil_div(j.class_end[CLASSES - 1], micro->tile_pixels);
     j.weights_first = !j.few && all * sizeof(float) <= WEIGHTS_FIRST_BYTES;
@@ -147,8 +138,8 @@ static job plan_job(const rn_desc *d, size_t n, size_t threads, const rn_micro *
         j.u_size = all;
     else if (!j.few)
         j.u_size = micro->tile_blocks * U_POINTS * u_point(j.depth);
-    j.v_size = j.points * j.v_point;
-    j.m_size = j.points * j.m_point;
+    j.v_size = j.side * j.side * j.v_point;
+    j.m_size = j.sums * j.sums * j.m_point;
     j.round = rn_max(1, rn_min(j.blocks, INPUT_BYTES / sizeof(float) / j.v_size));
     if (threads > 1 && j.groups < threads * TASKS_PER_THREAD)
         j.block_parts = rn_min(j.round, rn_ceil_div(2 * threads, j.groups));
@@ -211,9 +202,8 @@ static rn_span tiles_of(const job *j, size_t block)
 /* The tiles of `tiles` that have the point in this row and column. */
 static rn_span tiles_with(const job *j, rn_span tiles, size_t row, size_t column)
 {
-    const domain *d = j->domain;
-    if (d->fours_only[row]) tiles.end = rn_min(tiles.end, j->class_end[CLASS_4X4]);
-    if (d->fours_only[column]) {
+    if (rn_wino_fours_only(j->stride, row)) tiles.end = rn_min(tiles.end, j->class_end[CLASS_4X4]);
+    if (rn_wino_fours_only(j->stride, column)) {
         tiles.begin = rn_max(tiles.begin, j->class_end[CLASS_4X3]);
         tiles.end = rn_min(tiles.end, j->class_end[CLASS_3X4]);
     }
@@ -321,7 +311,6 @@ static const float *ahead_of(const job *j, const slice *s, size_t point)
  * added to what M holds unless these are the first ones. */
 static void multiply(const job *j, size_t block, const slice *s, const float *v, float *m)
 {
-    const domain *d = j->domain;
     const rn_span tiles = tiles_of(j, block);
     const size_t stride = rn_span_size(tiles) * RN_BLOCK, depth = rn_span_size(s->in);
     rn_tile t = {
@@ -329,19 +318,20 @@ static void multiply(const job *j, size_t block, const slice *s, const float *v,
         .weights_stride = U_POINTS * u_point(depth),
         .depth = depth,
         .dst_stride = stride,
-        .accumulate = s->in.begin > 0,
         .ahead_stride = RN_BLOCK * RN_BLOCK,
         .blocks = rn_span_size(s->out),
     };
-    for (size_t i = 0; i < d->side; i++) {
-        for (size_t k = 0; k < d->side; k++) {
-            const size_t point = i * d->side + k;
+    for (size_t i = 0; i < j->side; i++) {
+        const size_t u_row = rn_wino_u(j->stride, i), m_row = rn_wino_sum(j->stride, i);
+        for (size_t k = 0; k < j->side; k++) {
+            const size_t point = i * j->side + k;
             const rn_span some = tiles_with(j, tiles, i, k);
             const size_t first = (some.begin - tiles.begin) * RN_BLOCK;
             if (some.begin >= some.end) continue;
             t.src = v + point * j->v_point + s->in.begin * stride + first;
-            t.weights = s->u + (d->u[i] * U_ROW + d->u[k]) * u_point(depth);
-            t.dst = m + point * j->m_point + first;
+            t.weights = s->u + (u_row * U_ROW + rn_wino_u(j->stride, k)) * u_point(depth);
+            t.dst = m + (m_row * j->sums + rn_wino_sum(j->stride, k)) * j->m_point + first;
+            t.accumulate = s->in.begin > 0 || i >= j->sums || k >= j->sums;
             t.ahead = ahead_of(j, s, point);
             t.pixels = rn_span_size(some);
             j->micro->tile(&t);
@@ -464,26 +454,27 @@ static void channels_task(void *context, size_t task, size_t thread)
 
 /* ---- few tiles ------------------------------------------------------------------------------ */
 
-/* One row of points of one output block, for a block of tiles. */
-static void few_row(const job *j, size_t out, size_t block, size_t row, float *m)
+/* One row of M of one output block, for a block of tiles. */
+static void few_row(const job *j, size_t out, size_t block, size_t sum, float *m)
 {
-    const size_t tiles = rn_span_size(tiles_of(j, j->now.begin + block));
+    const rn_span all = tiles_of(j, j->now.begin + block), some = tiles_with(j, all, sum, 0);
     const size_t region = j->in_blocks * W_BLOCK; /* of one output block */
     const size_t next = rn_min(out + rn_team_threads(j->args->team), j->out_blocks - 1);
     rn_wino_few t = {
-        .src = j->v + block * j->v_size + row * U_ROW * j->v_point,
+        .src = j->v + block * j->v_size,
         .src_point = j->v_point,
-        .src_stride = tiles * RN_BLOCK,
+        .src_stride = rn_span_size(all) * RN_BLOCK,
         .weights = j->args->weights + out * region,
         .depth = j->in_blocks,
-        .row = row,
-        .dst = m + row * U_ROW * j->m_point,
+        .sum = sum,
+        .dst = m + sum * j->sums * j->m_point,
         .dst_point = j->m_point,
-        .ahead = j->args->weights + next * region + row * (region / U_ROW),
+        .ahead = j->args->weights + next * region,
     };
-    for (size_t first = 0; first < tiles; first += j->micro->few_tiles) {
-        t.tiles = rn_min(tiles - first, j->micro->few_tiles);
-        j->micro->wino_few(&t);
+    for (size_t first = some.begin; first < some.end; first += j->micro->few_tiles) {
+        t.tiles = rn_min(some.end - first, j->micro->few_tiles);
+        t.fours = rn_min(t.tiles, j->class_end[CLASS_4X4] - rn_min(first, j->class_end[CLASS_4X4]));
+        j->transform->few(&t);
         t.src += t.tiles * RN_BLOCK;
         t.dst += t.tiles * RN_BLOCK;
     }
@@ -495,7 +486,7 @@ static void few_task(void *context, size_t task, size_t thread)
     const job *j = context;
     float *m = j->m + thread * j->m_size;
     for (size_t b = 0; b < rn_span_size(j->now); b++) {
-        for (size_t row = 0; row < U_ROW; row++) few_row(j, task, b, row, m);
+        for (size_t sum = 0; sum < j->sums; sum++) few_row(j, task, b, sum, m);
         transform_output(j, j->now.begin + b, (rn_span){task, task + 1}, m);
     }
 }

@@ -6,7 +6,7 @@
 
 #include "kernels/blocked/blocked.h"
 
-bool rn_conv_winograd_supports(const rn_desc *desc);
+bool rn_conv_winograd_supports(const rn_desc *desc, const rn_micro *micro);
 size_t rn_conv_winograd_scratch(const rn_desc *desc, size_t n, size_t threads,
                                 const rn_micro *micro);
 void rn_conv_winograd(const rn_desc *desc, const rn_args *args, const rn_micro *micro);
