@@ -1,6 +1,6 @@
 /* The thread team. Each thread takes the tasks of its own share one by one, always the same part of
- * the range, so that what it wrote in one layer it finds in its cache in the next; then those left of
- * others' shares, so that a thread that the system delays delays one task.
+ * the range, so that what it wrote in one layer it finds in its cache in the next; then those left
+ * of others' shares, so that a thread that the system delays delays one task.
  *
  * rn_team_for() publishes a job by raising `generation`; workers that see it take tasks and report
  * in `working`. Both sides spin briefly, since the next layer comes at once, and then sleep on a

@@ -78,11 +78,12 @@ typedef struct {
     size_t src_point;
     size_t src_stride;    /* floats from one block of input channels to the next */
     const float *weights; /* (depth, taps: 9, 16, 16) */
-    size_t depth, sum;    /* sum: which row of M */
+    size_t depth, chunk;  /* blocks of input channels: all, those added up before the next are */
+    size_t sum;           /* which row of M */
     float *dst;           /* that row; its points are dst_point floats apart */
     size_t dst_point;
     size_t tiles, fours; /* at most few_tiles of rn_micro; the first ones have 4 rows: as many */
-    const float *ahead;  /* other weights, of which each row of V fetches a part */
+    const float *ahead;  /* weights of another output block, fetched meanwhile */
 } rn_wino_few;
 
 typedef struct {

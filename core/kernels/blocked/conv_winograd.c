@@ -466,6 +466,7 @@ static void few_row(const job *j, size_t out, size_t block, size_t sum, float *m
         .src_stride = rn_span_size(all) * RN_BLOCK,
         .weights = j->args->weights + out * region,
         .depth = j->in_blocks,
+        .chunk = j->depth,
         .sum = sum,
         .dst = m + sum * j->sums * j->m_point,
         .dst_point = j->m_point,
