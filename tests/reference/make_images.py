@@ -16,7 +16,7 @@ import zlib
 
 import numpy
 import torchvision.transforms as transforms
-from PIL import Image, ImageOps
+from PIL import Image, ImageChops, ImageOps
 
 FOLDER = os.path.join(os.path.dirname(__file__), "..", "golden", "images")
 WIDTH, HEIGHT = 61, 47
@@ -104,6 +104,26 @@ def make_files():
         samples = picture(channels).astype(numpy.uint16) * 256 + 77
         write_png(name + "-16bit.png", kind, 16, pack_rows(samples.reshape(HEIGHT, -1), 16))
     write_png("interlaced.png", 2, 8, adam7(picture(3)), interlace=1)
+    write_inks()
+
+
+def write_inks():
+    """JPEGs of four inks beside PIL's own, which has an Adobe marker that says: no transform."""
+    planes = *Image.fromarray(picture(3)).convert("YCbCr").split(), Image.fromarray(picture(1))
+    image = ImageChops.invert(Image.merge("CMYK", planes))  # PIL inverts once more
+    for name, options in (("ycck", {}), ("ycck-420", {"subsampling": 2}),
+                          ("ycck-progressive", {"progressive": True})):
+        image.save(path(name + ".jpg"), quality=90, **options)
+        with open(path(name + ".jpg"), "r+b") as file:
+            file.seek(file.read().index(b"\xff\xee\0\x0eAdobe") + 15)
+            file.write(b"\2")  # the first three planes are YCbCr
+    image.save(path("cmyk-unmarked.jpg"), quality=90)
+    with open(path("cmyk-unmarked.jpg"), "r+b") as file:
+        data = file.read()
+        marker = data.index(b"\xff\xee\0\x0eAdobe")
+        file.seek(0)
+        file.write(data[:marker] + data[marker + 16:])
+        file.truncate()
 
 
 def main():
