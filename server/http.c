@@ -7,8 +7,8 @@
  * off with an answer that goes straight to the socket.
  *
  * The watch ends what takes too long, and what nobody waits for: while a request is read, or comes
- * not even so far, it makes libmicrohttpd believe that the client left; while a request is
- * suspended its handler gives it up. */
+ * not even so far, it makes libmicrohttpd find that the client left, or believe it; while a request
+ * is suspended its handler gives it up. */
 #include "http.h"
 
 #include <microhttpd.h>
@@ -87,13 +87,12 @@ const char *request_header(const struct request *request, const char *name)
 
 /* ---- the watch ------------------------------------------------------------------------------- */
 
-/* While a request is read, or waited for. libmicrohttpd finds the end of the stream; on_completed()
- * says why. */
-static void on_late(struct watched *watched, enum watch_event event)
+/* While a request is read, or waited for. libmicrohttpd is made to look, reads what has arrived and
+ * finds the end of the stream; on_completed() says why. */
+static void on_reading_ends(struct watched *watched, enum watch_event event)
 {
     struct peer *peer = (struct peer *)watched;
-    (void)event;
-    atomic_store(&peer->late, true);
+    if (event == WATCH_DEADLINE) atomic_store(&peer->late, true);
     shutdown(peer->fd, SHUT_RD);
 }
 
@@ -111,7 +110,8 @@ static void watch_idle(const struct http *http, struct peer *peer)
 {
     const struct options *o = http->server->options;
     const size_t seconds = o->idle_timeout > o->body_timeout ? o->idle_timeout : o->body_timeout;
-    watch_add(http->watch, &peer->watched, -1, clock_ns() + (seconds + 1) * NS_PER_SECOND, on_late);
+    watch_set(http->watch, &peer->watched, clock_ns() + (seconds + 1) * NS_PER_SECOND,
+              on_reading_ends);
 }
 
 /* Until the body is complete: --body-timeout, or the request's own deadline. */
@@ -119,13 +119,13 @@ static void watch_reading(const struct http_request *r)
 {
     const uint64_t last = r->request.began + options_of(r)->body_timeout * NS_PER_SECOND;
     const uint64_t deadline = r->request.deadline;
-    watch_add(r->http->watch, &r->peer->watched, -1, deadline && deadline < last ? deadline : last,
-              on_late);
+    watch_set(r->http->watch, &r->peer->watched, deadline && deadline < last ? deadline : last,
+              on_reading_ends);
 }
 
 static void watch_nothing(const struct http_request *r)
 {
-    watch_remove(r->http->watch, &r->peer->watched);
+    watch_set(r->http->watch, &r->peer->watched, 0, NULL);
 }
 
 /* Counted before `stopping` is looked at: http_drain() does it in the other order. Watched once it
@@ -140,7 +140,7 @@ bool request_suspend(struct request *request)
     }
     r->progress = AT_REST;
     MHD_suspend_connection(r->connection);
-    watch_add(r->http->watch, &r->peer->watched, r->peer->fd, request->deadline, on_abandoned);
+    watch_set(r->http->watch, &r->peer->watched, request->deadline, on_abandoned);
     return true;
 }
 
@@ -509,9 +509,10 @@ static void on_connection(void *argument, struct MHD_Connection *connection, voi
         *context = peer = calloc(1, sizeof *peer);
         if (!peer) return; /* its requests are refused */
         peer->fd = info->connect_fd;
+        watch_open(http->watch, &peer->watched, peer->fd);
         watch_idle(http, peer);
     } else if (peer) {
-        watch_remove(http->watch, &peer->watched);
+        watch_close(http->watch, &peer->watched);
         free(peer);
     }
 }

@@ -24,40 +24,34 @@ struct watch {
     bool ending;
 };
 
-static void drop(struct watch *w, struct watched *watched)
+static void tell(struct watched *watched, enum watch_event why)
 {
-    *watched->link = watched->next;
-    if (watched->next) watched->next->link = watched->link;
-    watched->link = NULL;
-    if (watched->fd >= 0) epoll_ctl(w->epoll, EPOLL_CTL_DEL, watched->fd, NULL);
+    void (*event)(struct watched * watched, enum watch_event event) = watched->event;
+    watched->event = NULL;
+    if (event) event(watched, why);
 }
 
-static void tell(struct watch *w, struct watched *watched, enum watch_event event)
-{
-    drop(w, watched);
-    watched->event(watched, event); /* which may be its end */
-}
-
-/* An event may be of somebody who is not watched any more, even if the descriptor is: the id is
- * not.
- */
-static void tell_hangup(struct watch *w, uint64_t id)
+/* What epoll says may be of somebody who is not watched any more, even if the descriptor is: the id
+ * is not. It says so once. */
+static void note_hangup(struct watch *w, uint64_t id)
 {
     struct watched *watched = w->first;
     while (watched && watched->id != id) watched = watched->next;
-    if (watched) tell(w, watched, WATCH_HANGUP);
+    if (!watched) return;
+    watched->gone = true;
+    tell(watched, WATCH_HANGUP);
 }
 
+/* And who was gone before he was watched. */
 static void tell_deadlines(struct watch *w)
 {
     const uint64_t now = clock_ns();
     if (now < w->nearest) return;
     w->nearest = UINT64_MAX;
-    for (struct watched *watched = w->first, *next; watched; watched = next) {
-        next = watched->next;
-        if (!watched->deadline) continue;
+    for (struct watched *watched = w->first; watched; watched = watched->next) {
+        if (!watched->event || !watched->deadline) continue;
         if (now >= watched->deadline)
-            tell(w, watched, WATCH_DEADLINE);
+            tell(watched, watched->gone ? WATCH_HANGUP : WATCH_DEADLINE);
         else if (watched->deadline < w->nearest)
             w->nearest = watched->deadline;
     }
@@ -89,7 +83,7 @@ static void *watch_main(void *argument)
         pthread_mutex_lock(&w->lock);
         for (int i = 0; i < count; i++) {
             if (event[i].data.u64)
-                tell_hangup(w, event[i].data.u64);
+                note_hangup(w, event[i].data.u64);
             else
                 clear_wake(w);
         }
@@ -137,30 +131,37 @@ void watch_free(struct watch *w)
     free(w);
 }
 
-void watch_add(struct watch *w, struct watched *watched, int fd, uint64_t deadline,
-               void (*event)(struct watched *watched, enum watch_event event))
+void watch_open(struct watch *w, struct watched *watched, int fd)
 {
+    *watched = (struct watched){.fd = fd};
     pthread_mutex_lock(&w->lock);
-    if (watched->link) drop(w, watched);
     watched->id = ++w->last_id;
-    watched->fd = fd;
-    watched->deadline = deadline;
-    watched->event = event;
     watched->next = w->first;
     watched->link = &w->first;
     if (w->first) w->first->link = &watched->next;
     w->first = watched;
-    struct epoll_event hangup = {.events = EPOLLRDHUP, .data.u64 = watched->id};
-    if (fd >= 0) epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &hangup); /* else the deadline remains */
-    const bool nearer = deadline && deadline < w->nearest;
-    if (nearer) w->nearest = deadline;
+    struct epoll_event hangup = {.events = EPOLLRDHUP | EPOLLONESHOT, .data.u64 = watched->id};
+    epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &hangup); /* else the deadlines remain */
     pthread_mutex_unlock(&w->lock);
-    if (nearer) wake(w);
 }
 
-void watch_remove(struct watch *w, struct watched *watched)
+void watch_close(struct watch *w, struct watched *watched)
 {
     pthread_mutex_lock(&w->lock);
-    if (watched->link) drop(w, watched);
+    *watched->link = watched->next;
+    if (watched->next) watched->next->link = watched->link;
+    epoll_ctl(w->epoll, EPOLL_CTL_DEL, watched->fd, NULL);
     pthread_mutex_unlock(&w->lock);
+}
+
+void watch_set(struct watch *w, struct watched *watched, uint64_t deadline,
+               void (*event)(struct watched *watched, enum watch_event event))
+{
+    pthread_mutex_lock(&w->lock);
+    watched->event = event;
+    watched->deadline = watched->gone ? 1 : deadline; /* long ago */
+    const bool nearer = event && watched->deadline && watched->deadline < w->nearest;
+    if (nearer) w->nearest = watched->deadline;
+    pthread_mutex_unlock(&w->lock);
+    if (nearer) wake(w);
 }

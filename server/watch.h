@@ -1,18 +1,20 @@
-/* Watches over requests: tells when a deadline has passed, and when a client has hung up.
+/* Watches over connections: tells when a deadline has passed, and when a client has hung up.
  *
- * libmicrohttpd shows neither while a connection is suspended. One thread sleeps on an epoll of the
- * clients' sockets until the nearest deadline. What tells is the end of the client's stream,
- * however many bytes of a next request wait before it. A client that shuts down its sending half
- * and would still read can't be told from one that is gone without writing to it: it counts as
+ * libmicrohttpd shows neither while a connection is suspended, and where the last bytes come
+ * together with the end of the stream it does not look for that end either. One thread sleeps on an
+ * epoll of the clients' sockets until the nearest deadline. What tells is the end of the client's
+ * stream, however many bytes of a next request wait before it. A client that shuts down its sending
+ * half and would still read can't be told from one that is gone without writing to it: it counts as
  * gone.
  *
- * Threads: every call from any thread. An event comes at most once for each watch_add(), on the
- * watch's own thread and under its lock: it must not block and not call the watch. What is watched
- * is dropped before its event is called; once watch_remove() has returned no event is on its way.
- */
+ * Threads: every call from any thread, open and close once for each connection. An event comes at
+ * most once for each watch_set(), on the watch's own thread and under its lock: it must not block
+ * and not call the watch. Once watch_set() or watch_close() has returned, no event of an earlier
+ * one is on its way. */
 #ifndef SERVER_WATCH_H
 #define SERVER_WATCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct watch;
@@ -20,11 +22,12 @@ struct watch;
 enum watch_event { WATCH_DEADLINE, WATCH_HANGUP };
 
 struct watched {
-    /* private to the watch, under its lock; zero before the first watch_add() */
-    struct watched *next, **link; /* link NULL: not watched */
+    /* private to the watch, under its lock */
+    struct watched *next, **link;
     uint64_t id, deadline;
     int fd;
-    void (*event)(struct watched *watched, enum watch_event event);
+    bool gone;
+    void (*event)(struct watched *watched, enum watch_event event); /* NULL: nothing is told */
 };
 
 /* NULL: no memory, descriptors or threads. */
@@ -32,11 +35,12 @@ struct watch *watch_new(void);
 /* Nothing must be watched any more. */
 void watch_free(struct watch *watch);
 
-/* Watches from now on for these alone, whatever it was before. deadline: clock_ns(), 0: none. fd:
- * the client's socket, open until watch_remove(); -1: none. */
-void watch_add(struct watch *watch, struct watched *watched, int fd, uint64_t deadline,
+/* fd: the client's socket, open until watch_close(). Nothing is told yet. */
+void watch_open(struct watch *watch, struct watched *watched, int fd);
+void watch_close(struct watch *watch, struct watched *watched);
+/* What is told from now on, whatever it was before: that the client has hung up, also if it did so
+ * long ago, or that the deadline has passed; clock_ns(), 0: none. event NULL: nothing. */
+void watch_set(struct watch *watch, struct watched *watched, uint64_t deadline,
                void (*event)(struct watched *watched, enum watch_event event));
-/* Also where nothing is watched (any more). */
-void watch_remove(struct watch *watch, struct watched *watched);
 
 #endif

@@ -166,6 +166,9 @@ START_TEST(a_client_leaves_while_it_is_read)
     await_metric("resnetd_http_requests_active", 2);
     close(fd);
     expect_dropped("cancelled", "reading", 2);
+    for (int i = 0; i < 40; i++) close(send_part("/infer")); /* the end comes with the bytes */
+    expect_dropped("cancelled", "reading", 42);
+    await_metric("resnetd_http_connections", 1);
 }
 END_TEST
 

@@ -48,11 +48,12 @@ static void client_open(struct client *client)
     client->near = accept(listener, NULL, NULL);
     ck_assert_int_ge(client->near, 0);
     close(listener);
+    watch_open(watch, &client->watched, client->near);
 }
 
-static void add(struct client *client, uint64_t deadline)
+static void await(struct client *client, uint64_t deadline)
 {
-    watch_add(watch, &client->watched, client->near, deadline, on_event);
+    watch_set(watch, &client->watched, deadline, on_event);
 }
 
 static void expect(struct client *client, enum watch_event event)
@@ -75,31 +76,30 @@ static void teardown(void)
 
 START_TEST(a_closed_connection_is_a_hangup)
 {
-    struct client client;
+    static struct client client; /* the watch may look at it until its end */
     client_open(&client);
-    add(&client, 0);
+    await(&client, 0);
     close(client.far);
     expect(&client, WATCH_HANGUP);
-    watch_remove(watch, &client.watched);
 }
 END_TEST
 
 START_TEST(a_connection_closed_before_is_a_hangup)
 {
-    struct client client;
+    static struct client client;
     client_open(&client);
     close(client.far);
     clock_sleep(10 * NS_PER_MS);
-    add(&client, clock_ns() + 60 * NS_PER_SECOND);
+    await(&client, clock_ns() + 60 * NS_PER_SECOND);
     expect(&client, WATCH_HANGUP);
 }
 END_TEST
 
 START_TEST(a_half_close_is_a_hangup)
 {
-    struct client client;
+    static struct client client;
     client_open(&client);
-    add(&client, 0);
+    await(&client, 0);
     shutdown(client.far, SHUT_WR);
     expect(&client, WATCH_HANGUP);
 }
@@ -107,10 +107,10 @@ END_TEST
 
 START_TEST(a_reset_is_a_hangup)
 {
-    struct client client;
+    static struct client client;
     const struct linger now = {.l_onoff = 1};
     client_open(&client);
-    add(&client, 0);
+    await(&client, 0);
     setsockopt(client.far, SOL_SOCKET, SO_LINGER, &now, sizeof now);
     close(client.far);
     expect(&client, WATCH_HANGUP);
@@ -120,10 +120,10 @@ END_TEST
 /* What a client sends meanwhile tells nothing; its end behind that does. */
 START_TEST(bytes_are_no_hangup)
 {
-    struct client client;
+    static struct client client;
     client_open(&client);
     ck_assert_int_eq(send(client.far, "GET", 3, 0), 3);
-    add(&client, 0);
+    await(&client, 0);
     for (int i = 0; i < 10; i++) {
         ck_assert_int_eq(send(client.far, "GET", 3, 0), 3);
         clock_sleep(5 * NS_PER_MS);
@@ -136,12 +136,12 @@ END_TEST
 
 START_TEST(a_deadline_passes)
 {
-    struct client early, late;
+    static struct client early, late;
     client_open(&early);
     client_open(&late);
     const uint64_t deadline = clock_ns() + 50 * NS_PER_MS;
-    add(&late, clock_ns() + 120 * NS_PER_MS);
-    add(&early, deadline);
+    await(&late, clock_ns() + 120 * NS_PER_MS);
+    await(&early, deadline);
     expect(&early, WATCH_DEADLINE);
     ck_assert_uint_ge(clock_ns(), deadline);
     expect(&late, WATCH_DEADLINE);
@@ -152,23 +152,23 @@ START_TEST(a_deadline_passes)
 }
 END_TEST
 
-START_TEST(a_deadline_without_a_socket)
+START_TEST(a_deadline_of_long_ago)
 {
-    struct client client = {0};
-    sem_init(&client.told, 0, 0);
-    watch_add(watch, &client.watched, -1, 1, on_event); /* long ago */
+    static struct client client;
+    client_open(&client);
+    await(&client, 1);
     expect(&client, WATCH_DEADLINE);
 }
 END_TEST
 
 START_TEST(what_was_removed_is_not_told)
 {
-    struct client client;
+    static struct client client;
     client_open(&client);
-    watch_remove(watch, &client.watched); /* it never was there */
+    watch_set(watch, &client.watched, 0, NULL); /* it never was there */
     for (int i = 0; i < 200; i++) {
-        add(&client, clock_ns() + (uint64_t)(i % 3) * NS_PER_MS / 2);
-        watch_remove(watch, &client.watched);
+        await(&client, clock_ns() + (uint64_t)(i % 3) * NS_PER_MS / 2);
+        watch_set(watch, &client.watched, 0, NULL);
         const int events = atomic_load(&client.events);
         clock_sleep(NS_PER_MS / 4);
         ck_assert_int_eq(atomic_load(&client.events), events);
@@ -180,17 +180,32 @@ START_TEST(what_was_removed_is_not_told)
 }
 END_TEST
 
-/* The last watch_add() counts. */
+/* The last watch_set() counts. */
 START_TEST(watched_anew)
 {
-    struct client client;
+    static struct client client;
     client_open(&client);
-    add(&client, clock_ns() + 20 * NS_PER_MS);
-    add(&client, 0);
-    watch_add(watch, &client.watched, -1, clock_ns() + 60 * NS_PER_MS, on_event);
-    close(client.far);
+    await(&client, clock_ns() + 20 * NS_PER_MS);
+    await(&client, 0);
+    await(&client, clock_ns() + 60 * NS_PER_MS);
     clock_sleep(30 * NS_PER_MS);
     expect(&client, WATCH_DEADLINE);
+}
+END_TEST
+
+/* Who is gone is gone for whoever asks next. */
+START_TEST(a_hangup_is_remembered)
+{
+    static struct client client;
+    client_open(&client);
+    await(&client, 0);
+    close(client.far);
+    expect(&client, WATCH_HANGUP);
+    for (int i = 0; i < 3; i++) {
+        atomic_store(&client.events, 0);
+        await(&client, i ? clock_ns() + 60 * NS_PER_SECOND : 0);
+        expect(&client, WATCH_HANGUP);
+    }
 }
 END_TEST
 
@@ -200,11 +215,11 @@ static void *one_after_another(void *seed)
         struct client client;
         client_open(&client);
         const bool hangup = (i + *(size_t *)seed) % 2, removed = i % 5 == 0;
-        add(&client, hangup ? 0 : clock_ns() + NS_PER_MS);
-        if (removed) watch_remove(watch, &client.watched);
+        await(&client, hangup ? 0 : clock_ns() + NS_PER_MS);
+        if (removed) watch_set(watch, &client.watched, 0, NULL);
         close(client.far);
         if (!removed) sem_wait(&client.told);
-        watch_remove(watch, &client.watched);
+        watch_close(watch, &client.watched);
         close(client.near);
     }
     return NULL;
@@ -236,9 +251,10 @@ int main(void)
     tcase_add_test(tests, a_reset_is_a_hangup);
     tcase_add_test(tests, bytes_are_no_hangup);
     tcase_add_test(tests, a_deadline_passes);
-    tcase_add_test(tests, a_deadline_without_a_socket);
+    tcase_add_test(tests, a_deadline_of_long_ago);
     tcase_add_test(tests, what_was_removed_is_not_told);
     tcase_add_test(tests, watched_anew);
+    tcase_add_test(tests, a_hangup_is_remembered);
     tcase_add_test(tests, many_threads);
     return run_suite(suite);
 }
