@@ -40,16 +40,32 @@ void buffer_text(struct buffer *buffer, const char *text)
 
 void buffer_format(struct buffer *buffer, const char *format, ...)
 {
+    enum { USUAL = 128 };
     va_list arguments, again;
+    if (!buffer_reserve(buffer, USUAL)) return;
     va_start(arguments, format);
     va_copy(again, arguments);
-    const int length = vsnprintf(NULL, 0, format, arguments);
+    const size_t room = buffer->capacity - buffer->size;
+    const int length = vsnprintf(buffer->bytes + buffer->size, room, format, arguments);
     va_end(arguments);
-    if (length >= 0 && buffer_reserve(buffer, (size_t)length)) {
+    if (length >= 0 && (size_t)length < room) {
+        buffer->size += (size_t)length;
+    } else if (length >= 0 && buffer_reserve(buffer, (size_t)length)) {
         vsnprintf(buffer->bytes + buffer->size, (size_t)length + 1, format, again);
         buffer->size += (size_t)length;
     }
     va_end(again);
+}
+
+void buffer_decimal(struct buffer *buffer, uint64_t units, unsigned decimals)
+{
+    char text[32], *const end = text + sizeof text, *at = end;
+    for (unsigned digits = 0; units || digits <= decimals; digits++) {
+        if (decimals && digits == decimals) *--at = '.';
+        *--at = (char)('0' + units % 10);
+        units /= 10;
+    }
+    buffer_append(buffer, at, (size_t)(end - at));
 }
 
 /* Bytes of the UTF-8 character at text, 0 when it is not one. Stops at the NUL by itself. */

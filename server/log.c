@@ -39,25 +39,51 @@ static void write_text(struct buffer *line, const char *text)
         buffer_json_string(line, text);
 }
 
+/* Ten digits at most. Thousandths, which nearly all numbers are, go the short way. */
+static void write_number(struct buffer *line, double number)
+{
+    const bool small = number >= 0 && number < 1e7;
+    const uint64_t thousandths = small ? (uint64_t)(number * 1000 + 0.5) : 0;
+    if (!small || (double)thousandths / 1000 != number) {
+        buffer_format(line, "%.10g", number);
+        return;
+    }
+    uint64_t units = thousandths;
+    unsigned decimals = 3;
+    for (; decimals && units % 10 == 0; decimals--) units /= 10;
+    buffer_decimal(line, units, decimals);
+}
+
 static void write_field(struct buffer *line, const struct log_field *field)
 {
-    buffer_format(line, as_json ? ",\"%s\":" : " %s=", field->key);
+    buffer_text(line, as_json ? ",\"" : " ");
+    buffer_text(line, field->key);
+    buffer_text(line, as_json ? "\":" : "=");
     if (field->text)
         write_text(line, field->text);
     else
-        buffer_format(line, "%.10g", field->number);
+        write_number(line, field->number);
 }
 
 static void write_time(struct buffer *line)
 {
+    static _Thread_local time_t second = -1; /* what `text` says */
+    static _Thread_local char text[32];
     struct timespec now;
     struct tm utc;
-    char text[32];
     clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-    buffer_format(line, as_json ? "{\"time\":\"%s.%03ldZ\"" : "time=%s.%03ldZ", text,
-                  now.tv_nsec / 1000000);
+    if (now.tv_sec != second) {
+        gmtime_r(&now.tv_sec, &utc);
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+        second = now.tv_sec;
+    }
+    const unsigned ms = (unsigned)(now.tv_nsec / 1000000);
+    const char fraction[] = {'.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10),
+                             (char)('0' + ms % 10), 'Z'};
+    buffer_text(line, as_json ? "{\"time\":\"" : "time=");
+    buffer_text(line, text);
+    buffer_append(line, fraction, sizeof fraction);
+    if (as_json) buffer_text(line, "\"");
 }
 
 void log_write(enum log_level level, const char *event, const struct log_field *field,

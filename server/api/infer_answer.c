@@ -87,12 +87,16 @@ static void account(struct request *request, struct infer *infer)
     infer->stage[STAGE_TOTAL] = clock_ns() - request->began;
     for (enum metrics_stage s = 0; s < STAGES; s++) {
         metrics_observe_stage(infer->model->metrics, s, infer->stage[s]);
-        if (s != STAGE_TOTAL)
-            buffer_format(timing, "%s;dur=%.3f, ", metrics_stage_name(s),
-                          (double)infer->stage[s] / (double)NS_PER_MS);
+        if (s == STAGE_TOTAL) continue;
+        buffer_text(timing, metrics_stage_name(s));
+        buffer_text(timing, ";dur=");
+        buffer_decimal(timing, (infer->stage[s] + NS_PER_US / 2) / NS_PER_US, 3);
+        buffer_text(timing, ", ");
     }
     statistics_success(infer->model->statistics, job->samples, infer->stage);
-    buffer_format(timing, "batch;desc=\"%zu\"", job->batch);
+    buffer_text(timing, "batch;desc=\"");
+    buffer_decimal(timing, job->batch, 0);
+    buffer_text(timing, "\"");
 }
 
 void infer_answer(struct request *request, struct infer *infer)

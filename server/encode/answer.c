@@ -80,7 +80,9 @@ void answer_tensor(struct buffer *text, const struct answer *answer)
 
 void answer_head(struct buffer *text, const char *key, const struct answer *answer)
 {
-    buffer_format(text, "{\"%s\":", key);
+    buffer_text(text, "{\"");
+    buffer_text(text, key);
+    buffer_text(text, "\":");
     buffer_json_string(text, answer->model);
     buffer_text(text, ",\"model_version\":");
     buffer_json_string(text, answer->version);
@@ -94,8 +96,12 @@ void answer_json(struct buffer *text, const struct answer *answer)
 {
     const rn_model_info *info = rn_model_info_of(answer->engine);
     answer_head(text, "model", answer);
-    buffer_format(text, ",\"shape\":[%zu", answer->samples);
-    for (size_t i = 0; i < info->output_rank; i++) buffer_format(text, ",%zu", info->output[i]);
+    buffer_text(text, ",\"shape\":[");
+    buffer_decimal(text, answer->samples, 0);
+    for (size_t i = 0; i < info->output_rank; i++) {
+        buffer_append(text, ",", 1);
+        buffer_decimal(text, info->output[i], 0);
+    }
     buffer_text(text, "],\"output\":");
     answer_tensor(text, answer);
     if (answer->top_k) append_all_top(text, answer);
