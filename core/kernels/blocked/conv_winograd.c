@@ -16,6 +16,8 @@
  * that have a given point are a contiguous range, whichever the point. */
 #include "kernels/blocked/conv_winograd.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 #include "kernels/blocked/pack.h"
 #include "kernels/blocked/span.h"
@@ -32,6 +34,8 @@ static const size_t transform_cost[][2] = {[1] = {110, 110}, [2] = {250, 100}};
 #define FEW_PASSES          2  /* at most, over the weights, where tiles are few */
 #define MIN_CHANNELS        24 /* of input and output: fewer don't pay for the transforms */
 #define TASKS_PER_THREAD    4
+#define OWN_THREADS         4 /* a team this small: see `own` of the job */
+#define OWN_BYTES           ((size_t)1 << 20)
 #define U_BLOCK             (RN_BLOCK * RN_BLOCK) /* floats of a point of U for two blocks of channels */
 #define W_BLOCK             (9 * RN_BLOCK * RN_BLOCK) /* floats of the packed weights for them */
 #define U_ROW               RN_WINO_U_SIDE            /* points in a row of U */
@@ -55,6 +59,9 @@ typedef struct {
     size_t class_end[CLASSES];            /* of all images' tiles in their order */
     size_t blocks;                        /* of tiles, over all images */
     bool weights_first, few;
+    bool own; /* each thread makes all of what tasks share, U or a round's V, for itself: that takes
+               * less time than to fetch it from the cache of the core that made it */
+    bool made[OWN_THREADS];  /* by thread, which alone touches it: it has done so */
     size_t depth;            /* blocks of input channels whose U is made at a time */
     size_t round;            /* blocks of tiles whose V is in memory at a time */
     size_t block_parts;      /* tasks of a round: one per group and part of its blocks */
@@ -141,6 +148,8 @@ static job plan_job(const rn_desc *d, size_t n, size_t threads, const rn_micro *
     j.v_size = j.side * j.side * j.v_point;
     j.m_size = j.sums * j.sums * j.m_point;
     j.round = rn_max(1, rn_min(j.blocks, INPUT_BYTES / sizeof(float) / j.v_size));
+    j.own = threads <= OWN_THREADS &&
+            (j.weights_first || j.round * j.v_size * sizeof(float) <= OWN_BYTES);
     if (threads > 1 && j.groups < threads * TASKS_PER_THREAD)
         j.block_parts = rn_min(j.round, rn_ceil_div(2 * threads, j.groups));
     else
@@ -155,10 +164,22 @@ static size_t kept_blocks(const job *j)
     return in_one_go ? 1 : rn_ceil_div(j->round, j->block_parts);
 }
 
+/* Floats of U and V; each thread has an M for itself. */
+static size_t all_u(const job *j, size_t threads)
+{
+    return j->u_size * (j->weights_first && !j->own ? 1 : threads);
+}
+
+static size_t all_v(const job *j, size_t threads)
+{
+    if (j->weights_first) return j->v_size * threads;
+    return j->v_size * j->round * (j->own ? threads : 1);
+}
+
 static size_t scratch_of(const job *j, size_t threads)
 {
-    if (j->weights_first) return j->u_size + threads * (j->v_size + j->m_size);
-    return j->round * j->v_size + threads * (j->u_size + kept_blocks(j) * j->m_size);
+    const size_t kept = j->weights_first ? 1 : kept_blocks(j);
+    return all_u(j, threads) + all_v(j, threads) + threads * kept * j->m_size;
 }
 
 size_t rn_conv_winograd_scratch(const rn_desc *desc, size_t n, size_t threads,
@@ -389,17 +410,29 @@ static void weights_task(void *context, size_t task, size_t thread)
     transform_weights(j, (rn_span){task, task + 1}, (rn_span){0, j->in_blocks}, u);
 }
 
+/* All of U for this thread. */
+static const float *weights_for(job *j, size_t thread)
+{
+    if (!j->own) return j->u;
+    float *u = j->u + thread * j->u_size;
+    if (!j->made[thread])
+        transform_weights(j, (rn_span){0, j->out_blocks}, (rn_span){0, j->in_blocks}, u);
+    j->made[thread] = true;
+    return u;
+}
+
 /* task: a block of tiles, all channels */
 static void tiles_task(void *context, size_t task, size_t thread)
 {
-    const job *j = context;
+    job *j = context;
     const rn_span all = {0, j->in_blocks};
+    const float *u = weights_for(j, thread);
     float *v = j->v + thread * j->v_size, *m = j->m + thread * j->m_size;
     transform_input(j, task, all, v);
     for (size_t g = 0; g < j->groups; g++) {
         const rn_span out = blocks_of_group(j, g);
-        const float *u = j->u + out.begin * U_POINTS * u_point(j->in_blocks);
-        multiply(j, task, &(slice){.out = out, .in = all, .u = u}, v, m);
+        const float *part = u + out.begin * U_POINTS * u_point(j->in_blocks);
+        multiply(j, task, &(slice){.out = out, .in = all, .u = part}, v, m);
         transform_output(j, task, out, m);
     }
 }
@@ -414,6 +447,17 @@ static void input_task(void *context, size_t task, size_t thread)
     const size_t chunks = rn_ceil_div(j->in_blocks, CHUNK), block = task / chunks;
     const rn_span in = rn_span_part(j->in_blocks, chunks, task % chunks);
     transform_input(j, j->now.begin + block, in, j->v + block * j->v_size);
+}
+
+/* V of the round for this thread. */
+static const float *input_for(job *j, size_t thread)
+{
+    if (!j->own) return j->v;
+    float *v = j->v + thread * j->round * j->v_size;
+    for (size_t b = 0; !j->made[thread] && b < rn_span_size(j->now); b++)
+        transform_input(j, j->now.begin + b, (rn_span){0, j->in_blocks}, v + b * j->v_size);
+    j->made[thread] = true;
+    return v;
 }
 
 static rn_span chunk_from(const job *j, size_t block)
@@ -436,7 +480,8 @@ static slice slice_at(const job *j, size_t group, size_t block, const float *u)
 /* task: a group of output blocks and some of the round's blocks of tiles */
 static void channels_task(void *context, size_t task, size_t thread)
 {
-    const job *j = context;
+    job *j = context;
+    const float *v = input_for(j, thread);
     const rn_span part =
         rn_span_part(j->now.end - j->now.begin, j->block_parts, task % j->block_parts);
     const size_t kept = kept_blocks(j), group = task / j->block_parts;
@@ -446,7 +491,7 @@ static void channels_task(void *context, size_t task, size_t thread)
         transform_weights(j, s.out, s.in, u);
         for (size_t b = part.begin; b < part.end; b++) {
             float *m = ms + (b - part.begin) % kept * j->m_size;
-            multiply(j, j->now.begin + b, &s, j->v + b * j->v_size, m);
+            multiply(j, j->now.begin + b, &s, v + b * j->v_size, m);
             if (s.in.end == j->in_blocks) transform_output(j, j->now.begin + b, s.out, m);
         }
     }
@@ -455,13 +500,13 @@ static void channels_task(void *context, size_t task, size_t thread)
 /* ---- few tiles ------------------------------------------------------------------------------ */
 
 /* One row of M of one output block, for a block of tiles. */
-static void few_row(const job *j, size_t out, size_t block, size_t sum, float *m)
+static void few_row(const job *j, size_t out, size_t block, size_t sum, const float *v, float *m)
 {
     const rn_span all = tiles_of(j, j->now.begin + block), some = tiles_with(j, all, sum, 0);
     const size_t region = j->in_blocks * W_BLOCK; /* of one output block */
     const size_t next = rn_min(out + rn_team_threads(j->args->team), j->out_blocks - 1);
     rn_wino_few t = {
-        .src = j->v + block * j->v_size,
+        .src = v,
         .src_point = j->v_point,
         .src_stride = rn_span_size(all) * RN_BLOCK,
         .weights = j->args->weights + out * region,
@@ -484,10 +529,11 @@ static void few_row(const job *j, size_t out, size_t block, size_t sum, float *m
 /* task: an output block */
 static void few_task(void *context, size_t task, size_t thread)
 {
-    const job *j = context;
+    job *j = context;
+    const float *v = input_for(j, thread);
     float *m = j->m + thread * j->m_size;
     for (size_t b = 0; b < rn_span_size(j->now); b++) {
-        for (size_t sum = 0; sum < j->sums; sum++) few_row(j, task, b, sum, m);
+        for (size_t sum = 0; sum < j->sums; sum++) few_row(j, task, b, sum, v + b * j->v_size, m);
         transform_output(j, j->now.begin + b, (rn_span){task, task + 1}, m);
     }
 }
@@ -498,19 +544,18 @@ void rn_conv_winograd(const rn_desc *desc, const rn_args *args, const rn_micro *
     job j = plan_job(desc, args->n, threads, micro);
     j.args = args;
     j.u = args->scratch;
+    j.v = j.u + all_u(&j, threads);
+    j.m = j.v + all_v(&j, threads);
     if (j.weights_first) {
-        j.v = j.u + j.u_size;
-        j.m = j.v + threads * j.v_size;
-        rn_team_for(args->team, j.out_blocks, weights_task, &j);
+        if (!j.own) rn_team_for(args->team, j.out_blocks, weights_task, &j);
         rn_team_for(args->team, j.blocks, tiles_task, &j);
         return;
     }
-    j.v = j.u + threads * j.u_size;
-    j.m = j.v + j.round * j.v_size;
     for (size_t b = 0; b < j.blocks; b += j.round) {
         j.now = (rn_span){b, rn_min(b + j.round, j.blocks)};
-        const size_t count = j.now.end - j.now.begin;
-        rn_team_for(args->team, count * rn_ceil_div(j.in_blocks, CHUNK), input_task, &j);
+        memset(j.made, 0, sizeof j.made);
+        const size_t parts = rn_span_size(j.now) * rn_ceil_div(j.in_blocks, CHUNK);
+        if (!j.own) rn_team_for(args->team, parts, input_task, &j);
         if (j.few)
             rn_team_for(args->team, j.out_blocks, few_task, &j);
         else
