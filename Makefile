@@ -6,6 +6,7 @@ PREFIX ?= /usr/local
 PORT   ?= 8080
 JOBS   ?= $(shell nproc)
 FUZZ_SECONDS ?= 30
+N      ?= 1000000
 
 VERSION := $(shell sed -n 's/^\#define RN_VERSION "\(.*\)"/\1/p' include/resnet.h)
 MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null || uname -m)
@@ -117,11 +118,18 @@ golden: $(call programs,golden) ## compare whole networks with PyTorch's answers
 http: all $(call programs,http) ## run the tests that talk to a real daemon
 	@BUILD=$(BUILD) tests/run.sh $(call programs,http)
 
-sanitized = +$(MAKE) --no-print-directory BUILD=build-$@ CFLAGS='-O1 -g -fno-omit-frame-pointer' FORTIFY=
+sanitized = +$(MAKE) --no-print-directory BUILD=build-$(1) CFLAGS='-O1 -g -fno-omit-frame-pointer' \
+  FORTIFY= SANITIZE='$(sanitize_$(1))'
+sanitize_asan := -fsanitize=address,undefined -fno-sanitize-recover=all
+sanitize_tsan := -fsanitize=thread
 asan: ## run the suites under AddressSanitizer and UndefinedBehaviorSanitizer, in build-asan
-	@$(sanitized) SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' suites
+	@$(call sanitized,asan) suites
 tsan: ## run the suites under ThreadSanitizer, in build-tsan
-	@$(sanitized) SANITIZE=-fsanitize=thread SKIP=%/conv_test suites
+	@$(call sanitized,tsan) SKIP=%/conv_test suites
+hostile: ## send N=1000000 hostile bodies to a daemon under AddressSanitizer, in build-asan
+	@$(call sanitized,asan) send-hostile
+send-hostile: all $(BUILD)/tests/http/bodies_test
+	@RESNETD=$(BUILD)/resnetd HOSTILE_BODIES=$(N) $(BUILD)/tests/http/bodies_test
 # Slow ones are shortened: 20,000 random numbers, not all images of the test set; under TSan the
 # kernels run in other_test, session_test and golden_test, with teams, but not every shape of each.
 suites: all tests
@@ -176,7 +184,7 @@ clean: ## remove everything that was built
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
-.PHONY: all run test tests unit golden http asan tsan suites arm64 fuzz bench bench-http bench-json bench-load bench-peers test-reference lint format \
+.PHONY: all run test tests unit golden http asan tsan suites hostile send-hostile arm64 fuzz bench bench-http bench-json bench-load bench-peers test-reference lint format \
   layers docker deps deps-run deps-test install clean help
 .SECONDARY:
 .DELETE_ON_ERROR:

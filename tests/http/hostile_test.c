@@ -2,19 +2,23 @@
  * daemon refuses each of them, never answers twice for one request, and goes on.
  *
  * What has broken other servers, and the test of it where it is not here (unit/ is beside http/):
- *   bodies in very many chunks, too large on any route, bombs     too_large_on_every_route,
- * many_chunks; unit/inflate_test shapes that overflow, are negative, zero or no integers
- * what_broke_others; unit/ingest_test lengths of the JSON in front of tensors that lie
- * what_broke_others; protocols_test JSON that is deep, doubled, NaN, 1e999, no UTF-8, goes on
- * what_broke_others; unit/ingest_test, unit/json_tensor_test paths as names of models, other
- * spellings of a path           what_broke_others, odd_requests; unit/route_test management that is
- * open                                       repository_test pictures that are bombs, cut off or of
- * odd kinds              pictures_test; golden/images_test slow and idle clients, connections that
- * are suspended         errors_test, flow_test work for clients that left, deadlines of a queue
- * only         flow_test queues without an end, memory that grows                      errors_test;
- * load_test new lines in ids, requests in requests answers_hold_no_new_lines_of_ours,
- *                                                                 nothing_is_smuggled
- * tests/fuzz has each of the readers alone. */
+ *
+ *   bodies in very many chunks, too large on any route    too_large_on_every_route, many_chunks
+ *   bombs                                                 unit/inflate_test
+ *   shapes that overflow, negative, zero, no integers     what_broke_others; unit/ingest_test
+ *   lengths of the JSON in front of tensors that lie      what_broke_others; protocols_test
+ *   JSON deep, doubled, NaN, 1e999, no UTF-8, goes on     what_broke_others; unit/json_tensor_test
+ *   paths as names of models, other spellings of a path   what_broke_others, odd_requests;
+ *                                                         unit/route_test
+ *   management that is open                               repository_test
+ *   pictures: bombs, cut off, of odd kinds                pictures_test; golden/images_test
+ *   slow and idle clients, suspended connections          errors_test, flow_test
+ *   work for clients that left, queues' deadlines only    flow_test
+ *   queues without an end, memory that grows              errors_test; load_test, bodies_test
+ *   new lines in ids, requests in requests                answers_hold_no_new_lines_of_ours,
+ *                                                         nothing_is_smuggled
+ *
+ * bodies_test mutates bodies of all forms; tests/fuzz has each of the readers alone. */
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
