@@ -12,6 +12,9 @@
  * first"). With few tiles U is never written: each row of points is made in registers, multiplied
  * by some tiles, and made again for others ("few").
  *
+ * With groups each output block reads a band of input blocks, few as a rule, so each is done from
+ * its weights to its output by one task ("banded").
+ *
  * Tiles are sorted into four classes by their height and width: 4x3, 4x4, 3x4, 3x3. So the tiles
  * that have a given point are a contiguous range, whichever the point. */
 #include "kernels/blocked/conv_winograd.h"
@@ -55,10 +58,12 @@ typedef struct {
     const rn_winograd *transform;
     size_t stride, side, sums; /* points of an axis of V, of M */
     axis rows, columns;
-    size_t in_blocks, out_blocks, groups; /* groups of output blocks */
-    size_t class_end[CLASSES];            /* of all images' tiles in their order */
-    size_t blocks;                        /* of tiles, over all images */
-    bool weights_first, few;
+    size_t in_blocks, out_blocks;
+    size_t band;                 /* input blocks that an output block reads: all without groups */
+    size_t group_blocks, groups; /* groups of output blocks that are multiplied at once */
+    size_t class_end[CLASSES];   /* of all images' tiles in their order */
+    size_t blocks;               /* of tiles, over all images */
+    bool weights_first, few, banded;
     bool own; /* each thread makes all of what tasks share, U or a round's V, for itself: that takes
                * less time than to fetch it from the cache of the core that made it */
     bool made[OWN_THREADS];  /* by thread, which alone touches it: it has done so */
@@ -80,13 +85,18 @@ static axis axis_of(size_t size)
 
 /* Multiply-adds of vectors per input channel and output block, and what the transform of the
  * weights takes of the same time, as measured. For one image: a batch must not change an image's
- * answer. */
+ * answer. Groups have few channels to share the transforms of V and M, which take about as long as
+ * the products; the direct kernels take 16 for 9 where a group fills a block, less in proportion
+ * where it does not. */
 static bool pays(const rn_desc *d, const rn_micro *micro)
 {
     const size_t tiles = rn_ceil_div(d->out.h, 4) * rn_ceil_div(d->out.w, 4);
     const size_t stride = d->window.stride_h, side = rn_wino_side(stride);
-    const size_t cost = transform_cost[stride][tiles <= micro->few_tiles];
-    return cost + side * side * tiles < 9 * d->out.h * d->out.w;
+    const size_t cost = transform_cost[stride][d->groups == 1 && tiles <= micro->few_tiles];
+    const size_t products = side * side * tiles, pixels = d->out.h * d->out.w;
+    if (d->groups == 1) return cost + products < 9 * pixels;
+    return cost + 2 * products < rn_min(d->in[0].c / d->groups, RN_BLOCK) * pixels &&
+           rn_conv_band(d) <= CHUNK;
 }
 
 bool rn_conv_winograd_supports(const rn_desc *d, const rn_micro *micro)
@@ -94,8 +104,8 @@ bool rn_conv_winograd_supports(const rn_desc *d, const rn_micro *micro)
     const rn_window *w = &d->window;
     return w->kh == 3 && w->kw == 3 && (w->stride_h == 1 || w->stride_h == 2) &&
            w->stride_w == w->stride_h && w->dilation_h == 1 && w->dilation_w == 1 &&
-           d->groups == 1 && d->in[0].c >= MIN_CHANNELS && d->out.c >= MIN_CHANNELS &&
-           pays(d, micro) && rn_conv_plane_fits(d);
+           d->in[0].c >= MIN_CHANNELS && d->out.c >= MIN_CHANNELS && pays(d, micro) &&
+           rn_conv_plane_fits(d);
 }
 
 /* ---- sizes ---------------------------------------------------------------------------------- */
@@ -118,6 +128,13 @@ static void count_classes(job *j, size_t n)
     for (size_t c = 0; c < CLASSES; c++) j->class_end[c] = end += count[c];
 }
 
+/* Output blocks that are multiplied at once read the same band. */
+static size_t blocks_at_once(const rn_desc *d, const rn_micro *micro)
+{
+    const bool same = d->out.c / d->groups % (micro->tile_blocks * RN_BLOCK) == 0;
+    return d->groups == 1 || same ? micro->tile_blocks : 1;
+}
+
 static job plan_job(const rn_desc *d, size_t n, size_t threads, const rn_micro *micro)
 {
     job j = {
@@ -128,26 +145,30 @@ static job plan_job(const rn_desc *d, size_t n, size_t threads, const rn_micro *
         .columns = axis_of(d->out.w),
         .in_blocks = rn_conv_in_blocks(d),
         .out_blocks = rn_conv_out_blocks(d),
+        .band = rn_conv_band(d),
+        .group_blocks = blocks_at_once(d, micro),
+        .banded = d->groups > 1,
     };
     j.transform = &micro->winograd[j.stride - 1];
     j.side = rn_wino_side(j.stride);
     j.sums = rn_wino_sums(j.stride);
     const size_t all = j.out_blocks * U_POINTS * u_point(j.in_blocks);
     count_classes(&j, n);
-    j.few = j.class_end[CLASSES - 1] <= FEW_PASSES * micro->few_tiles;
-    j.groups = rn_ceil_div(j.out_blocks, micro->tile_blocks);
+    j.few = !j.banded && j.class_end[CLASSES - 1] <= FEW_PASSES * micro->few_tiles;
+    j.groups = rn_ceil_div(j.out_blocks, j.group_blocks);
     j.blocks = rn_ceil_div(j.class_end[CLASSES - 1], micro->tile_pixels);
-    j.weights_first = !j.few && all * sizeof(float) <= WEIGHTS_FIRST_BYTES;
-    j.v_point = j.in_blocks * micro->tile_pixels * RN_BLOCK + PAD;
-    j.m_point = micro->tile_blocks * micro->tile_pixels * RN_BLOCK + PAD;
-    j.depth = rn_min(j.in_blocks, CHUNK);
+    j.weights_first = !j.few && !j.banded && all * sizeof(float) <= WEIGHTS_FIRST_BYTES;
+    j.v_point = j.band * micro->tile_pixels * RN_BLOCK + PAD;
+    j.m_point = j.group_blocks * micro->tile_pixels * RN_BLOCK + PAD;
+    j.depth = rn_min(j.band, CHUNK);
     if (j.weights_first)
         j.u_size = all;
     else if (!j.few)
-        j.u_size = micro->tile_blocks * U_POINTS * u_point(j.depth);
+        j.u_size = j.group_blocks * U_POINTS * u_point(j.depth);
     j.v_size = j.side * j.side * j.v_point;
     j.m_size = j.sums * j.sums * j.m_point;
     j.round = rn_max(1, rn_min(j.blocks, INPUT_BYTES / sizeof(float) / j.v_size));
+    if (j.banded) j.round = j.blocks;
     j.own = threads <= OWN_THREADS &&
             (j.weights_first || j.round * j.v_size * sizeof(float) <= OWN_BYTES);
     if (threads > 1 && j.groups < threads * TASKS_PER_THREAD)
@@ -160,7 +181,7 @@ static job plan_job(const rn_desc *d, size_t n, size_t threads, const rn_micro *
 /* Blocks whose M a task keeps: all of its part, when U comes in chunks. */
 static size_t kept_blocks(const job *j)
 {
-    const bool in_one_go = j->few || j->depth == j->in_blocks;
+    const bool in_one_go = j->few || j->depth == j->band;
     return in_one_go ? 1 : rn_ceil_div(j->round, j->block_parts);
 }
 
@@ -172,7 +193,7 @@ static size_t all_u(const job *j, size_t threads)
 
 static size_t all_v(const job *j, size_t threads)
 {
-    if (j->weights_first) return j->v_size * threads;
+    if (j->weights_first || j->banded) return j->v_size * threads;
     return j->v_size * j->round * (j->own ? threads : 1);
 }
 
@@ -242,7 +263,7 @@ static void prefetch_right(const float *plane, rn_dims in, size_t y, size_t x, s
     }
 }
 
-/* Input blocks of one tile to their points, `stride` floats apart. */
+/* Input blocks of one tile to their points, `stride` floats from one to the next. */
 static void transform_tile(const job *j, tile_place place, rn_span blocks, float *dst,
                            size_t stride)
 {
@@ -266,34 +287,40 @@ static void transform_tile(const job *j, tile_place place, rn_span blocks, float
         const bool real = iy < in.h && ix < in.w;
         offset[i] = real ? (uint32_t)((iy * in.w + ix) * RN_BLOCK) : RN_OUTSIDE;
     }
-    for (size_t b = blocks.begin; b < blocks.end; b++) {
+    for (size_t b = blocks.begin; b < blocks.end; b++, dst += stride) {
         const float *src = j->args->src + (place.image * j->in_blocks + b) * plane;
         if (inside)
             t.src = src + (y * in.w + x) * RN_BLOCK;
         else
             j->micro->gather(patch, src, offset, rows * columns);
-        t.dst = dst + b * stride;
+        t.dst = dst;
         prefetch_right(src, in, y, x + columns, rows);
         j->transform->input(&t);
     }
 }
 
-/* V of one block of tiles: points x (input blocks, tiles, 16). */
+/* Floats from one input block to the next in V of a block of tiles. */
+static size_t v_block(const job *j, size_t block)
+{
+    return rn_span_size(tiles_of(j, block)) * RN_BLOCK;
+}
+
+/* V of one block of tiles, points x (input blocks, tiles, 16), from the first of `in_blocks` on. */
 static void transform_input(const job *j, size_t block, rn_span in_blocks, float *v)
 {
     const rn_span tiles = tiles_of(j, block);
-    const size_t stride = (tiles.end - tiles.begin) * RN_BLOCK;
-    for (size_t t = tiles.begin; t < tiles.end; t++)
-        transform_tile(j, place_of(j, t), in_blocks, v + (t - tiles.begin) * RN_BLOCK, stride);
+    for (size_t t = tiles.begin; t < tiles.end; t++, v += RN_BLOCK)
+        transform_tile(j, place_of(j, t), in_blocks, v, v_block(j, block));
 }
 
-/* U of some output and input blocks: (output blocks, points, input blocks, 16, 16). */
+/* U of some output blocks and input blocks of their band:
+ * (output blocks, points, input blocks, 16, 16). */
 static void transform_weights(const job *j, rn_span out, rn_span in, float *u)
 {
     rn_wino_weights w = {.dst_point = u_point(rn_span_size(in))};
     for (size_t o = out.begin; o < out.end; o++, u += U_POINTS * w.dst_point)
         for (size_t i = in.begin; i < in.end; i++) {
-            w.src = j->args->weights + (o * j->in_blocks + i) * W_BLOCK;
+            w.src = j->args->weights + (o * j->band + i) * W_BLOCK;
             w.dst = u + (i - in.begin) * U_BLOCK;
             for (w.row = 0; w.row < U_ROW; w.row++, w.dst += U_ROW * w.dst_point)
                 j->transform->weights(&w);
@@ -302,8 +329,8 @@ static void transform_weights(const job *j, rn_span out, rn_span in, float *u)
 
 static rn_span blocks_of_group(const job *j, size_t group)
 {
-    const size_t first = group * j->micro->tile_blocks;
-    return (rn_span){first, rn_min(first + j->micro->tile_blocks, j->out_blocks)};
+    const size_t first = group * j->group_blocks;
+    return (rn_span){first, rn_min(first + j->group_blocks, j->out_blocks)};
 }
 
 /* What multiply() works on: some input blocks' part of the sums of one group of output blocks. */
@@ -446,7 +473,8 @@ static void input_task(void *context, size_t task, size_t thread)
     const job *j = context;
     const size_t chunks = rn_ceil_div(j->in_blocks, CHUNK), block = task / chunks;
     const rn_span in = rn_span_part(j->in_blocks, chunks, task % chunks);
-    transform_input(j, j->now.begin + block, in, j->v + block * j->v_size);
+    float *v = j->v + block * j->v_size + in.begin * v_block(j, j->now.begin + block);
+    transform_input(j, j->now.begin + block, in, v);
 }
 
 /* V of the round for this thread. */
@@ -538,6 +566,25 @@ static void few_task(void *context, size_t task, size_t thread)
     }
 }
 
+/* ---- banded --------------------------------------------------------------------------------- */
+
+/* task: a group of output blocks and some blocks of tiles */
+static void band_task(void *context, size_t task, size_t thread)
+{
+    const job *j = context;
+    const rn_span part = rn_span_part(j->blocks, j->block_parts, task % j->block_parts);
+    const rn_span out = blocks_of_group(j, task / j->block_parts), all = {0, j->band};
+    const size_t first = rn_conv_band_start(j->desc, out.begin);
+    float *u = j->u + thread * j->u_size;
+    float *v = j->v + thread * j->v_size, *m = j->m + thread * j->m_size;
+    transform_weights(j, out, all, u);
+    for (size_t b = part.begin; b < part.end; b++) {
+        transform_input(j, b, (rn_span){first, first + j->band}, v);
+        multiply(j, b, &(slice){.out = out, .in = all, .u = u}, v, m);
+        transform_output(j, b, out, m);
+    }
+}
+
 void rn_conv_winograd(const rn_desc *desc, const rn_args *args, const rn_micro *micro)
 {
     const size_t threads = rn_team_threads(args->team);
@@ -549,6 +596,10 @@ void rn_conv_winograd(const rn_desc *desc, const rn_args *args, const rn_micro *
     if (j.weights_first) {
         if (!j.own) rn_team_for(args->team, j.out_blocks, weights_task, &j);
         rn_team_for(args->team, j.blocks, tiles_task, &j);
+        return;
+    }
+    if (j.banded) {
+        rn_team_for(args->team, j.groups * j.block_parts, band_task, &j);
         return;
     }
     for (size_t b = 0; b < j.blocks; b += j.round) {

@@ -6,7 +6,7 @@
 
 /* A list of ROW(isa, name), best first. */
 #define RN_BLOCKED_ROWS(ROW, isa)                                                                \
-    ROW(isa, winograd_stem), ROW(isa, stem), ROW(isa, group), ROW(isa, winograd),                \
+    ROW(isa, winograd_stem), ROW(isa, stem), ROW(isa, winograd), ROW(isa, group),                \
         ROW(isa, direct), ROW(isa, linear), ROW(isa, batch_norm), ROW(isa, relu), ROW(isa, add), \
         ROW(isa, max_pool), ROW(isa, avg_pool), ROW(isa, global_avg_pool), ROW(isa, mul),        \
         ROW(isa, group_norm), ROW(isa, zero_pad), ROW(isa, blur)
