@@ -11,80 +11,31 @@
  * is suspended its handler gives it up. */
 #include "http.h"
 
-#include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "clock.h"
-#include "compress.h"
 #include "cpus.h"
-#include "framing.h"
+#include "http_request.h"
 #include "listener.h"
 #include "log.h"
 #include "metrics.h"
 #include "options.h"
-#include "request.h"
 #include "route.h"
 #include "server.h"
-#include "watch.h"
 
 /* Per connection, and zeroed by libmicrohttpd after each request: twice as large saves a body of
  * 600 KB a few system calls, and costs each small request more than its whole path through here. */
-enum { BODY_CHUNK = 16384 };
-
-struct http {
-    struct server *server;
-    struct MHD_Daemon *daemon;
-    struct watch *watch;
-    int listener;
-    uint64_t id_seed;
-    _Atomic uint64_t requests;
-    atomic_size_t suspended; /* and not back in on_access() yet */
-    atomic_bool stopping;    /* nothing is suspended any more */
-};
-
-enum progress {
-    AT_HEADERS, /* the handler has not been called */
-    AT_BODY,    /* the body is passed on, or thrown away once there is a reply */
-    AT_REST,    /* suspended, or just resumed */
-    AT_END,     /* answered */
-};
-
-/* A connection, at all times watched for one thing. */
-struct peer {
-    struct watched watched;       /* first: the two are one address */
-    struct http_request *request; /* NULL: between two */
-    int fd;                       /* libmicrohttpd's */
-    atomic_bool late;             /* its time to be read is over */
-};
-
-struct http_request {
-    struct request request; /* first, as above */
-    struct http *http;
-    struct MHD_Connection *connection;
-    struct peer *peer;
-    const struct handler *handler; /* NULL: none was found */
-    const char *method, *target_error;
-    enum progress progress;
-    bool chunked, unsized; /* unsized: neither Content-Length nor Transfer-Encoding */
-    size_t sent;
-};
+enum { BODY_CHUNK = 65536 };
 
 static const struct options *options_of(const struct http_request *r)
 {
     return r->request.server->options;
-}
-
-const char *request_header(const struct request *request, const char *name)
-{
-    const struct http_request *r = (const struct http_request *)request;
-    return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
 }
 
 /* ---- the watch ------------------------------------------------------------------------------- */
@@ -153,190 +104,22 @@ void request_resume(struct request *request)
     MHD_resume_connection(r->connection);
 }
 
-/* ---- answers --------------------------------------------------------------------------------- */
+/* ---- from the headers to the answer ---------------------------------------------------------- */
 
-static void add_headers(const struct http_request *r, struct MHD_Response *response)
+static enum MHD_Result answer(struct http_request *r)
 {
-    const struct reply *reply = &r->request.reply;
-    const bool draining = atomic_load(&r->request.server->state) == SERVER_DRAINING;
-    char seconds[16];
-    if (reply->content_type) MHD_add_response_header(response, "Content-Type", reply->content_type);
-    MHD_add_response_header(response, "X-Request-Id", r->request.id);
-    if (reply->digest[0]) MHD_add_response_header(response, "X-Model-Digest", reply->digest);
-    if (reply->timing.size && !reply->timing.failed)
-        MHD_add_response_header(response, "Server-Timing", reply->timing.bytes);
-    if (reply->encoding) MHD_add_response_header(response, "Content-Encoding", reply->encoding);
-    if (reply->compressible) MHD_add_response_header(response, "Vary", "Accept, Accept-Encoding");
-    if (reply->allow) MHD_add_response_header(response, "Allow", reply->allow);
-    if (reply->json_size) {
-        char size[24];
-        snprintf(size, sizeof size, "%zu", reply->json_size);
-        MHD_add_response_header(response, "Inference-Header-Content-Length", size);
-    }
-    if (reply->retry_after) {
-        snprintf(seconds, sizeof seconds, "%u", reply->retry_after);
-        MHD_add_response_header(response, "Retry-After", seconds);
-    }
-    if (reply->close || draining) MHD_add_response_header(response, "Connection", "close");
-}
-
-static enum MHD_Result send_reply(struct http_request *r)
-{
-    struct reply *reply = &r->request.reply;
-    if (!reply->status) request_fail(&r->request, 500, "no answer was made");
-    if (reply->body.failed) request_fail(&r->request, 500, "no memory for the answer");
-    if (reply->compressible)
-        reply->encoding =
-            compress_body(&reply->body, request_header(&r->request, "Accept-Encoding"));
     watch_nothing(r);
     r->progress = AT_END;
-    r->sent = reply->body.size;
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(reply->body.size, reply->body.bytes, MHD_RESPMEM_MUST_FREE);
-    if (!response) return MHD_NO;
-    reply->body = (struct buffer){0}; /* the response owns the bytes now */
-    add_headers(r, response);
-    const enum MHD_Result queued = MHD_queue_response(r->connection, reply->status, response);
-    MHD_destroy_response(response);
-    return queued;
+    return http_send_reply(r);
 }
 
-/* Answers where libmicrohttpd can't, in the middle of a request: straight to the socket, which is
- * closed next. What has arrived unread is taken out of it, as it would have the answer thrown away.
- */
-static void cut_off(struct http_request *r)
-{
-    const struct reply *reply = &r->request.reply;
-    enum { MOST = 256 };
-    char unread[4096];
-    struct buffer text = {0};
-    buffer_format(&text,
-                  "HTTP/1.1 %u Refused\r\nConnection: close\r\nContent-Type: application/json\r\n"
-                  "X-Request-Id: %s\r\nContent-Length: %zu\r\n\r\n",
-                  reply->status, r->request.id, reply->body.size);
-    buffer_append(&text, reply->body.bytes, reply->body.size);
-    if (!text.failed && !reply->body.failed) {
-        const ssize_t sent = send(r->peer->fd, text.bytes, text.size, MSG_NOSIGNAL | MSG_DONTWAIT);
-        r->sent = sent > 0 ? (size_t)sent : 0;
-    }
-    buffer_free(&text);
-    shutdown(r->peer->fd, SHUT_WR);
-    for (int i = 0; i < MOST && recv(r->peer->fd, unread, sizeof unread, MSG_DONTWAIT) > 0; i++)
-        continue;
-}
-
-/* ---- the headers ----------------------------------------------------------------------------- */
-
-static void make_id(struct http_request *r)
-{
-    uint64_t x = r->http->id_seed + 0x9e3779b97f4a7c15ull * atomic_fetch_add(&r->http->requests, 1);
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
-    snprintf(r->request.id, sizeof r->request.id, "%016llx", (unsigned long long)(x ^ (x >> 31)));
-}
-
-/* The client's name for the request replaces ours. */
-static void take_id(struct http_request *r)
-{
-    const char *given = request_header(&r->request, "X-Request-Id");
-    const size_t length = given ? strlen(given) : 0;
-    if (!length || length >= REQUEST_ID_SIZE) return;
-    for (size_t i = 0; i < length; i++)
-        if (given[i] <= ' ' || given[i] > '~' || strchr("\"\\,;", given[i])) return;
-    memcpy(r->request.id, given, length + 1);
-}
-
-static enum MHD_Result add_framing(void *framing, enum MHD_ValueKind kind, const char *name,
-                                   const char *value)
-{
-    (void)kind;
-    framing_add(framing, name, value);
-    return MHD_YES;
-}
-
-static bool read_framing(struct http_request *r)
-{
-    struct framing framing = {0};
-    struct request *request = &r->request;
-    MHD_get_connection_values(r->connection, MHD_HEADER_KIND, add_framing, &framing);
-    const char *error = framing_error(&framing);
-    if (error) {
-        request_fail(request, 400, "the request has %s", error);
-        request->reply.close = true;
-        return false;
-    }
-    r->chunked = framing.encodings > 0;
-    request->content_length = r->chunked ? SIZE_MAX : 0;
-    if (framing.lengths) request->content_length = strtoull(framing.length, NULL, 10);
-    r->unsized = !framing.lengths && !framing.encodings;
-    return true;
-}
-
-/* A body that never comes is told apart from one that was forgotten. */
-static bool check_length(struct http_request *r)
-{
-    const bool sends = !strcmp(r->method, "POST") || !strcmp(r->method, "PUT");
-    if (!r->unsized || !sends || r->handler->no_body) return true;
-    request_fail(&r->request, 411, "a Content-Length is needed");
-    return false;
-}
-
-static bool check_sizes(struct http_request *r)
-{
-    const struct options *options = options_of(r);
-    const size_t length = r->request.content_length;
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-    r->request.reply.close = true; /* the rest is not read */
-    if (info && info->header_size > options->max_header_bytes)
-        request_fail(&r->request, 431, "headers of %zu bytes, --max-header-bytes allows %zu",
-                     info->header_size, options->max_header_bytes);
-    else if (!r->chunked && length > options->max_body_bytes)
-        request_fail(&r->request, 413, "a body of %zu bytes, --max-body-bytes allows %zu", length,
-                     options->max_body_bytes);
-    else
-        r->request.reply.close = false;
-    return !r->request.reply.close;
-}
-
-static bool find_handler(struct http_request *r)
-{
-    struct request *request = &r->request;
-    const char *allow = NULL;
-    if (r->target_error) {
-        request_fail(request, 400, "the request's target: %s", r->target_error);
-        return false;
-    }
-    switch (route_find(&request->target, r->method, &request->route, &allow)) {
-    case ROUTE_FOUND: r->handler = route_handler(request->route); return true;
-    case ROUTE_NO_METHOD:
-        request_fail(request, 405, "%.20s is not a method of this path, %s is", r->method, allow);
-        request->reply.allow = allow;
-        return false;
-    default: request_fail(request, 404, "no such path: %.200s", request->target.path); return false;
-    }
-}
-
-/* The headers are there. A reply that is made now is sent now when no body follows it, or the
- * client waits to be asked for it; else when the body has been read. */
 static enum MHD_Result begin(struct http_request *r, const char *method)
 {
-    struct request *request = &r->request;
-    r->method = method;
     r->progress = AT_BODY;
-    take_id(r);
-    const bool framed = read_framing(r);
-    if (request->reply.close || !check_sizes(r)) return send_reply(r);
-    if (find_handler(r) && framed && check_length(r)) {
-        request->reply = (struct reply){0};
-        if (r->handler->begin) r->handler->begin(request);
-        if (request->deadline) watch_reading(r);
-    }
-    const bool waits = request_header(request, "Expect") != NULL;
-    return request->reply.status && waits ? send_reply(r) : MHD_YES;
+    if (http_read_head(r, method)) return answer(r);
+    if (r->request.deadline) watch_reading(r); /* which may be nearer than it was */
+    return MHD_YES;
 }
-
-/* ---- the body -------------------------------------------------------------------------------- */
 
 static enum MHD_Result take_body(struct http_request *r, const char *bytes, size_t size)
 {
@@ -360,7 +143,7 @@ static enum MHD_Result end(struct http_request *r)
     request->read = clock_ns();
     if (!request->reply.status) r->handler->end(request);
     /* Once it is suspended the request is somebody else's: `progress` was written before. */
-    return r->progress == AT_REST ? MHD_YES : send_reply(r);
+    return r->progress == AT_REST ? MHD_YES : answer(r);
 }
 
 /* Back from its suspension; the handler may suspend it again. */
@@ -374,7 +157,7 @@ static enum MHD_Result finish(struct http_request *r)
         request_fail_deadline(request);
     else
         r->handler->finish(request);
-    return r->progress == AT_REST ? MHD_YES : send_reply(r);
+    return r->progress == AT_REST ? MHD_YES : answer(r);
 }
 
 /* ---- libmicrohttpd's callbacks --------------------------------------------------------------- */
@@ -400,7 +183,7 @@ static void *on_request_line(void *argument, const char *uri, struct MHD_Connect
     r->request.server = http->server;
     r->request.began = clock_ns();
     r->request.route = ROUTES;
-    make_id(r);
+    http_make_id(r);
     watch_reading(r);
     target_parse(&r->request.target, uri, &r->target_error);
     metrics_active(http->server->metrics, 1);
@@ -466,7 +249,7 @@ static unsigned end_unanswered(struct http_request *r, enum MHD_RequestTerminati
                      options->idle_timeout);
     }
     if (!request->reply.status) return 400; /* libmicrohttpd's: an end of ours has a reply */
-    cut_off(r);
+    http_cut_off(r);
     return request->reply.status;
 }
 

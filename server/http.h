@@ -1,4 +1,4 @@
-/* HTTP/1.1: connections, bodies, timeouts and limits. The only user of libmicrohttpd.
+/* HTTP/1.1: connections, bodies, timeouts and limits. server/http*.c alone use libmicrohttpd.
  *
  * It calls the handlers of routes.def on its own threads (see request.h). Requests without a route,
  * of the wrong method, too large, too slow or ambiguously framed are answered here. What is no

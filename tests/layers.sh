@@ -34,10 +34,11 @@ server_may() {
     esac
 }
 
-# Third-party header -> the files that may include it, as patterns.
+# Third-party header, or one that brings it along -> the files that may include it, as patterns.
 home_of() {
     case $1 in
-    microhttpd.h) echo server/http.c ;;
+    microhttpd.h) echo server/http_request.h ;;
+    http_request.h) echo 'server/http.c server/http_*.c' ;; # its only includers: it has the above
     jansson.h) echo 'core/base/json.c server/ingest/envelope.c' ;;
     cblas.h) echo core/kernels/gemm_blas.c ;;
     nettle/*) echo core/formats/digest.c ;;
@@ -91,7 +92,7 @@ rule_third_party() {
         # shellcheck disable=SC2254 # the homes are patterns
         for pattern in $home; do case $file in $pattern) found=1 ;; esac; done
         [ -n "$found" ] || echo "$file: <$header> belongs in $home alone"
-    done < <(sources core server include | xargs -r grep -HoP '^\s*#\s*include\s*<\K[^>]+')
+    done < <(sources core server include | xargs -r grep -HoP '^\s*#\s*include\s*[<"]\K[^>"]+')
 }
 
 # Called words that may not be: words MESSAGE PATTERN < code
@@ -180,9 +181,11 @@ plant core/plan/bad.c '#include "http.h"' 'core/plan/bad.c: "http.h" is not in c
 plant server/encode/bad.c '#include "api/api.h"' \
     'server/encode/bad.c: server/encode must not include api/api.h'
 plant server/api/bad.c '#include <microhttpd.h>' \
-    'server/api/bad.c: <microhttpd.h> belongs in server/http.c alone'
+    'server/api/bad.c: <microhttpd.h> belongs in server/http_request.h alone'
 plant core/formats/bad.c '#include <jansson.h>' \
     'core/formats/bad.c: <jansson.h> belongs in core/base/json.c server/ingest/envelope.c alone'
+plant server/api/bad.c '#include "http_request.h"' \
+    $'server/api/bad.c: "http_request.h" is not in server/\nserver/api/bad.c: <http_request.h> belongs in server/http.c server/http_*.c alone'
 plant core/run/bad.c 'void f(void) { printf ("x"); }' 'core/run/bad.c: core neither prints nor exits: printf'
 plant core/run/bad.c 'void f(void) { exit(1); }' 'core/run/bad.c: core neither prints nor exits: exit'
 plant core/run/bad.c 'void *f(void) { return malloc(1); }' \

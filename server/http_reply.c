@@ -1,0 +1,73 @@
+/* Answers, through libmicrohttpd and past it; see http_request.h. */
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "compress.h"
+#include "http_request.h"
+#include "server.h"
+
+static void add_headers(const struct http_request *r, struct MHD_Response *response)
+{
+    const struct reply *reply = &r->request.reply;
+    const bool draining = atomic_load(&r->request.server->state) == SERVER_DRAINING;
+    char seconds[16];
+    if (reply->content_type) MHD_add_response_header(response, "Content-Type", reply->content_type);
+    MHD_add_response_header(response, "X-Request-Id", r->request.id);
+    if (reply->digest[0]) MHD_add_response_header(response, "X-Model-Digest", reply->digest);
+    if (reply->timing.size && !reply->timing.failed)
+        MHD_add_response_header(response, "Server-Timing", reply->timing.bytes);
+    if (reply->encoding) MHD_add_response_header(response, "Content-Encoding", reply->encoding);
+    if (reply->compressible) MHD_add_response_header(response, "Vary", "Accept, Accept-Encoding");
+    if (reply->allow) MHD_add_response_header(response, "Allow", reply->allow);
+    if (reply->json_size) {
+        char size[24];
+        snprintf(size, sizeof size, "%zu", reply->json_size);
+        MHD_add_response_header(response, "Inference-Header-Content-Length", size);
+    }
+    if (reply->retry_after) {
+        snprintf(seconds, sizeof seconds, "%u", reply->retry_after);
+        MHD_add_response_header(response, "Retry-After", seconds);
+    }
+    if (reply->close || draining) MHD_add_response_header(response, "Connection", "close");
+}
+
+enum MHD_Result http_send_reply(struct http_request *r)
+{
+    struct reply *reply = &r->request.reply;
+    if (!reply->status) request_fail(&r->request, 500, "no answer was made");
+    if (reply->body.failed) request_fail(&r->request, 500, "no memory for the answer");
+    if (reply->compressible)
+        reply->encoding =
+            compress_body(&reply->body, request_header(&r->request, "Accept-Encoding"));
+    r->sent = reply->body.size;
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(reply->body.size, reply->body.bytes, MHD_RESPMEM_MUST_FREE);
+    if (!response) return MHD_NO;
+    reply->body = (struct buffer){0}; /* the response owns the bytes now */
+    add_headers(r, response);
+    const enum MHD_Result queued = MHD_queue_response(r->connection, reply->status, response);
+    MHD_destroy_response(response);
+    return queued;
+}
+
+/* What has arrived unread is taken out of the socket, as it would have the answer thrown away. */
+void http_cut_off(struct http_request *r)
+{
+    const struct reply *reply = &r->request.reply;
+    enum { MOST = 256 };
+    char unread[4096];
+    struct buffer text = {0};
+    buffer_format(&text,
+                  "HTTP/1.1 %u Refused\r\nConnection: close\r\nContent-Type: application/json\r\n"
+                  "X-Request-Id: %s\r\nContent-Length: %zu\r\n\r\n",
+                  reply->status, r->request.id, reply->body.size);
+    buffer_append(&text, reply->body.bytes, reply->body.size);
+    if (!text.failed && !reply->body.failed) {
+        const ssize_t sent = send(r->peer->fd, text.bytes, text.size, MSG_NOSIGNAL | MSG_DONTWAIT);
+        r->sent = sent > 0 ? (size_t)sent : 0;
+    }
+    buffer_free(&text);
+    shutdown(r->peer->fd, SHUT_WR);
+    for (int i = 0; i < MOST && recv(r->peer->fd, unread, sizeof unread, MSG_DONTWAIT) > 0; i++)
+        continue;
+}
