@@ -84,11 +84,15 @@ START_TEST(elementwise)
 }
 END_TEST
 
-START_TEST(product_with_a_gate)
+START_TEST(operand_of_one_pixel)
 {
     for (size_t c = 0; c < CHANNELS; c++) {
         const rn_dims dims = {3, channels[c], 5, 9}, gate = {3, channels[c], 1, 1};
         check_both((rn_desc){.op = RN_OP_MUL, .in = {dims, gate}}, 2);
+        check_both((rn_desc){.op = RN_OP_ADD, .in = {dims, gate}}, 2);
+        check_both(
+            (rn_desc){.op = RN_OP_ADD, .in = {dims, gate}, .epilogue = {RN_ACT_RELU, RN_ADD_NONE}},
+            2);
     }
 }
 END_TEST
@@ -161,7 +165,7 @@ static Suite *other_suite(void)
     tcase_add_loop_test(tc, global_average, 0, CHANNELS);
     tcase_add_loop_test(tc, linear, 0, EPILOGUES);
     tcase_add_loop_test(tc, elementwise, 0, EPILOGUES);
-    tcase_add_test(tc, product_with_a_gate);
+    tcase_add_test(tc, operand_of_one_pixel);
     tcase_add_loop_test(tc, group_norm, 0, EPILOGUES);
     tcase_add_test(tc, zero_pad_and_blur);
     tcase_add_loop_test(tc, reorder, 0, CHANNELS);

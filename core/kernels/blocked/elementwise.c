@@ -3,12 +3,14 @@
 #include <string.h>
 
 #include "kernels/blocked/pack.h"
+#include "kernels/blocked/variants.h"
 
 typedef struct {
     const rn_args *args;
     const rn_micro *micro;
     rn_epilogue epilogue;
     size_t blocks, pixels, channels; /* of an image; of a plane; of an image */
+    bool gate;                       /* the addend has one pixel */
 } job;
 
 /* task: a plane */
@@ -30,14 +32,23 @@ static void run_plane(void *context, size_t task, size_t thread)
         line.scale = scale;
         line.shift = a->bias + first;
     }
+    if (j->gate) {
+        line.shift = a->addend + task * RN_BLOCK;
+        line.epilogue.add = RN_ADD_NONE;
+    }
     j->micro->affine(&line);
 }
 
 static void run(const rn_desc *desc, const rn_args *args, const rn_micro *micro,
                 rn_epilogue epilogue)
 {
-    job j = {args,       micro, epilogue, rn_conv_out_blocks(desc), desc->out.h * desc->out.w,
-             desc->out.c};
+    job j = {.args = args,
+             .micro = micro,
+             .epilogue = epilogue,
+             .blocks = rn_conv_out_blocks(desc),
+             .pixels = desc->out.h * desc->out.w,
+             .channels = desc->out.c};
+    j.gate = desc->op == RN_OP_ADD && !rn_dims_equal(desc->in[0], desc->in[1]);
     rn_team_for(args->team, args->n * j.blocks, run_plane, &j);
 }
 
@@ -50,7 +61,7 @@ void rn_blocked_relu(const rn_desc *desc, const rn_args *args, const rn_micro *m
 
 bool rn_blocked_add_supports(const rn_desc *desc)
 {
-    return rn_dims_equal(desc->in[0], desc->in[1]);
+    return rn_dims_equal(desc->in[0], desc->in[1]) || rn_blocked_has_gate(desc);
 }
 
 void rn_blocked_add(const rn_desc *desc, const rn_args *args, const rn_micro *micro)

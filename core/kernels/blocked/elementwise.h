@@ -1,4 +1,5 @@
-/* ReLU, Add of equal shapes, and BatchNorm2d that could not be folded, over NCHW16C. */
+/* ReLU, Add of equal shapes or of one pixel to all, and BatchNorm2d that could not be folded, over
+ * NCHW16C. */
 #ifndef RN_KERNELS_BLOCKED_ELEMENTWISE_H
 #define RN_KERNELS_BLOCKED_ELEMENTWISE_H
 

@@ -29,7 +29,7 @@ static void each_plane(const rn_desc *desc, const rn_args *args, const rn_micro 
 /* ---- the product with a gate ------------------------------------------------------------------
  */
 
-bool rn_blocked_mul_supports(const rn_desc *desc)
+bool rn_blocked_has_gate(const rn_desc *desc)
 {
     const rn_dims gate = desc->in[1];
     return gate.rank == 3 && gate.h == 1 && gate.w == 1 && gate.c == desc->in[0].c;

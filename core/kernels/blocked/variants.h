@@ -6,8 +6,8 @@
 
 #include "kernels/blocked/blocked.h"
 
-/* A map times one factor a channel. */
-bool rn_blocked_mul_supports(const rn_desc *desc);
+/* A map times one factor a channel; has_gate: the second operand is one value a channel. */
+bool rn_blocked_has_gate(const rn_desc *desc);
 void rn_blocked_mul(const rn_desc *desc, const rn_args *args, const rn_micro *micro);
 
 bool rn_group_norm_supports(const rn_desc *desc);
