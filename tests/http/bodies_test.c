@@ -8,7 +8,6 @@
 #include <jansson.h>
 #include <math.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,8 +15,7 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "http/client.h"
-#include "http/daemon.h"
+#include "http/fixture.h"
 #include "http/mutate.h"
 #include "resnet.h"
 
@@ -27,7 +25,6 @@ enum { CLIENTS = 3, FORMS = 64, WIRE = 4 * MUTATE_MOST, FEW = 3000, GROWTH_KB = 
 
 #define WEIGHTS "deploy/models/fashion-resnet/model.safetensors"
 
-static struct daemon server;
 static struct response want[FORMS]; /* of each template */
 static size_t bodies, seed;
 
@@ -366,7 +363,7 @@ START_TEST(hostile_bodies)
     ck_assert_msg(!strstr(log, "ERROR") && !strstr(log, "runtime error") && !strstr(log, "WARNING"),
                   "%s", log);
     free(log);
-    ck_assert_int_eq(daemon_stop(&server, SIGTERM), 0);
+    server_stop();
     for (size_t i = 0; i < mutate_forms(); i++) response_free(&want[i]);
     mutate_free();
 }

@@ -6,43 +6,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "http/client.h"
-#include "http/daemon.h"
+#include "http/fixture.h"
 
 #include "check_main.h"
-
-static struct daemon server;
 
 /* As few samples as possible, bodies of 20,000 bytes. */
 static void start(void)
 {
     DAEMON_START(&server, "--max-body-bytes", "20000", "--queue-samples", "4");
-}
-
-static void stop(void)
-{
-    ck_assert_int_eq(daemon_stop(&server, SIGTERM), 0);
-}
-
-/* The answer is an error of this status, in JSON, with this text; consumes it. */
-static void expect_error(struct response response, int status, const char *text)
-{
-    char type[64] = "", want[600];
-    ck_assert_msg(response.status == status, "status %d, want %d: %s", response.status, status,
-                  response.body ? response.body : "no answer");
-    ck_assert(response_header(&response, "Content-Type", type, sizeof type));
-    ck_assert_str_eq(type, "application/json");
-    ck_assert(response_header(&response, "X-Request-Id", type, sizeof type));
-    snprintf(want, sizeof want, "{\"error\":\"%s\"}\n", text);
-    ck_assert_str_eq(response.body, want);
-    response_free(&response);
-}
-
-static void expect_alive(void)
-{
-    struct response response = client_get(server.port, "/v2/health/ready");
-    ck_assert_int_eq(response.status, 200);
-    response_free(&response);
 }
 
 static const struct {
@@ -385,7 +356,7 @@ int main(void)
     TCase *tests = tcase_create("one daemon"), *own = tcase_create("daemons of their own");
     suite_add_tcase(suite, tests);
     suite_add_tcase(suite, own);
-    tcase_add_unchecked_fixture(tests, start, stop);
+    tcase_add_unchecked_fixture(tests, start, server_stop);
     tcase_set_timeout(tests, 120);
     tcase_set_timeout(own, 120);
     tcase_add_test(tests, json_mistakes);

@@ -2,32 +2,24 @@
  * model's configuration here, the repository in repository_test.c; and requests as NVIDIA's Python
  * client writes them, byte for byte. */
 #include <jansson.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "http/client.h"
-#include "http/daemon.h"
+#include "http/fixture.h"
 
 #include "check_main.h"
 
 #define MODEL "/v2/models/fashion-resnet"
 
-static struct daemon server;
 static float image[2 * 784];
 
 static void start(void)
 {
     DAEMON_START(&server, "--max-batch", "4", "--max-delay", "700", "--model-control", "explicit");
     for (size_t i = 0; i < 784; i++) image[i] = image[784 + i] = (float)(i % 7) / 7;
-}
-
-static void stop(void)
-{
-    ck_assert_int_eq(daemon_stop(&server, SIGTERM), 0);
 }
 
 static json_t *parse(const struct response *answer)
@@ -263,7 +255,7 @@ int main(void)
     Suite *suite = suite_create("extensions");
     TCase *tests = tcase_create("extensions");
     suite_add_tcase(suite, tests);
-    tcase_add_unchecked_fixture(tests, start, stop);
+    tcase_add_unchecked_fixture(tests, start, server_stop);
     tcase_add_test(tests, the_list);
     tcase_add_test(tests, configuration);
     tcase_add_test(tests, statistics_count);

@@ -15,14 +15,12 @@
 #include <zlib.h>
 
 #include "clock.h"
-#include "http/client.h"
-#include "http/daemon.h"
+#include "http/fixture.h"
 
 #include "check_main.h"
 
 enum { LEAST = 64, MOST = 1024 };
 
-static struct daemon server;
 static const float image[MOST * MOST];
 static size_t side = LEAST, image_size = LEAST * LEAST * sizeof(float);
 static char side_text[16] = "64";
@@ -34,34 +32,6 @@ static char side_text[16] = "64";
 static void start_slow(void)
 {
     DAEMON_START(&server, SLOW);
-}
-
-static void stop(void)
-{
-    ck_assert_int_eq(daemon_stop(&server, SIGTERM), 0);
-}
-
-/* The value of a sample of /metrics; "name{labels}" as it stands there. */
-static double metric(const char *sample)
-{
-    struct response response = client_get(server.port, "/metrics");
-    const size_t length = strlen(sample);
-    double value = -1;
-    for (const char *line = response.body; line && *line; line = strchr(line, '\n')) {
-        line += *line == '\n';
-        if (strncmp(line, sample, length) == 0 && line[length] == ' ')
-            value = strtod(line + length, NULL);
-    }
-    response_free(&response);
-    ck_assert_msg(value >= 0, "no %s in the metrics", sample);
-    return value;
-}
-
-static void await_metric(const char *sample, double value)
-{
-    double now = -1;
-    for (int i = 0; i < 1000 && (now = metric(sample)) != value; i++) clock_sleep(20 * NS_PER_MS);
-    ck_assert_msg(now == value, "%s is %g, want %g", sample, now, value);
 }
 
 static void await_dropped(const char *reason, const char *phase, double value)
@@ -136,7 +106,7 @@ static void calibrate(void)
     if (side > LEAST) return;
     start_slow();
     const double seconds = seconds_of(send_image);
-    stop();
+    server_stop();
     while (side < MOST && seconds * (double)(side * side) / (LEAST * LEAST) < 1) side += 32;
     image_size = side * side * sizeof(float);
     snprintf(side_text, sizeof side_text, "%zu", side);
@@ -327,7 +297,7 @@ START_TEST(the_default_deadline)
     expect_dropped("deadline", "reading", 1);
     expect(send_image("/infer"), 504, "the deadline of 150 ms passed");
     await_dropped("deadline", "computing", 1);
-    stop();
+    server_stop();
 }
 END_TEST
 
@@ -468,7 +438,7 @@ static void start_decoder(void)
 
 static void stop_decoder(void)
 {
-    stop();
+    server_stop();
     free(png);
 }
 
@@ -539,11 +509,8 @@ END_TEST
 /* Decoding ends where the client does: what waits behind it comes soon. */
 START_TEST(a_decoder_is_free_again)
 {
-    static char jpeg[20000];
-    FILE *file = fopen("tests/golden/images/color-444.jpg", "rb");
-    ck_assert_ptr_nonnull(file);
-    const size_t size = fread(jpeg, 1, sizeof jpeg, file);
-    fclose(file);
+    size_t size;
+    char *jpeg = read_file("tests/golden/images/color-444.jpg", &size);
     const double whole = seconds_of(send_picture);
     double best = 1e9;
     for (int i = 1; i <= 5; i++) {
@@ -560,6 +527,7 @@ START_TEST(a_decoder_is_free_again)
         expect_dropped("cancelled", "decoding", i);
     }
     ck_assert_msg(best < whole / 3, "%g s behind a picture of %g s", best, whole);
+    free(jpeg);
 }
 END_TEST
 
@@ -635,7 +603,7 @@ int main(void)
     tcase_add_checked_fixture(pictures, start_decoder, stop_decoder);
     tcase_set_timeout(pictures, 120);
     tcase_add_unchecked_fixture(tests, calibrate, NULL);
-    tcase_add_checked_fixture(tests, start_slow, stop);
+    tcase_add_checked_fixture(tests, start_slow, server_stop);
     tcase_set_timeout(tests, 120);
     tcase_set_timeout(own, 120);
     tcase_add_test(tests, a_client_leaves_while_it_is_read);

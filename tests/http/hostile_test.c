@@ -19,19 +19,15 @@
  *                                                         nothing_is_smuggled
  *
  * bodies_test mutates bodies of all forms; tests/fuzz has each of the readers alone. */
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "http/client.h"
-#include "http/daemon.h"
+#include "http/fixture.h"
 
 #include "check_main.h"
-
-static struct daemon server;
 
 static void start(void)
 {
@@ -42,16 +38,9 @@ static void start(void)
 static void stop(void)
 {
     char *log = daemon_log(&server);
-    ck_assert_int_eq(daemon_stop(&server, SIGTERM), 0);
+    server_stop();
     ck_assert_msg(!strstr(log, "ERROR") && !strstr(log, "runtime error"), "%s", log);
     free(log);
-}
-
-static void expect_alive(void)
-{
-    struct response response = client_get(server.port, "/v2/health/ready");
-    ck_assert_int_eq(response.status, 200);
-    response_free(&response);
 }
 
 /* Sends the bytes and reads until the daemon closes; to be freed. */

@@ -8,15 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "http/client.h"
-#include "http/daemon.h"
+#include "http/fixture.h"
 #include "http/fashion.h"
 
 #include "check_main.h"
 
 enum { PIXELS = FASHION_PIXELS, CLASSES = FASHION_CLASSES };
 
-static struct daemon server;
 static struct fashion fashion;
 
 static void start(void)
@@ -28,7 +26,7 @@ static void start(void)
 static void stop(void)
 {
     fashion_free(&fashion);
-    ck_assert_int_eq(daemon_stop(&server, SIGTERM), 0);
+    server_stop();
 }
 
 static const float *image(size_t i)

@@ -1,17 +1,13 @@
 /* What the daemon says about itself and its models, and how it refuses to start. */
 #include <jansson.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "http/client.h"
-#include "http/daemon.h"
+#include "http/fixture.h"
 
 #include "check_main.h"
-
-static struct daemon server;
 
 static void start(void)
 {
@@ -20,31 +16,18 @@ static void start(void)
                  "third=fashion-reslayer", "--input-size", "28");
 }
 
-static void stop(void)
-{
-    ck_assert_int_eq(daemon_stop(&server, SIGTERM), 0);
-}
-
-static void expect_text(const char *target, int status, const char *text)
-{
-    struct response response = client_get(server.port, target);
-    ck_assert_int_eq(response.status, status);
-    ck_assert_str_eq(response.body, text);
-    response_free(&response);
-}
-
 START_TEST(metadata)
 {
-    expect_text("/v2/models", 200, "{\"models\":[\"fashion-reslayer\",\"other\",\"third\"]}\n");
-    expect_text("/v2/models/other", 200,
-                "{\"name\":\"other\",\"versions\":[\"1\"],\"platform\":\"resnetd\",\"inputs\":[{"
-                "\"name\":\"input\",\"datatype\":\"FP32\",\"shape\":[-1,1,28,28]}],\"outputs\":[{"
-                "\"name\":\"output\",\"datatype\":\"FP32\",\"shape\":[-1,10]}]}\n");
-    expect_text("/v2/models/third/versions/1/ready", 200, "{\"name\":\"third\",\"ready\":true}\n");
+    expect_get("/v2/models", 200, "{\"models\":[\"fashion-reslayer\",\"other\",\"third\"]}\n");
+    expect_get("/v2/models/other", 200,
+               "{\"name\":\"other\",\"versions\":[\"1\"],\"platform\":\"resnetd\",\"inputs\":[{"
+               "\"name\":\"input\",\"datatype\":\"FP32\",\"shape\":[-1,1,28,28]}],\"outputs\":[{"
+               "\"name\":\"output\",\"datatype\":\"FP32\",\"shape\":[-1,10]}]}\n");
+    expect_get("/v2/models/third/versions/1/ready", 200, "{\"name\":\"third\",\"ready\":true}\n");
     static const char *const live[] = {"/v2/health/live", "/livez"};
     static const char *const ready[] = {"/v2/health/ready", "/readyz", "/healthz"};
-    for (size_t i = 0; i < 2; i++) expect_text(live[i], 200, "{\"live\":true}\n");
-    for (size_t i = 0; i < 3; i++) expect_text(ready[i], 200, "{\"ready\":true}\n");
+    for (size_t i = 0; i < 2; i++) expect_get(live[i], 200, "{\"live\":true}\n");
+    for (size_t i = 0; i < 3; i++) expect_get(ready[i], 200, "{\"ready\":true}\n");
     struct response response = client_get(server.port, "/v2/");
     ck_assert_ptr_nonnull(strstr(response.body, "\"name\":\"resnetd\""));
     response_free(&response);
@@ -226,7 +209,7 @@ int main(void)
     suite_add_tcase(suite, starts);
     tcase_set_timeout(tests, 120);
     tcase_set_timeout(starts, 120);
-    tcase_add_unchecked_fixture(tests, start, stop);
+    tcase_add_unchecked_fixture(tests, start, server_stop);
     tcase_add_test(tests, metadata);
     tcase_add_test(tests, examples_are_answered);
     tcase_add_test(tests, the_page);

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "http/fixture.h"
+
 #include "check_main.h"
 
 enum { FORMS = 64, TEXT = 8192 };
@@ -154,10 +156,11 @@ static void add_pictures(void)
         uint8_t bytes[MUTATE_MOST];
         char path[100];
         snprintf(path, sizeof path, "tests/golden/images/%s", files[i]);
-        FILE *file = fopen(path, "rb");
-        ck_assert_msg(file != NULL, "%s", path);
-        size_t size = fread(bytes, 1, sizeof bytes - 200, file);
-        fclose(file);
+        size_t size;
+        char *file = read_file(path, &size);
+        ck_assert_uint_le(size, sizeof bytes - 200);
+        memcpy(bytes, file, size);
+        free(file);
         add(files[i], "PUT", "/infer", "", bytes, size);
         if (i % 2) continue;
         memmove(bytes + sizeof before - 1, bytes, size);

@@ -1,13 +1,11 @@
 /* Pictures as bodies: each way of sending one gives the answer of its tensor, and what is no
  * picture gets the status that says so. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "http/client.h"
-#include "http/daemon.h"
+#include "http/fixture.h"
 #include "ingest/image.h"
 
 #include "check_main.h"
@@ -23,16 +21,15 @@ struct bytes {
     size_t size;
 };
 
-static struct daemon server;
 static struct bytes jpeg, png;
 static struct response want; /* the answer for the tensor of the JPEG */
 
-static void read_file(const char *path, struct bytes *bytes)
+static void load(const char *path, struct bytes *bytes)
 {
-    FILE *file = fopen(path, "rb");
-    ck_assert_msg(file != NULL, "%s", path);
-    bytes->size = fread(bytes->at, 1, MOST, file);
-    fclose(file);
+    char *file = read_file(path, &bytes->size);
+    ck_assert_uint_le(bytes->size, MOST);
+    memcpy(bytes->at, file, bytes->size);
+    free(file);
 }
 
 static struct response ask(const char *method, const char *headers, const void *body, size_t size)
@@ -50,8 +47,8 @@ static void start(void)
     struct image_error error;
     float tensor[PIXELS];
     DAEMON_START(&server, "--max-body-bytes", "30000", "--max-image-pixels", "3000");
-    read_file("tests/golden/images/color-444.jpg", &jpeg);
-    read_file("tests/golden/images/color.png", &png);
+    load("tests/golden/images/color-444.jpg", &jpeg);
+    load("tests/golden/images/color.png", &png);
     ck_assert_msg(rn_model_load(&model, "deploy/models/fashion-resnet", NULL, &err) == RN_OK, "%s",
                   err.text);
     const struct image_recipe recipe = image_recipe_of(rn_model_info_of(model));
@@ -67,7 +64,7 @@ static void start(void)
 static void stop(void)
 {
     response_free(&want);
-    ck_assert_int_eq(daemon_stop(&server, SIGTERM), 0);
+    server_stop();
 }
 
 /* Consumes the answer. */
@@ -76,14 +73,6 @@ static void expect_same(struct response answer, const char *what)
     ck_assert_msg(answer.status == 200, "%s: %d %s", what, answer.status, answer.body);
     ck_assert_uint_eq(answer.size, want.size);
     ck_assert_msg(memcmp(answer.body, want.body, want.size) == 0, "%s: another answer", what);
-    response_free(&answer);
-}
-
-static void expect_error(struct response answer, int status, const char *text)
-{
-    ck_assert_msg(answer.status == status, "%s: %d %s", text, answer.status,
-                  answer.body ? answer.body : "no answer");
-    ck_assert_msg(strstr(answer.body, text), "%s instead of %s", answer.body, text);
     response_free(&answer);
 }
 
@@ -160,40 +149,40 @@ START_TEST(forms_that_are_wrong)
     static const char empty_part[] = PART "\r\n\r\n--XbX--\r\n";
     struct bytes form;
     make_form(&form, PART "\r\n", "\r\n--XbX--\r\n");
-    expect_error(ask("POST", "Content-Type: multipart/form-data\r\n", form.at, form.size), 400,
-                 "multipart/form-data without a boundary");
-    expect_error(
+    expect_error_with(ask("POST", "Content-Type: multipart/form-data\r\n", form.at, form.size), 400,
+                      "multipart/form-data without a boundary");
+    expect_error_with(
         ask("POST", "Content-Type: multipart/form-data; boundary=other\r\n", form.at, form.size),
         400, "body: the multipart boundary is not in the body");
-    expect_error(ask("POST", MULTIPART, form.at, form.size - 14), 400,
-                 "body: the first part has no end");
-    expect_error(ask("POST", MULTIPART, form.at, 20), 400,
-                 "the headers of the first part have no end");
-    expect_error(ask("POST", MULTIPART, "--XbX--\r\n", 9), 400, "no part in the body");
-    expect_error(ask("POST", MULTIPART, empty_part, strlen(empty_part)), 422,
-                 "image: neither JPEG nor PNG");
-    expect_error(ask("POST", MULTIPART, "", 0), 400, "the body is empty");
+    expect_error_with(ask("POST", MULTIPART, form.at, form.size - 14), 400,
+                      "body: the first part has no end");
+    expect_error_with(ask("POST", MULTIPART, form.at, 20), 400,
+                      "the headers of the first part have no end");
+    expect_error_with(ask("POST", MULTIPART, "--XbX--\r\n", 9), 400, "no part in the body");
+    expect_error_with(ask("POST", MULTIPART, empty_part, strlen(empty_part)), 422,
+                      "image: neither JPEG nor PNG");
+    expect_error_with(ask("POST", MULTIPART, "", 0), 400, "the body is empty");
 }
 END_TEST
 
 START_TEST(files_that_are_no_pictures)
 {
     static char large[30001];
-    expect_error(ask("POST", "Content-Type: image/jpeg\r\n", jpeg.at, jpeg.size / 2), 422,
-                 "image: ");
-    expect_error(ask("PUT", "", png.at, png.size - 100), 422, "image: ");
-    expect_error(ask("PUT", "", png.at, 8), 422, "image: ");
-    expect_error(ask("POST", "Content-Type: image/jpeg\r\n", "GIF89a", 6), 422,
-                 "image: neither JPEG nor PNG");
-    expect_error(ask("POST", "Content-Type: image/gif\r\n", "GIF89a", 6), 415, "image/gif");
-    expect_error(ask("PUT", "", "GIF89a", 6), 415, "no Content-Type says what it is");
-    expect_error(ask("POST", "Content-Type: image/png\r\n", large, sizeof large), 413,
-                 "--max-body-bytes");
+    expect_error_with(ask("POST", "Content-Type: image/jpeg\r\n", jpeg.at, jpeg.size / 2), 422,
+                      "image: ");
+    expect_error_with(ask("PUT", "", png.at, png.size - 100), 422, "image: ");
+    expect_error_with(ask("PUT", "", png.at, 8), 422, "image: ");
+    expect_error_with(ask("POST", "Content-Type: image/jpeg\r\n", "GIF89a", 6), 422,
+                      "image: neither JPEG nor PNG");
+    expect_error_with(ask("POST", "Content-Type: image/gif\r\n", "GIF89a", 6), 415, "image/gif");
+    expect_error_with(ask("PUT", "", "GIF89a", 6), 415, "no Content-Type says what it is");
+    expect_error_with(ask("POST", "Content-Type: image/png\r\n", large, sizeof large), 413,
+                      "--max-body-bytes");
     // width and height beyond the limit, in the header of a file of 6 KB: nothing is decoded
     memcpy(png.at + 16, "\0\0\xff\xff\0\0\xff\xff", 8);
     memcpy(png.at + 29, "\x39\x67\x4e\x07", 4);
-    expect_error(ask("PUT", "", png.at, png.size), 413,
-                 "image: 65535x65535 pixels, --max-image-pixels allows 3000");
+    expect_error_with(ask("PUT", "", png.at, png.size), 413,
+                      "image: 65535x65535 pixels, --max-image-pixels allows 3000");
     expect_same(ask("PUT", RAW, jpeg.at, jpeg.size), "afterwards");
 }
 END_TEST

@@ -1,14 +1,12 @@
 /* The same image by each protocol and form: all answers have the floats that POST /infer gives. */
 #include <jansson.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
-#include "http/client.h"
-#include "http/daemon.h"
+#include "http/fixture.h"
 
 #include "check_main.h"
 
@@ -16,7 +14,6 @@ enum { PIXELS = 784, CLASSES = 10, TEXT = 20000 };
 
 #define MODEL "/v2/models/fashion-resnet"
 
-static struct daemon server;
 static float image[PIXELS], want[CLASSES];
 static char numbers[TEXT]; /* the image in JSON, flat */
 
@@ -37,11 +34,6 @@ static void start(void)
     ck_assert_uint_eq(answer.size, sizeof want);
     memcpy(want, answer.body, sizeof want);
     response_free(&answer);
-}
-
-static void stop(void)
-{
-    ck_assert_int_eq(daemon_stop(&server, SIGTERM), 0);
 }
 
 static struct response post(const char *target, const char *headers, const void *body, size_t size)
@@ -149,13 +141,10 @@ START_TEST(v2_classification)
 }
 END_TEST
 
-static void expect_error(int status, const char *headers, const char *body, const char *part)
+static void refuse(int status, const char *headers, const char *body, const char *part)
 {
-    struct response answer =
-        client_ask(server.port, "POST", MODEL "/infer", headers, body, strlen(body));
-    ck_assert_msg(answer.status == status && strstr(answer.body, part), "%d %s", answer.status,
-                  answer.body);
-    response_free(&answer);
+    expect_error_with(client_ask(server.port, "POST", MODEL "/infer", headers, body, strlen(body)),
+                      status, part);
 }
 
 START_TEST(v2_mistakes)
@@ -163,17 +152,15 @@ START_TEST(v2_mistakes)
 #define INPUT(name, shape, data)                                                                   \
     "{\"inputs\":[{\"name\":\"" name "\",\"datatype\":\"FP32\",\"shape\":" shape ",\"data\":" data \
     "}]"
-    expect_error(400, "", INPUT("x", "[1]", "[1]") "}", "no input 'x'");
-    expect_error(400, "", INPUT("input", "[1]", "[1]") "}",
-                 "shape [1], model fashion-resnet needs");
-    expect_error(400, "", INPUT("input", "[1]", "[1]") ",\"outputs\":[{\"name\":\"y\"}]}",
-                 "no output 'y'");
-    expect_error(400, "Inference-Header-Content-Length: -1\r\n", "{}", "'-1' is not a size");
-    expect_error(400, "Inference-Header-Content-Length: 99999999999999999999\r\n", "{}",
-                 "is not a size");
-    expect_error(400, "Inference-Header-Content-Length: 3\r\n", "{}", "ends 1 bytes before");
-    expect_error(400, "Inference-Header-Content-Length: 1\r\n", "{}", "byte 1");
-    expect_error(415, "Content-Encoding: br\r\n", "{}", "br is not understood");
+    refuse(400, "", INPUT("x", "[1]", "[1]") "}", "no input 'x'");
+    refuse(400, "", INPUT("input", "[1]", "[1]") "}", "shape [1], model fashion-resnet needs");
+    refuse(400, "", INPUT("input", "[1]", "[1]") ",\"outputs\":[{\"name\":\"y\"}]}",
+           "no output 'y'");
+    refuse(400, "Inference-Header-Content-Length: -1\r\n", "{}", "'-1' is not a size");
+    refuse(400, "Inference-Header-Content-Length: 99999999999999999999\r\n", "{}", "is not a size");
+    refuse(400, "Inference-Header-Content-Length: 3\r\n", "{}", "ends 1 bytes before");
+    refuse(400, "Inference-Header-Content-Length: 1\r\n", "{}", "byte 1");
+    refuse(415, "Content-Encoding: br\r\n", "{}", "br is not understood");
 }
 END_TEST
 
@@ -341,7 +328,7 @@ int main(void)
     Suite *suite = suite_create("protocols");
     TCase *tests = tcase_create("protocols");
     suite_add_tcase(suite, tests);
-    tcase_add_unchecked_fixture(tests, start, stop);
+    tcase_add_unchecked_fixture(tests, start, server_stop);
     tcase_add_test(tests, v2_json);
     tcase_add_test(tests, v2_binary);
     tcase_add_test(tests, v2_classification);

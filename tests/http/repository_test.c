@@ -9,14 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "http/client.h"
-#include "http/daemon.h"
+#include "http/fixture.h"
 
 #include "check_main.h"
 
 #define REPOSITORY "/v2/repository/models"
 
-static struct daemon server;
 static char folder[40], weights[80], config[80];
 
 static void copy(const char *from, const char *to)

@@ -1,42 +1,26 @@
 /* What clients of TF Serving and TorchServe ask, beside the predictions of protocols_test.c. */
 #include <jansson.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "http/client.h"
-#include "http/daemon.h"
+#include "http/fixture.h"
 
 #include "check_main.h"
 
-static struct daemon server;
 static char *picture;
 static size_t picture_size;
 
 static void start(void)
 {
-    FILE *file = fopen("tests/golden/images/alpha.png", "rb");
-    ck_assert_ptr_nonnull(file);
-    picture = malloc(1 << 20);
-    ck_assert_ptr_nonnull(picture);
-    picture_size = fread(picture, 1, 1 << 20, file);
-    fclose(file);
+    picture = read_file("tests/golden/images/alpha.png", &picture_size);
     DAEMON_START(&server, NULL);
 }
 
 static void stop(void)
 {
     free(picture);
-    ck_assert_int_eq(daemon_stop(&server, SIGTERM), 0);
-}
-
-static void expect_get(const char *target, int status, const char *text)
-{
-    struct response answer = client_get(server.port, target);
-    ck_assert_int_eq(answer.status, status);
-    ck_assert_str_eq(answer.body, text);
-    response_free(&answer);
+    server_stop();
 }
 
 START_TEST(questions)
