@@ -67,6 +67,7 @@ static void account(struct pool *pool, uint64_t began)
 static void *pool_main(void *argument)
 {
     struct pool *pool = argument;
+    pthread_setname_np(pthread_self(), "decoder");
     pthread_mutex_lock(&pool->lock);
     while (!pool->ending) {
         struct task *task = next_task(pool);

@@ -75,6 +75,7 @@ static void *watch_main(void *argument)
 {
     struct watch *w = argument;
     struct epoll_event event[EVENTS];
+    pthread_setname_np(pthread_self(), "watch");
     pthread_mutex_lock(&w->lock);
     while (!w->ending) {
         const int ms = sleep_ms(w);

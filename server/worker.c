@@ -85,6 +85,7 @@ static void *worker_main(void *argument)
 {
     struct worker *w = argument;
     struct model_metrics *metrics = w->all->options.metrics;
+    pthread_setname_np(pthread_self(), "worker");
     while (batcher_take(w->all->options.batcher, &w->batch)) {
         if (!w->batch.segments) continue;
         char error[ERROR_SIZE] = "";

@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "bench/tool.h"
 
 enum { HEAD_MAX = 4096, EVENTS = 64 };
 
@@ -15,7 +16,8 @@ struct client {
     int fd;
     bool busy;
     double due; /* when the request that is under way should have been sent */
-    size_t sent;
+    const struct load_request *request;
+    size_t sent, made;       /* made: requests on this connection */
     char head[HEAD_MAX + 1]; /* the answer's head, and what came with it */
     size_t head_size;
     unsigned status;
@@ -28,18 +30,11 @@ struct run {
     struct client *client;
     int epoll;
     double began, end;
-    size_t due_count; /* open loop: requests that were started */
+    size_t started; /* requests */
     double *latency;
     size_t latencies, capacity;
     struct load_result *result;
 };
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static int connect_to(uint16_t port)
 {
@@ -65,6 +60,7 @@ static bool open_client(struct run *run, size_t index)
     struct client *c = &run->client[index];
     c->fd = connect_to(run->load->port);
     c->busy = false;
+    c->made = 0;
     if (c->fd < 0) return false;
     watch(run, index, EPOLL_CTL_ADD, 0);
     return true;
@@ -74,14 +70,15 @@ static bool open_client(struct run *run, size_t index)
 static bool send_more(struct run *run, size_t index)
 {
     struct client *c = &run->client[index];
-    while (c->sent < run->load->request_size) {
-        const ssize_t n = send(c->fd, run->load->request + c->sent,
-                               run->load->request_size - c->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const struct load_request *request = c->request;
+    while (c->sent < request->size) {
+        const ssize_t n = send(c->fd, request->bytes + c->sent, request->size - c->sent,
+                               MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n < 0 && errno != EAGAIN && errno != EINTR) return false;
         if (n < 0) break;
         c->sent += (size_t)n;
     }
-    const bool all = c->sent == run->load->request_size;
+    const bool all = c->sent == request->size;
     watch(run, index, EPOLL_CTL_MOD, all ? EPOLLIN : EPOLLIN | EPOLLOUT);
     return true;
 }
@@ -91,6 +88,8 @@ static bool begin_request(struct run *run, size_t index, double due)
     struct client *c = &run->client[index];
     c->busy = true;
     c->due = due;
+    c->request = &run->load->request[run->started++ % run->load->requests];
+    c->made++;
     c->sent = c->head_size = c->body_left = 0;
     c->head_done = false;
     return send_more(run, index);
@@ -151,23 +150,31 @@ static void record(struct run *run, const struct client *c)
     }
 }
 
+static bool is_over(const struct run *run, double at)
+{
+    return at >= run->end && (run->load->rate > 0 || run->started >= run->load->least);
+}
+
 /* The next request of an idle client, if one is due. */
 static bool next_request(struct run *run, size_t index)
 {
     const double at = now();
-    if (at >= run->end) return true;
+    if (is_over(run, at)) return true;
     if (run->load->rate <= 0) return begin_request(run, index, at);
-    const double due = run->began + (double)run->due_count / run->load->rate;
-    if (due > at || due >= run->end) return true;
-    run->due_count++;
-    return begin_request(run, index, due);
+    const double due = run->began + (double)run->started / run->load->rate;
+    return due > at || due >= run->end || begin_request(run, index, due);
+}
+
+static bool reconnect(struct run *run, size_t index)
+{
+    close(run->client[index].fd);
+    return open_client(run, index);
 }
 
 static bool replace(struct run *run, size_t index)
 {
     run->result->failed++;
-    close(run->client[index].fd);
-    return open_client(run, index) && next_request(run, index);
+    return reconnect(run, index) && next_request(run, index);
 }
 
 static bool handle(struct run *run, size_t index, uint32_t events)
@@ -180,6 +187,8 @@ static bool handle(struct run *run, size_t index, uint32_t events)
     if (!complete) return true;
     c->busy = false;
     record(run, c);
+    const size_t most = run->load->per_connection;
+    if (most && c->made >= most && !reconnect(run, index)) return false;
     return next_request(run, index) || replace(run, index);
 }
 
@@ -200,10 +209,10 @@ static bool start_due(struct run *run)
 static bool loop(struct run *run)
 {
     struct epoll_event events[EVENTS];
-    const double give_up = run->end + 30;
+    const double give_up = run->end + 60;
     for (size_t i = 0; i < run->load->clients; i++)
         if (!next_request(run, i)) return false;
-    while (now() < run->end || (any_busy(run) && now() < give_up)) {
+    while (!is_over(run, now()) || (any_busy(run) && now() < give_up)) {
         const int n = epoll_wait(run->epoll, events, EVENTS, run->load->rate > 0 ? 1 : 20);
         for (int i = 0; i < n; i++)
             if (!handle(run, (size_t)events[i].data.u64, events[i].events)) return false;

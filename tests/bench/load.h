@@ -1,4 +1,4 @@
-/* A load generator: many keep-alive connections to one HTTP server, driven by one thread.
+/* A load generator: many connections to one HTTP server, driven by one thread.
  *
  * Closed loop: each client sends its next request when the answer to the last one is there.
  * Open loop: requests are due at fixed times, whether the server keeps up or not; a latency counts
@@ -10,13 +10,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A whole request, head and body. */
+struct load_request {
+    char *bytes;
+    size_t size;
+};
+
 struct load {
     uint16_t port;
-    const char *request; /* the whole request, head and body */
-    size_t request_size;
+    const struct load_request *request; /* sent in turn */
+    size_t requests;
     size_t clients;
+    size_t per_connection; /* requests, then a new connection; 0: no limit */
     double seconds;
-    double rate; /* requests a second; 0: closed loop */
+    size_t least; /* closed loop: not fewer requests, even if that takes longer */
+    double rate;  /* requests a second; 0: closed loop */
 };
 
 struct load_result {
