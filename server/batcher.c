@@ -28,6 +28,7 @@ struct batcher {
     size_t shown_samples, shown_bytes; /* what of them the metrics have */
     struct rate rate;                  /* one worker's, for a sample */
     uint64_t let_in;                   /* when a job was, to measure it */
+    uint64_t moved;                    /* when a batch ended, or the first job came */
     bool closed;
 };
 
@@ -163,6 +164,7 @@ enum batcher_answer batcher_push(struct batcher *b, struct job *job)
     if (answer == BATCHER_OK) {
         job->pushed = now;
         job->queued = true;
+        if (!b->samples) b->moved = now;
         *queue->tail = job;
         queue->tail = &job->next;
         queue->waiting += job->samples;
@@ -195,6 +197,17 @@ unsigned batcher_retry_after(struct batcher *b)
     const unsigned seconds = rate_retry_after(&b->rate, b->samples, b->options.workers);
     pthread_mutex_unlock(&b->lock);
     return seconds;
+}
+
+bool batcher_moves(struct batcher *b)
+{
+    const struct batcher_options *o = &b->options;
+    pthread_mutex_lock(&b->lock);
+    const double still = (double)(clock_ns() - b->moved);
+    const double batches = 10 * 1e9 * b->rate.seconds * (double)o->max_batch;
+    const bool moves = !b->samples || still <= (double)o->stall + batches;
+    pthread_mutex_unlock(&b->lock);
+    return moves;
 }
 
 void batcher_close(struct batcher *b)
@@ -304,6 +317,7 @@ void batcher_finish(struct batcher *b, struct batch *batch, const char *error)
         finished = job;
     }
     if (!error && batch->samples) measure(b, batch, now);
+    b->moved = now;
     update_gauges(b);
     pthread_mutex_unlock(&b->lock);
     call_done(finished);

@@ -55,6 +55,7 @@ struct job {
 struct batcher_options {
     size_t max_batch, queue_samples, queue_bytes, workers;
     uint64_t max_delay; /* ns */
+    uint64_t stall;     /* ns: batcher_moves() */
 };
 
 /* A part of a job: samples first .. first + count. */
@@ -91,6 +92,9 @@ enum batcher_answer batcher_push(struct batcher *batcher, struct job *job);
 bool batcher_cancel(struct batcher *batcher, struct job *job);
 /* Seconds after which a refused client should come back: what is queued by the measured rate. */
 unsigned batcher_retry_after(struct batcher *batcher);
+/* Whether what is queued gets done: false where no batch has ended for longer than `stall` and ten
+ * times what the largest should take. */
+bool batcher_moves(struct batcher *batcher);
 /* No more pushes; what is queued is still taken. */
 void batcher_close(struct batcher *batcher);
 

@@ -151,7 +151,8 @@ static rn_status start_workers(struct model *model, const struct options *option
                                            .queue_samples = options->queue_samples,
                                            .queue_bytes = options->queue_bytes,
                                            .workers = model->sessions,
-                                           .max_delay = options->max_delay * NS_PER_US};
+                                           .max_delay = options->max_delay * NS_PER_US,
+                                           .stall = 30 * NS_PER_SECOND};
     if (model->metrics && model->statistics) model->batcher = batcher_new(&limits, model->metrics);
     if (!model->batcher) return fail(error, RN_ERR_MEMORY, "no memory for the queue");
     const struct worker_options work = {.batcher = model->batcher,

@@ -262,7 +262,9 @@ static bool check_choices(const struct options *options, struct options_error *e
     static const char *const level[] = {"error", "warning", "info", "debug", NULL};
     static const char *const format[] = {"logfmt", "json", NULL};
     static const char *const control[] = {"none", "explicit", NULL};
+    static const char *const toggle[] = {"on", "off", NULL};
     return check_choice("model-control", options->model_control, control, error) &&
+           check_choice("nv-metrics", options->nv_metrics, toggle, error) &&
            check_choice("log-level", options->log_level, level, error) &&
            check_choice("log-format", options->log_format, format, error) &&
            (!options->isa || check_choice("isa", options->isa, rn_isa_names(), error));

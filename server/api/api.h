@@ -10,6 +10,10 @@
 
 struct model;
 
+/* Why the daemon, or the model alone, takes no requests now; NULL: it does. */
+const char *api_not_ready(const struct request *request);
+const char *api_model_not_ready(const struct request *request, const struct model *model);
+
 /* The model that the path's {model} and {version} name, retained; NULL: answered with 404. */
 struct model *api_model_of_path(struct request *request);
 

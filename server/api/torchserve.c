@@ -1,14 +1,14 @@
 /* TorchServe's health check. Its predictions are in infer_head.c, with everything that computes. */
 #include "api.h"
-#include "server.h"
 
 static void ping(struct request *request)
 {
-    const bool ready = atomic_load(&request->server->state) == SERVER_READY;
+    const char *why = api_not_ready(request);
     struct buffer *text = api_begin_json(request);
-    buffer_text(text, ready ? "{\"status\":\"Healthy\"}\n"
-                            : "{\"status\":\"Unhealthy\",\"error\":\"the server is stopping\"}\n");
-    if (ready) return;
+    buffer_text(text,
+                why ? "{\"status\":\"Unhealthy\",\"error\":\"" : "{\"status\":\"Healthy\"}\n");
+    if (!why) return;
+    buffer_format(text, "%s\"}\n", why);
     request->reply.status = 503;
     request->reply.retry_after = 1;
 }

@@ -110,7 +110,7 @@ static void model_ready(struct request *request)
 {
     struct model *model = api_model_of_path(request);
     if (!model) return;
-    const bool ready = atomic_load(&request->server->state) == SERVER_READY;
+    const bool ready = !api_model_not_ready(request, model);
     struct buffer *text = api_begin_json(request);
     buffer_text(text, "{\"name\":");
     buffer_json_string(text, model->name);

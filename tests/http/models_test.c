@@ -110,6 +110,33 @@ START_TEST(metrics_are_clean)
 }
 END_TEST
 
+/* The other names, where they are wanted; they count what the statistics extension counts. */
+START_TEST(metrics_by_other_names)
+{
+    static const float images[2 * 784];
+    struct response answer = client_get(server.port, "/metrics");
+    ck_assert_ptr_null(strstr(answer.body, "nv_inference"));
+    response_free(&answer);
+    DAEMON_START(&server, "--model", "fashion-resnet", "--nv-metrics", "on");
+#define LABELS "{model=\"fashion-resnet\",version=\"1\"}"
+    answer = client_ask(server.port, "POST", "/infer", "Content-Type: application/octet-stream\r\n",
+                        images, sizeof images);
+    ck_assert_int_eq(answer.status, 200);
+    response_free(&answer);
+    answer = client_post_json(server.port, "/infer", "{\"input\":[1]}");
+    ck_assert_int_eq(answer.status, 400);
+    response_free(&answer);
+    await_metric("nv_inference_request_success" LABELS, 1);
+    await_metric("nv_inference_request_failure" LABELS, 1);
+    await_metric("nv_inference_count" LABELS, 2);
+    await_metric("nv_inference_exec_count" LABELS, 1);
+    const double whole = metric("nv_inference_request_duration_us" LABELS);
+    const double part = metric("nv_inference_compute_infer_duration_us" LABELS);
+    ck_assert(part > 0 && part <= whole);
+    server_stop();
+}
+END_TEST
+
 START_TEST(requests_are_counted_and_logged)
 {
     struct response response =
@@ -215,6 +242,7 @@ int main(void)
     tcase_add_test(tests, the_page);
     tcase_add_test(tests, head_is_get_without_a_body);
     tcase_add_test(tests, metrics_are_clean);
+    tcase_add_test(tests, metrics_by_other_names);
     tcase_add_test(tests, requests_are_counted_and_logged);
     tcase_add_test(tests, bad_starts_have_their_exit_codes);
     tcase_add_checked_fixture(starts, make_folder, drop_folder);

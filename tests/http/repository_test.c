@@ -318,11 +318,14 @@ START_TEST(no_model_at_all)
     answer = client_ask(server.port, "POST", "/infer", headers, image, sizeof image);
     ck_assert_int_eq(answer.status, 503);
     response_free(&answer);
+    expect_get("/readyz", 503, "{\"ready\":false,\"error\":\"no model is loaded\"}\n");
+    expect_get("/ping", 503, "{\"status\":\"Unhealthy\",\"error\":\"no model is loaded\"}\n");
     answer = client_get(server.port, "/");
     ck_assert_int_eq(answer.status, 200);
     response_free(&answer);
     check(REPOSITORY "/other/load", "", 200, "");
     check(REPOSITORY "/m/load", "", 200, "");
+    expect_get("/readyz", 200, "{\"ready\":true}\n");
 }
 END_TEST
 

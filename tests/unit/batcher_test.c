@@ -63,7 +63,8 @@ static void start(size_t count, uint64_t max_delay, size_t queue_samples)
                                             .queue_samples = queue_samples,
                                             .queue_bytes = 1 << 20,
                                             .workers = count,
-                                            .max_delay = max_delay};
+                                            .max_delay = max_delay,
+                                            .stall = 50 * NS_PER_MS};
     memset(&world, 0, sizeof world);
     sem_init(&world.gate, 0, 0);
     sem_init(&world.entered, 0, 0);
@@ -522,6 +523,26 @@ START_TEST(closing_finishes_what_is_queued)
 }
 END_TEST
 
+/* As a watcher from outside sees it; an empty queue has nothing to move. */
+START_TEST(a_queue_stands_still)
+{
+    struct client client;
+    start(1, 0, 100);
+    world.gated = true;
+    clock_sleep(80 * NS_PER_MS);
+    ck_assert(batcher_moves(batcher));
+    client_init(&client, 1, 1);
+    batcher_push(batcher, &client.job);
+    sem_wait(&world.entered);
+    clock_sleep(80 * NS_PER_MS);
+    ck_assert(!batcher_moves(batcher));
+    sem_post(&world.gate);
+    client_check(&client, JOB_DONE);
+    ck_assert(batcher_moves(batcher));
+    stop();
+}
+END_TEST
+
 static void *many_pushes(void *seed)
 {
     for (size_t i = 0; i < 400; i++) {
@@ -597,6 +618,7 @@ int main(void)
     tcase_add_test(tests, one_job_is_run_alone);
     tcase_add_test(tests, waiting_jobs_share_a_batch);
     tcase_add_test(tests, a_large_job_is_split);
+    tcase_add_test(tests, a_queue_stands_still);
     tcase_add_test(tests, several_workers_share_a_large_job);
     tcase_add_test(tests, max_delay_waits_for_company);
     tcase_add_test(tests, max_delay_ends);
