@@ -7,13 +7,12 @@
 #include <string.h>
 
 #include "form.h"
+#include "ingest/floats.h"
 
 static const struct ingest_form_ops *const form[] = {
     [INGEST_JSON] = &ingest_infer_json, [INGEST_V2] = &ingest_v2,   [INGEST_V1] = &ingest_v1,
     [INGEST_RAW] = &ingest_binary,      [INGEST_NPY] = &ingest_npy, [INGEST_IMAGE] = &ingest_image,
 };
-
-enum { ALIGN = 64 };
 
 struct ingest *ingest_new(const struct ingest_spec *spec)
 {
@@ -83,7 +82,7 @@ void ingest_free(struct ingest *ingest)
     if (!ingest) return;
     ingest->ops->release(ingest);
     inflater_free(ingest->inflater);
-    free(ingest->result.tensor.data);
+    floats_delete(ingest->result.tensor.data);
     free(ingest);
 }
 
@@ -126,17 +125,10 @@ bool ingest_fail_memory(struct ingest *ingest)
 
 bool tensor_reserve(struct tensor *tensor, size_t *capacity, size_t count)
 {
-    if (count <= *capacity) return true;
-    size_t room = *capacity + *capacity / 2, bytes;
-    if (room < count) room = count;
-    if (__builtin_mul_overflow(room, sizeof(float), &bytes) || bytes > SIZE_MAX - ALIGN)
-        return false;
-    float *data = aligned_alloc(ALIGN, (bytes + ALIGN - 1) / ALIGN * ALIGN);
-    if (!data) return false;
-    if (tensor->count) memcpy(data, tensor->data, tensor->count * sizeof(float));
-    free(tensor->data);
-    tensor->data = data;
-    *capacity = room;
+    struct floats floats = {tensor->data, tensor->count, *capacity};
+    if (!floats_reserve(&floats, count, SIZE_MAX)) return false;
+    tensor->data = floats.data;
+    *capacity = floats.capacity;
     return true;
 }
 

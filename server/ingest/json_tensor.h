@@ -67,7 +67,7 @@ bool json_tensor_finish(struct json_tensor *json, struct json_result *result);
 
 const struct json_error *json_tensor_error(const struct json_tensor *json);
 
-/* Hands the floats over to the caller, who frees them with free(). */
+/* Hands the floats over to the caller, who gives them to floats_delete(). */
 float *json_tensor_take(struct json_tensor *json);
 
 void json_tensor_free(struct json_tensor *json);

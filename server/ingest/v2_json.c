@@ -1,7 +1,6 @@
 /* Requests of the Open Inference Protocol: the JSON, and the tensor that may follow it as bytes. */
 #include "ingest/json_form.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,8 +231,10 @@ static bool take_binary(struct ingest *ingest, struct v2 *v2, const void *bytes,
         ingest->error.status = 413;
         return false;
     }
-    if (!floats_reserve(&v2->floats, v2->taken / each + 1, most + 1))
-        return ingest_fail_memory(ingest);
+    // all of it, where the length of the body promises as much
+    size_t room = v2->binary < ingest->spec.body_size ? v2->binary : ingest->spec.body_size;
+    if (room < v2->taken) room = v2->taken;
+    if (!floats_reserve(&v2->floats, room / each + 1, most + 1)) return ingest_fail_memory(ingest);
     elements_feed(&v2->elements, bytes, size, &v2->floats);
     return true;
 }
@@ -261,9 +262,9 @@ static bool end_binary(struct ingest *ingest, struct v2 *v2)
         (v2->binary == SIZE_MAX && v2->floats.count % sample))
         return ingest_fail(ingest, "body: %zu bytes, want whole samples of %zu bytes", v2->taken,
                            sample * sizeof(float));
-    for (size_t i = 0; i < v2->floats.count; i++)
-        if (!isfinite(v2->floats.data[i]))
-            return ingest_fail(ingest, "inputs[0]: element %zu is not a finite float32", i);
+    const size_t finite = floats_not_finite(v2->floats.data, v2->floats.count);
+    if (finite < v2->floats.count)
+        return ingest_fail(ingest, "inputs[0]: element %zu is not a finite float32", finite);
     tensor->data = v2->floats.data;
     tensor->count = v2->floats.count;
     v2->floats = (struct floats){0};

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ingest/floats.h"
+
 #include "check_main.h"
 
 static uint64_t seed = 88172645463325252;
@@ -398,7 +400,7 @@ START_TEST(large_arrays_in_any_pieces)
         compare_with_jansson(text, size, &result);
         float *floats = json_tensor_take(json);
         json_tensor_free(json);
-        free(floats);
+        floats_delete(floats);
     }
 }
 END_TEST
