@@ -8,6 +8,7 @@
 
 #include "api.h"
 #include "ingest/envelope.h"
+#include "ingest/inflate.h"
 #include "options.h"
 #include "pool.h"
 #include "registry.h"
@@ -45,11 +46,15 @@ static void append_row(struct buffer *text, const struct registry_row *row)
 static struct control *new_control(struct request *request)
 {
     struct control *control = calloc(1, sizeof *control);
+    const char *header = request_header(request, "Content-Encoding");
+    enum coding coding;
     request->state = control;
     if (control)
         control->request = request;
     else
         request_fail(request, 500, "no memory for the request");
+    if (!coding_of(header, &coding) || coding != CODING_NONE)
+        request_fail(request, 415, "Content-Encoding %.40s: not for this path", header);
     return control;
 }
 
@@ -133,6 +138,7 @@ static void begin_change(struct request *request, bool load)
     struct control *control = new_control(request);
     if (!control) return;
     control->load = load;
+    if (request->reply.status) return;
     if (strcmp(request->server->options->model_control, "explicit") != 0)
         request_fail(request, 403,
                      "models are not loaded and unloaded by clients here; "

@@ -125,7 +125,7 @@ static bool has_header(const struct response *answer, const char *name, const ch
 
 static const char *wrong_error(const struct response *answer)
 {
-    static const int known[] = {400, 403, 404, 405, 406, 413, 415, 422, 429, 500, 503, 504};
+    static const int known[] = {400, 403, 404, 405, 406, 408, 413, 415, 422, 429, 500, 503, 504};
     size_t i = 0;
     while (i < sizeof known / sizeof *known && known[i] != answer->status) i++;
     if (i == sizeof known / sizeof *known) return "a status that is none of ours";
@@ -172,10 +172,11 @@ static bool is_same(const struct response *a, const struct response *b)
     return a->status == b->status && a->size == b->size && !memcmp(a->body, b->body, a->size);
 }
 
-/* A deadline may pass, or not. */
+/* A deadline may pass, or not; and this process may have to stand still in the middle of a request.
+ */
 static bool is_late(const struct response *answer)
 {
-    return answer->status == 504 || answer->status == 429;
+    return answer->status == 504 || answer->status == 429 || answer->status == 408;
 }
 
 static void report(size_t number, const struct client *client, const struct response *answer,
@@ -217,9 +218,9 @@ static const char *judge(struct client *client, struct response *answer, struct 
     const struct hostile *request = &client->request;
     const char *why = wrong_answer(answer);
     if (why) return why;
-    if (request->valid && request->same && !is_same(answer, &want[request->form]))
-        return "not the template's answer";
-    if (request->valid || !request->same || is_late(answer)) return NULL;
+    if (!request->same || is_late(answer)) return NULL;
+    if (request->valid)
+        return is_same(answer, &want[request->form]) ? NULL : "not the template's answer";
     if (answer->status != 200 && roll(dice, 8)) return NULL;
     struct response again = ask(client, NULL);
     atomic_fetch_add(&repeated, 1);

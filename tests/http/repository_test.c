@@ -290,6 +290,9 @@ START_TEST(what_is_refused)
     check(REPOSITORY "/m/load", "{\"parameters\":3}", 400, "parameters: not an object");
     check(REPOSITORY "/m/load", "[]", 400, "body: not an object");
     check(REPOSITORY "/m/load", "{", 400, "body: ");
+    expect_error(client_ask(server.port, "POST", REPOSITORY "/m/load", "Content-Encoding: gzip\r\n",
+                            "{}", 2),
+                 415, "Content-Encoding gzip: not for this path");
     check(REPOSITORY "/x/load", "{}", 404, "no model x in the repository");
     check(REPOSITORY "/..%2Fm/load", "{}", 400, "slash");
     check(REPOSITORY "/x/unload", "{}", 404, "no model x in the repository");
