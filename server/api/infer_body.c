@@ -19,6 +19,7 @@ static bool guess_form(struct request *request, struct infer *infer, char first)
     }
     switch ((unsigned char)first) {
     case '{':
+    case '[': // no object, but JSON will say so
     case ' ':
     case '\t':
     case '\r':

@@ -43,6 +43,7 @@ static const struct {
     {"/infer?topk=1", "{\"input\":[1]}", 400,
      "no parameter 'topk'; known are model, top_k, timeout_ms and priority"},
     {"/infer", "", 400, "the body is empty"},
+    {"/infer", "[1,2]", 400, "body: not a JSON object"},
     {"/infer/x", "{}", 404, "no such path: /infer/x"},
     {"/v2/models/nope/ready", "{}", 405, "POST is not a method of this path, GET, HEAD is"},
 };
@@ -98,6 +99,8 @@ START_TEST(content_types)
                             "Content-Type: application/json\r\nContent-Encoding: br\r\n", body,
                             sizeof body - 1),
                  415, "Content-Encoding br is not understood; gzip and deflate are");
+    expect_error(client_ask(server.port, "POST", "/infer", "", "[1]", 3), 400,
+                 "body: not a JSON object");
     expect_error(client_ask(server.port, "POST", "/infer", "", "\x89PNG", 4), 422,
                  "image: neither JPEG nor PNG");
     expect_error(client_ask(server.port, "POST", "/infer",
