@@ -125,16 +125,15 @@ sanitize_tsan := -fsanitize=thread
 asan: ## run the suites under AddressSanitizer and UndefinedBehaviorSanitizer, in build-asan
 	@$(call sanitized,asan) suites
 tsan: ## run the suites under ThreadSanitizer, in build-tsan
-	@$(call sanitized,tsan) SKIP=%/conv_test suites
+	@$(call sanitized,tsan) suites
 hostile: ## send N=1000000 hostile bodies to a daemon under AddressSanitizer, in build-asan
 	@$(call sanitized,asan) send-hostile
 send-hostile: all $(BUILD)/tests/http/bodies_test
 	@RESNETD=$(BUILD)/resnetd HOSTILE_BODIES=$(N) $(BUILD)/tests/http/bodies_test
-# Slow ones are shortened: 20,000 random numbers, not all images of the test set; under TSan the
-# kernels run in other_test, session_test and golden_test, with teams, but not every shape of each.
+# Slow ones are shortened: 20,000 random numbers, not all images of the test set.
 suites: all tests
 	@BUILD=$(BUILD) NUMBER_CASES=20000 LOAD_ROUNDS=5 \
-	  tests/run.sh $(filter-out %/fashion_test $(SKIP),$(call programs,$(suites)))
+	  tests/run.sh $(filter-out %/fashion_test,$(call programs,$(suites)))
 
 arm64: ## build the kernel tests for arm64 and run them under qemu-user
 	@tests/arm64.sh
