@@ -6,6 +6,7 @@ PREFIX ?= /usr/local
 PORT   ?= 8080
 JOBS   ?= $(shell nproc)
 FUZZ_SECONDS ?= 30
+SOAK_SECONDS ?= 300
 N      ?= 1000000
 
 VERSION := $(shell sed -n 's/^\#define RN_VERSION "\(.*\)"/\1/p' include/resnet.h)
@@ -145,6 +146,8 @@ bench: all $(benches) ## time the built-in models, layer by layer, and the daemo
 bench-http: all $(benches) ## what the daemon adds to the engine: latency and throughput by clients
 	@deploy/deps.sh reference
 	@BUILD=$(BUILD) tests/bench_http.sh
+soak: all $(benches) ## keep the daemon busy for SOAK_SECONDS=300 and see that its memory stays flat
+	@RESNETD=$(BUILD)/resnetd $(BUILD)/tests/bench/soak_bench $(SOAK_SECONDS)
 bench-json: ## an image as JSON to floats: jansson, simdjson and resnetd in turn
 	@deploy/deps.sh build bench-json
 	@$(MAKE) --no-print-directory $(BUILD)/tests/bench/json/json
@@ -183,7 +186,7 @@ clean: ## remove everything that was built
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
-.PHONY: all run test tests unit golden http asan tsan suites hostile send-hostile arm64 fuzz bench bench-http bench-json bench-load bench-peers test-reference lint format \
+.PHONY: all run test tests unit golden http asan tsan suites hostile send-hostile arm64 fuzz bench bench-http bench-json bench-load bench-peers soak test-reference lint format \
   layers docker deps deps-run deps-test install clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
