@@ -26,12 +26,12 @@
 #include "log.h"
 #include "metrics.h"
 #include "options.h"
+#include "registry.h"
 #include "route.h"
 #include "server.h"
 
-/* Per connection, and zeroed by libmicrohttpd after each request: twice as large saves a body of
- * 600 KB a few system calls, and costs each small request more than its whole path through here. */
-enum { BODY_CHUNK = 65536 };
+/* A connection's memory for its body; half of it is read at once. */
+enum { LEAST_CHUNK = 16 << 10, MOST_CHUNK = 256 << 10 };
 
 static const struct options *options_of(const struct http_request *r)
 {
@@ -315,8 +315,19 @@ __attribute__((format(printf, 2, 0))) static void on_log(void *argument, const c
 
 /* ---- start and stop -------------------------------------------------------------------------- */
 
+/* A body that arrives in large pieces costs fewer system calls and acknowledgements; but
+ * libmicrohttpd zeroes all of the memory after each request, which a small one pays for. So it goes
+ * by the requests that are to be expected: half of the largest model's input. */
+static size_t body_chunk(const struct server *server)
+{
+    const size_t chunk = registry_largest_input(server->registry) * sizeof(float) / 2;
+    if (chunk < LEAST_CHUNK) return LEAST_CHUNK;
+    return chunk < MOST_CHUNK ? chunk : MOST_CHUNK;
+}
+
 static struct MHD_Daemon *start_daemon(struct http *http, const struct options *options)
 {
+    const size_t chunk = body_chunk(http->server);
     const size_t cpus = cpus_usable();
     size_t threads = options->http_threads ? options->http_threads : cpus < 4 ? cpus : 4;
     if (threads < 2) threads = 2;
@@ -328,8 +339,8 @@ static struct MHD_Daemon *start_daemon(struct http *http, const struct options *
         (unsigned)(options->connections > threads ? options->connections : threads),
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)options->connections_per_address,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)options->idle_timeout,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, options->max_header_bytes + BODY_CHUNK,
-        MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)BODY_CHUNK / 4, MHD_OPTION_URI_LOG_CALLBACK,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, options->max_header_bytes + chunk,
+        MHD_OPTION_CONNECTION_MEMORY_INCREMENT, chunk / 4, MHD_OPTION_URI_LOG_CALLBACK,
         on_request_line, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_END);
 }

@@ -195,6 +195,17 @@ struct model *registry_at(struct registry *registry, size_t i)
     return model;
 }
 
+size_t registry_largest_input(struct registry *registry)
+{
+    const struct model *model;
+    size_t largest = 0;
+    pthread_rwlock_rdlock(&registry->lock);
+    for (size_t i = 0; (model = loaded_at(registry, i)); i++)
+        if (model->info->input_size > largest) largest = model->info->input_size;
+    pthread_rwlock_unlock(&registry->lock);
+    return largest;
+}
+
 /* ---- load and unload ------------------------------------------------------------------------- */
 
 bool registry_row(struct registry *registry, size_t i, struct registry_row *row)

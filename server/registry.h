@@ -30,6 +30,9 @@ struct model *registry_get(struct registry *registry, const char *name);
 /* The i-th loaded one in the order of the options; NULL behind the last. The caller releases it. */
 struct model *registry_at(struct registry *registry, size_t i);
 
+/* Floats of one sample of the model whose samples are the largest. */
+size_t registry_largest_input(struct registry *registry);
+
 /* Loaded or not: the i-th name of the options; false behind the last. */
 struct registry_row {
     const char *name; /* lives as long as the registry */
