@@ -90,6 +90,7 @@ static void call_done(struct job *finished)
 {
     while (finished) {
         struct job *next = finished->next;
+        finished->more = next != NULL;
         finished->done(finished);
         finished = next;
     }

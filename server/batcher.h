@@ -42,7 +42,8 @@ struct job {
     void *context;
     /* for the owner, once done() was called */
     enum job_result result;
-    char error[240];                    /* JOB_FAILED */
+    bool more;       /* the same thread calls done() of another job as soon as this one returns */
+    char error[240]; /* JOB_FAILED */
     uint64_t pushed, started, finished; /* clock_ns(); started: of its first batch, 0: never */
     size_t batch;                       /* samples of the largest batch it took part in */
     /* private to the batcher, under its lock */

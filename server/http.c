@@ -104,6 +104,25 @@ void request_resume(struct request *request)
     MHD_resume_connection(r->connection);
 }
 
+/* Every wakeup of an HTTP thread may take the CPU from the one that wakes it, for one answer. */
+void request_resume_with_next(struct request *request)
+{
+    struct http_request *r = (struct http_request *)request;
+    watch_nothing(r);
+    r->next_held = atomic_load(&r->http->held);
+    while (!atomic_compare_exchange_weak(&r->http->held, &r->next_held, r)) continue;
+}
+
+static void resume_held(struct http *http)
+{
+    struct http_request *r = atomic_exchange(&http->held, NULL);
+    while (r) {
+        struct http_request *next = r->next_held; /* r may be gone once it is resumed */
+        MHD_resume_connection(r->connection);
+        r = next;
+    }
+}
+
 /* ---- from the headers to the answer ---------------------------------------------------------- */
 
 static enum MHD_Result answer(struct http_request *r)
@@ -150,6 +169,7 @@ static enum MHD_Result end(struct http_request *r)
 static enum MHD_Result finish(struct http_request *r)
 {
     struct request *request = &r->request;
+    resume_held(r->http);
     atomic_fetch_sub(&r->http->suspended, 1);
     r->progress = AT_BODY;
     if (request->dropped == DROPPED_GONE) return MHD_NO;
@@ -262,7 +282,10 @@ static void on_completed(void *argument, struct MHD_Connection *connection, void
     struct request *request = &r->request;
     struct metrics *metrics = request->server->metrics;
     watch_nothing(r);
-    if (r->progress == AT_REST) atomic_fetch_sub(&r->http->suspended, 1); /* left meanwhile */
+    if (r->progress == AT_REST) { /* left meanwhile */
+        resume_held(r->http);
+        atomic_fetch_sub(&r->http->suspended, 1);
+    }
     const unsigned status = r->progress == AT_END ? request->reply.status : end_unanswered(r, code);
     if (request->dropped)
         metrics_dropped(metrics,

@@ -22,8 +22,9 @@ struct http {
     int listener;
     uint64_t id_seed;
     _Atomic uint64_t requests;
-    atomic_size_t suspended; /* and not back in on_access() yet */
-    atomic_bool stopping;    /* nothing is suspended any more */
+    atomic_size_t suspended;             /* and not back in on_access() yet */
+    atomic_bool stopping;                /* nothing is suspended any more */
+    _Atomic(struct http_request *) held; /* to be resumed by the next HTTP thread that wakes up */
 };
 
 enum progress {
@@ -51,6 +52,7 @@ struct http_request {
     enum progress progress;
     bool chunked, unsized; /* unsized: neither Content-Length nor Transfer-Encoding */
     size_t sent;
+    struct http_request *next_held;
 };
 
 /* A name for the request, until it says its own. */

@@ -78,6 +78,9 @@ const char *request_header(const struct request *request, const char *name);
 bool request_suspend(struct request *request);
 /* Any thread; once for each suspend. */
 void request_resume(struct request *request);
+/* For all but the last of several that one thread resumes at once: they may be held back until that
+ * last one's request_resume(), and then cost one wakeup together. */
+void request_resume_with_next(struct request *request);
 
 /* Answers {"error": text}; printf-like. The text never holds a path of this machine or a pointer.
  */

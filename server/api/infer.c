@@ -15,7 +15,10 @@
 
 static void job_done(struct job *job)
 {
-    request_resume(job->context);
+    if (job->more)
+        request_resume_with_next(job->context);
+    else
+        request_resume(job->context);
 }
 
 /* The job that could not be pushed: why not. */

@@ -253,6 +253,35 @@ START_TEST(the_queue_is_bounded)
 }
 END_TEST
 
+/* All jobs of a batch but the last are told that another follows. */
+START_TEST(the_last_of_a_batch_knows_it)
+{
+    enum { JOBS = 3 };
+    struct client running, client[JOBS];
+    size_t last = 0;
+    start(1, 0, 100);
+    world.gated = true;
+    client_init(&running, 1, 1);
+    ck_assert_int_eq(batcher_push(batcher, &running.job), BATCHER_OK);
+    sem_wait(&world.entered);
+    for (size_t i = 0; i < JOBS; i++) {
+        client_init(&client[i], 1, 1);
+        client[i].job.more = i % 2;
+        ck_assert_int_eq(batcher_push(batcher, &client[i].job), BATCHER_OK);
+    }
+    for (int i = 0; i < 2; i++) sem_post(&world.gate);
+    client_check(&running, JOB_DONE);
+    ck_assert(!running.job.more);
+    for (size_t i = 0; i < JOBS; i++) {
+        client_check(&client[i], JOB_DONE);
+        ck_assert_uint_eq(client[i].job.batch, JOBS);
+        last += !client[i].job.more;
+    }
+    ck_assert_uint_eq(last, 1);
+    stop();
+}
+END_TEST
+
 START_TEST(retry_after_follows_the_measured_rate)
 {
     struct client slow, queued;
@@ -623,6 +652,7 @@ int main(void)
     tcase_add_test(tests, max_delay_waits_for_company);
     tcase_add_test(tests, max_delay_ends);
     tcase_add_test(tests, the_queue_is_bounded);
+    tcase_add_test(tests, the_last_of_a_batch_knows_it);
     tcase_add_test(tests, retry_after_follows_the_measured_rate);
     tcase_add_test(tests, what_cannot_be_in_time_is_refused);
     tcase_add_test(tests, workers_share_what_is_estimated);
