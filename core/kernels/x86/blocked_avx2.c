@@ -41,7 +41,8 @@ static inline vec vec_spread(const float *pixel, vec_index index)
 
 #define TILE_PIXELS  6
 #define FEW_TILES    0 /* 16 registers are not enough */
-#define STEM_GROUP   2
+#define STEM_GROUP   4
+#define STEM_POINTS  3
 #define TILE_BLOCKS  1
 #define EACH_TILE(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1)
 

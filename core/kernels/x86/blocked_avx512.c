@@ -42,6 +42,7 @@ static inline vec vec_spread(const float *pixel, vec_index index)
 #define TILE_PIXELS 14
 #define FEW_TILES   4
 #define STEM_GROUP  4
+#define STEM_POINTS 7
 #define TILE_BLOCKS 2
 /* clang-format off */
 #define EACH_PIXELS(X, blocks) \
