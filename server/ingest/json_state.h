@@ -52,7 +52,6 @@ struct json_tensor {
 
     struct level level[JSON_MAX_DEPTH];
     size_t depth;
-    struct key keys[JSON_MAX_KEYS]; /* of the open objects */
     size_t key_count;
     char *text;
     size_t text_size, text_room;
@@ -76,6 +75,9 @@ struct json_tensor {
     struct json_array *arrays;
     size_t array_count, array_room;
     struct floats floats;
+
+    /* Last, and not set to 0 at the start: it is most of the structure. */
+    struct key keys[JSON_MAX_KEYS]; /* of the open objects: key_count */
 };
 
 typedef const char *json_step_fn(struct json_tensor *json, const char *at, const char *end);

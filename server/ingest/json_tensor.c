@@ -2,6 +2,7 @@
 #include "ingest/json_tensor.h"
 
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -208,8 +209,9 @@ static json_step_fn *const steps[STEPS] = {
 
 struct json_tensor *json_tensor_new(const struct json_spec *spec)
 {
-    struct json_tensor *json = calloc(1, sizeof *json);
+    struct json_tensor *json = malloc(sizeof *json);
     if (!json) return NULL;
+    memset(json, 0, offsetof(struct json_tensor, keys));
     json->spec = *spec;
     return json;
 }

@@ -8,7 +8,8 @@
  * Who runs where: the load generator has the last CPU to itself, the daemon has the others, and the
  * engine alone is measured on those same others with a thread for each; so the generator takes
  * nothing from either. What the kernel does for its packets it does on the sender's CPU, as the
- * queue of a network card would. With one CPU all share it, and only processor time tells.
+ * queue of a network card would. With one CPU, or with BENCH_SHARED=1, all share what there is, and
+ * only processor time tells.
  *
  * For each model: the engine alone in this process (one image: latency; batches: throughput), then
  * the daemon with raw float32 and with JSON bodies, closed loop with 1 to 128 clients and open loop
@@ -53,7 +54,7 @@ static void split_cpus(struct bench *b)
     if (sched_getaffinity(0, sizeof b->server, &b->server) != 0) die("which CPUs?");
     b->generator = b->server;
     b->threads = (size_t)CPU_COUNT(&b->server);
-    if (b->threads == 1) return;
+    if (b->threads == 1 || getenv("BENCH_SHARED")) return;
     for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
         if (CPU_ISSET(cpu, &b->server)) last = cpu;
     CPU_CLR(last, &b->server);
@@ -225,7 +226,7 @@ static void measure_model(struct bench *b)
 static void print_heading(const struct bench *b)
 {
     printf("CPUs: %d of the daemon, %s of the load generator\n", CPU_COUNT(&b->server),
-           CPU_EQUAL(&b->server, &b->generator) ? "the same one" : "one more");
+           CPU_EQUAL(&b->server, &b->generator) ? "the same" : "one more");
     printf("%-16s %-6s %-6s %7s %9s %9s %9s %9s %7s %9s %8s %7s %7s %6s %7s\n", "model", "body",
            "loop", "clients", "p50 ms", "added ms", "p99 ms", "images/s", "engine", "engine ms",
            "http ms", "share", "refused", "failed", "MiB");
