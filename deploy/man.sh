@@ -21,6 +21,15 @@ for command in $("$binary" --help | sed -n 's/^       resnetd \([a-z]*\) .*/\1/p
     printf '.fi\n'
 done
 cat <<'END'
+.SH SIGNALS
+.TP
+.B SIGTERM, SIGINT
+not ready any more; after \-\-grace no new connection is accepted, what was accepted is answered,
+and the daemon exits with 0. A second one ends it at once.
+.TP
+.B SIGHUP
+loads every model anew beside the one that is served, tests it, and puts it in its place; where that
+fails the old one stays, and the log says why.
 .SH "EXIT STATUS"
 .TP
 .B 0
