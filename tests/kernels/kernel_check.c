@@ -300,7 +300,10 @@ static void find_out(rn_desc *d)
 size_t check_kernels(rn_desc desc, size_t n, check_values values)
 {
     static rn_team *team;
-    if (!team) ck_assert_int_eq(rn_team_new(&team, 3, false, NULL), RN_OK);
+    if (!team) {
+        rn_gemm_init();
+        ck_assert_int_eq(rn_team_new(&team, 3, false, NULL), RN_OK);
+    }
     const rn_layout from = desc.src_layout, to = desc.dst_layout; /* a Reorder's */
     const rn_isa best = rn_isa_detect();
     size_t ran = 0;
