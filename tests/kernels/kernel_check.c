@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/size.h"
 #include "graph/shape.h"
+#include "kernels/gemm_blas.h"
 
 enum { GUARD = 64 }; /* floats on both sides of what a kernel may write */
 static const float guard_value = 12345.5F;
