@@ -57,17 +57,17 @@ size_t rn_conv_winograd_stem_packed_size(const rn_desc *desc)
 
 /* Factors of the taps at each point, in the order 0 1 -1 2 -2 infinity 1/2: a point's value, over
  * what the transform of the input has left out there. */
-static void transform_axis(const double even[4], const double odd[3], double u[EVEN + ODD])
+static void transform_axis(const double tap[TAPS], double u[EVEN + ODD])
 {
     static const double point[] = {0, 1, -1, 2, -2}, left_out[] = {4, -6, -6, 24, 24};
     for (size_t i = 0; i < 5; i++) {
         const double x = point[i];
-        u[i] = (even[0] + x * (even[1] + x * (even[2] + x * even[3]))) / left_out[i] / (1 - 2 * x);
-        u[EVEN + i] = (odd[0] + x * (odd[1] + x * odd[2])) / left_out[i];
+        u[i] = (tap[0] + x * (tap[2] + x * (tap[4] + x * tap[6]))) / left_out[i] / (1 - 2 * x);
+        u[EVEN + i] = (tap[1] + x * (tap[3] + x * tap[5])) / left_out[i];
     }
-    u[5] = even[3] / -2;
-    u[6] = 32.0 / 45 * (even[0] + even[1] / 2 + even[2] / 4 + even[3] / 8);
-    u[EVEN + 5] = odd[2];
+    u[5] = tap[6] / -2;
+    u[6] = 32.0 / 45 * (tap[0] + tap[2] / 2 + tap[4] / 4 + tap[6] / 8);
+    u[EVEN + 5] = tap[5];
 }
 
 /* The taps of one pair of channels to (rows, columns) of points, both parities of each. */
@@ -78,15 +78,10 @@ static void transform_taps(const float taps[TAPS * TAPS], double factor,
     for (size_t x = 0; x < TAPS; x++) {
         double tap[TAPS], points[EVEN + ODD];
         for (size_t y = 0; y < TAPS; y++) tap[y] = factor * (double)taps[y * TAPS + x];
-        transform_axis((double[]){tap[0], tap[2], tap[4], tap[6]},
-                       (double[]){tap[1], tap[3], tap[5]}, points);
+        transform_axis(tap, points);
         for (size_t p = 0; p < EVEN + ODD; p++) rows[p][x] = points[p];
     }
-    for (size_t p = 0; p < EVEN + ODD; p++) {
-        const double *tap = rows[p];
-        transform_axis((double[]){tap[0], tap[2], tap[4], tap[6]},
-                       (double[]){tap[1], tap[3], tap[5]}, u[p]);
-    }
+    for (size_t p = 0; p < EVEN + ODD; p++) transform_axis(rows[p], u[p]);
 }
 
 void rn_conv_winograd_stem_pack(const rn_desc *desc, const float *weights, const float *scale,
