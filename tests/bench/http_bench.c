@@ -91,11 +91,12 @@ static struct timing time_runs(rn_session *session, const float *images, size_t 
     static double times[RUNS_MAX];
     size_t count = 0;
     const double processor = processor_seconds();
-    for (const double end = now() + seconds; count < RUNS_MAX && (now() < end || count < 3);) {
-        const double began = now();
+    for (const double end = rn_clock_seconds() + seconds;
+         count < RUNS_MAX && (rn_clock_seconds() < end || count < 3);) {
+        const double began = rn_clock_seconds();
         rn_error err;
         if (rn_session_run(session, images, n, outputs, &err) != RN_OK) die(err.text);
-        times[count++] = now() - began;
+        times[count++] = rn_clock_seconds() - began;
     }
     const double used = (processor_seconds() - processor) / (double)count;
     qsort(times, count, sizeof *times, by_value);

@@ -138,7 +138,7 @@ static bool receive_more(struct client *c, bool *complete)
 
 static void record(struct run *run, const struct client *c)
 {
-    const double at = now();
+    const double at = rn_clock_seconds();
     run->result->seconds = at - run->began;
     if (c->status == 429 || c->status == 503) {
         run->result->refused++;
@@ -158,7 +158,7 @@ static bool is_over(const struct run *run, double at)
 /* The next request of an idle client, if one is due. */
 static bool next_request(struct run *run, size_t index)
 {
-    const double at = now();
+    const double at = rn_clock_seconds();
     if (is_over(run, at)) return true;
     if (run->load->rate <= 0) return begin_request(run, index, at);
     const double due = run->began + (double)run->started / run->load->rate;
@@ -212,7 +212,7 @@ static bool loop(struct run *run)
     const double give_up = run->end + 60;
     for (size_t i = 0; i < run->load->clients; i++)
         if (!next_request(run, i)) return false;
-    while (!is_over(run, now()) || (any_busy(run) && now() < give_up)) {
+    while (!is_over(run, rn_clock_seconds()) || (any_busy(run) && rn_clock_seconds() < give_up)) {
         const int n = epoll_wait(run->epoll, events, EVENTS, run->load->rate > 0 ? 1 : 20);
         for (int i = 0; i < n; i++)
             if (!handle(run, (size_t)events[i].data.u64, events[i].events)) return false;
@@ -245,7 +245,7 @@ bool load_run(const struct load *load, struct load_result *result)
     bool fine = run.client && run.latency && run.epoll >= 0;
     size_t opened = 0;
     while (fine && opened < load->clients) fine = open_client(&run, opened) && ++opened;
-    run.began = now();
+    run.began = rn_clock_seconds();
     run.end = run.began + load->seconds;
     if (fine) fine = loop(&run);
     summarise(&run);

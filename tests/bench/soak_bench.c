@@ -74,7 +74,7 @@ static bool soak(const struct process *p, struct load *load, double seconds)
 {
     double resident[PARTS];
     size_t answers = 0, failed = 0;
-    const double began = now();
+    const double began = rn_clock_seconds();
     load->seconds = seconds / PARTS;
     for (size_t i = 0; i < PARTS; i++) {
         struct load_result r;
@@ -83,8 +83,8 @@ static bool soak(const struct process *p, struct load *load, double seconds)
         failed += r.failed + r.refused;
         resident[i] = process_resident(p);
         if ((i + 1) % (PARTS / 10) == 0) {
-            printf("%6.0f s %9zu answers %6zu failed %8.2f MiB\n", now() - began, answers, failed,
-                   resident[i]);
+            printf("%6.0f s %9zu answers %6zu failed %8.2f MiB\n", rn_clock_seconds() - began,
+                   answers, failed, resident[i]);
             fflush(stdout);
         }
     }
