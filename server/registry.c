@@ -298,12 +298,10 @@ void registry_reload(struct registry *registry, const atomic_bool *stop)
         struct model *old = NULL;
         char reason[REGISTRY_REASON_SIZE];
         pthread_mutex_lock(&registry->changes);
-        if (!entry->model)
-            ; /* unloaded, and not asked for */
-        else if (load(registry, entry, &old, reason))
-            loaded++;
-        else
-            failed++;
+        const bool serves = entry->model; /* else unloaded, and not asked for */
+        const bool good = serves && load(registry, entry, &old, reason);
+        loaded += good;
+        failed += serves && !good;
         pthread_mutex_unlock(&registry->changes);
         model_drain(old);
     }
