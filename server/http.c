@@ -31,7 +31,7 @@
 #include "server.h"
 
 /* A connection's memory for its body; half of it is read at once. */
-enum { LEAST_CHUNK = 16 << 10, MOST_CHUNK = 256 << 10 };
+enum { LEAST_CHUNK = 8 << 10, MOST_CHUNK = 256 << 10 };
 
 static const struct options *options_of(const struct http_request *r)
 {

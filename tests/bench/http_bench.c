@@ -81,8 +81,10 @@ static double processor_seconds(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* Of one run, seconds: the median and the mean, and the mean processor time of all threads. A
+ * latency stands beside medians, a rate beside rates, which what disturbs the machine slows too. */
 struct timing {
-    double wall, processor; /* seconds of one run: the median; the mean, of all threads */
+    double median, mean, processor;
 };
 
 static struct timing time_runs(rn_session *session, const float *images, size_t n, float *outputs,
@@ -90,17 +92,16 @@ static struct timing time_runs(rn_session *session, const float *images, size_t 
 {
     static double times[RUNS_MAX];
     size_t count = 0;
-    const double processor = processor_seconds();
-    for (const double end = rn_clock_seconds() + seconds;
-         count < RUNS_MAX && (rn_clock_seconds() < end || count < 3);) {
+    const double processor = processor_seconds(), start = rn_clock_seconds();
+    while (count < RUNS_MAX && (rn_clock_seconds() < start + seconds || count < 3)) {
         const double began = rn_clock_seconds();
         rn_error err;
         if (rn_session_run(session, images, n, outputs, &err) != RN_OK) die(err.text);
         times[count++] = rn_clock_seconds() - began;
     }
-    const double used = (processor_seconds() - processor) / (double)count;
+    const double all = rn_clock_seconds() - start, used = processor_seconds() - processor;
     qsort(times, count, sizeof *times, by_value);
-    return (struct timing){times[count / 2], used};
+    return (struct timing){times[count / 2], all / (double)count, used / (double)count};
 }
 
 static void measure_engine(struct bench *b)
@@ -116,9 +117,9 @@ static void measure_engine(struct bench *b)
     for (size_t i = 0; i < BATCH; i++)
         memcpy(images + i * b->info->input_size, b->image, b->info->input_size * sizeof *images);
     time_runs(session, images, BATCH, outputs, 0); /* to warm up */
-    b->latency = 1e3 * time_runs(session, images, 1, outputs, b->seconds / 2).wall;
+    b->latency = 1e3 * time_runs(session, images, 1, outputs, b->seconds / 2).median;
     const struct timing batch = time_runs(session, images, BATCH, outputs, b->seconds);
-    b->rate = BATCH / batch.wall;
+    b->rate = BATCH / batch.mean;
     b->cpu = 1e3 * batch.processor / BATCH;
     free(images);
     free(outputs);
