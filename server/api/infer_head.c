@@ -110,32 +110,59 @@ static bool read_accept(struct request *request, struct infer *infer)
     return false;
 }
 
-/* What curl sends when nothing is said is no statement about the body: its first byte decides. */
-static bool read_content_type(struct request *request, struct infer *infer)
+/* Who takes a media type, and what a body of it is for POST /infer; the others know theirs by the
+ * path. */
+enum { INFER = 1, V2 = 2, V1 = 4, TORCHSERVE = 8 };
+
+static const struct media_type {
+    const char *name;
+    unsigned taken_by;
+    enum ingest_form form;
+} media_types[] = {
+    {"application/json", INFER | V2 | V1, INGEST_JSON},
+    {"application/octet-stream", INFER | V2 | TORCHSERVE, INGEST_RAW},
+    {"application/x-npy", INFER, INGEST_NPY},
+    {"image/jpeg", INFER | TORCHSERVE, INGEST_IMAGE},
+    {"image/png", INFER | TORCHSERVE, INGEST_IMAGE},
+    {"multipart/form-data", INFER | TORCHSERVE, INGEST_IMAGE},
+};
+enum { MEDIA_TYPES = sizeof media_types / sizeof *media_types };
+
+/* What clients send when nobody told them the type: it says nothing about the body. */
+static bool says_nothing(const char *type)
 {
-    static const struct {
-        const char *type;
-        enum ingest_form form;
-    } forms[] = {{"image/jpeg", INGEST_IMAGE},
-                 {"image/png", INGEST_IMAGE},
-                 {"multipart/form-data", INGEST_IMAGE},
-                 {"application/json", INGEST_JSON},
-                 {"application/octet-stream", INGEST_RAW},
-                 {"application/x-npy", INGEST_NPY}};
+    return !type || !*type || is_type(type, "application/x-www-form-urlencoded") ||
+           is_type(type, "text/plain");
+}
+
+static void refuse_type(struct request *request, const char *type, unsigned taker)
+{
+    const char *name[MEDIA_TYPES];
+    size_t names = 0;
+    struct buffer list = {0};
+    for (size_t i = 0; i < MEDIA_TYPES; i++)
+        if (media_types[i].taken_by & taker) name[names++] = media_types[i].name;
+    for (size_t i = 0; i < names; i++) {
+        if (i) buffer_text(&list, i + 1 < names ? ", " : " or ");
+        buffer_text(&list, name[i]);
+    }
+    request_fail(request, 415, "Content-Type %.60s is not taken here; send %s", type,
+                 list.failed ? "another" : list.bytes);
+    buffer_free(&list);
+}
+
+static bool read_content_type(struct request *request, struct infer *infer, unsigned taker)
+{
     const char *type = request_header(request, "Content-Type");
-    if (!read_coding(request, infer) || !read_accept(request, infer)) return false;
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
-        if (is_type(type, forms[i].type)) {
-            infer->form = forms[i].form;
-            infer->form_known = true;
-            return read_boundary(request, infer, type);
-        }
-    if (!type || is_type(type, "application/x-www-form-urlencoded") || is_type(type, "text/plain"))
-        return true;
-    request_fail(request, 415,
-                 "Content-Type %.60s is not understood; send application/json, "
-                 "application/octet-stream, application/x-npy, image/jpeg or image/png",
-                 type);
+    if (says_nothing(type)) return true;
+    for (size_t i = 0; i < MEDIA_TYPES; i++) {
+        const struct media_type *media = &media_types[i];
+        if (!(media->taken_by & taker) || !is_type(type, media->name)) continue;
+        if (!infer->form_known) infer->form = media->form;
+        infer->form_known = true;
+        return read_boundary(request, infer, type);
+    }
+    refuse_type(request, type, taker);
     return false;
 }
 
@@ -169,12 +196,13 @@ void infer_begin(struct request *request)
 {
     struct infer *infer = new_infer(request);
     if (infer && read_query(request, infer) &&
-        infer_choose_model(request, infer, target_query(&request->target, "model")))
-        read_content_type(request, infer);
+        infer_choose_model(request, infer, target_query(&request->target, "model")) &&
+        read_coding(request, infer) && read_accept(request, infer))
+        read_content_type(request, infer, INFER);
 }
 
 /* The protocols that name the model in the path and whose body has one form. */
-static struct infer *begin_protocol(struct request *request, enum ingest_form form)
+static struct infer *begin_protocol(struct request *request, enum ingest_form form, unsigned taker)
 {
     struct infer *infer = new_infer(request);
     if (!infer) return NULL;
@@ -182,14 +210,15 @@ static struct infer *begin_protocol(struct request *request, enum ingest_form fo
     infer->form_known = true;
     infer->model_in_query = true;
     infer->model = api_model_of_path(request);
-    return infer->model && read_limits(request, infer) && read_coding(request, infer) ? infer
-                                                                                      : NULL;
+    const bool good = infer->model && read_limits(request, infer) && read_coding(request, infer) &&
+                      read_content_type(request, infer, taker);
+    return good ? infer : NULL;
 }
 
 void infer_begin_v2(struct request *request)
 {
     const char *text = request_header(request, "Inference-Header-Content-Length");
-    struct infer *infer = begin_protocol(request, INGEST_V2);
+    struct infer *infer = begin_protocol(request, INGEST_V2, V2);
     if (!infer) return;
     char *end;
     infer->json_size = SIZE_MAX;
@@ -206,18 +235,14 @@ void infer_begin_v2(struct request *request)
 
 void infer_begin_v1(struct request *request)
 {
-    begin_protocol(request, INGEST_V1);
+    begin_protocol(request, INGEST_V1, V1);
 }
 
-/* Whatever its type says, unless it says JSON, the body is a picture: TorchServe's clients send
- * files as they are. */
+/* The body is a picture, which its first bytes say: TorchServe's clients send files as they are. */
 void infer_begin_torchserve(struct request *request)
 {
-    const char *type = request_header(request, "Content-Type");
-    struct infer *infer = begin_protocol(request, INGEST_IMAGE);
-    if (!infer || !read_boundary(request, infer, type)) return;
+    struct infer *infer = begin_protocol(request, INGEST_IMAGE, TORCHSERVE);
+    if (!infer) return;
     infer->output_form = OUTPUT_LABELS;
     infer->top_k = 5;
-    if (is_type(type, "application/json"))
-        request_fail(request, 415, "Content-Type application/json: send a JPEG or PNG file");
 }

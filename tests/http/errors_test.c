@@ -93,8 +93,9 @@ START_TEST(content_types)
     expect_error(client_ask(server.port, "POST", "/infer", "Content-Type: text/html\r\n", body,
                             sizeof body - 1),
                  415,
-                 "Content-Type text/html is not understood; send application/json, "
-                 "application/octet-stream, application/x-npy, image/jpeg or image/png");
+                 "Content-Type text/html is not taken here; send application/json, "
+                 "application/octet-stream, application/x-npy, image/jpeg, image/png or "
+                 "multipart/form-data");
     expect_error(client_ask(server.port, "POST", "/infer",
                             "Content-Type: application/json\r\nContent-Encoding: br\r\n", body,
                             sizeof body - 1),

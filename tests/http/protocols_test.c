@@ -164,18 +164,24 @@ START_TEST(v2_mistakes)
 }
 END_TEST
 
-START_TEST(v1_predict)
+#define PREDICT "/v1/models/fashion-resnet:predict"
+
+static size_t write_v1(char text[2 * TEXT])
 {
-    static const char *const targets[] = {"/v1/models/fashion-resnet:predict",
-                                          "/v1/models/fashion-resnet/versions/1:predict"};
-    char text[2 * TEXT];
-    size_t size = (size_t)snprintf(text, sizeof text, "{\"instances\":[{\"image\":[");
+    size_t size = (size_t)snprintf(text, 2 * TEXT, "{\"instances\":[{\"image\":[");
     for (size_t i = 0; i < PIXELS; i++) {
         const char *open = i ? i % 28 ? "," : ",[" : "[[";
-        size += (size_t)snprintf(text + size, sizeof text - size, "%s%.9g%s", open,
-                                 (double)image[i], i % 28 == 27 ? "]" : "");
+        size += (size_t)snprintf(text + size, 2 * TEXT - size, "%s%.9g%s", open, (double)image[i],
+                                 i % 28 == 27 ? "]" : "");
     }
-    size += (size_t)snprintf(text + size, sizeof text - size, "]]}]}");
+    return size + (size_t)snprintf(text + size, 2 * TEXT - size, "]]}]}");
+}
+
+START_TEST(v1_predict)
+{
+    static const char *const targets[] = {PREDICT, "/v1/models/fashion-resnet/versions/1:predict"};
+    char text[2 * TEXT];
+    const size_t size = write_v1(text);
     for (size_t i = 0; i < 2; i++) {
         struct response answer = post(targets[i], "", text, size);
         json_t *root = parse(&answer, answer.size);
@@ -185,6 +191,54 @@ START_TEST(v1_predict)
         json_decref(root);
         response_free(&answer);
     }
+}
+END_TEST
+
+START_TEST(types_taken)
+{
+    static const char *const headers[] = {
+        "", /* NVIDIA's client */
+        "Content-Type:\r\n",
+        "Content-Type: application/json\r\n",
+        "Content-Type: Application/JSON; charset=utf-8\r\n",
+        "Content-Type: application/x-www-form-urlencoded\r\n", /* curl -d */
+        "Content-Type: text/plain;charset=UTF-8\r\n",          /* fetch() */
+        "Content-Type: application/octet-stream\r\n",          /* V2 alone: the last */
+    };
+    enum { TYPES = sizeof headers / sizeof *headers };
+    char v1[2 * TEXT], v2[2 * TEXT], data[TEXT + 100];
+    snprintf(data, sizeof data, "\"data\":[%s]", numbers);
+    const size_t v1_size = write_v1(v1), v2_size = write_v2(v2, data, "");
+    for (size_t i = 0; i < TYPES; i++) {
+        struct response answer = post(MODEL "/infer", headers[i], v2, v2_size);
+        response_free(&answer);
+        if (i == TYPES - 1) break;
+        answer = post(PREDICT, headers[i], v1, v1_size);
+        response_free(&answer);
+    }
+}
+END_TEST
+
+static void refuse_type(const char *target, const char *type, const char *taken)
+{
+    char header[100], text[200];
+    snprintf(header, sizeof header, "Content-Type: %s\r\n", type);
+    snprintf(text, sizeof text, "Content-Type %s is not taken here; send %s", type, taken);
+    expect_error(client_ask(server.port, "POST", target, header, "{}", 2), 415, text);
+}
+
+START_TEST(types_refused)
+{
+    static const char *const types[] = {"image/jpeg",      "application/x-npy",
+                                        "text/html",       "application/jsonp",
+                                        "application/xml", "multipart/form-data; boundary=B"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        refuse_type(MODEL "/infer", types[i], "application/json or application/octet-stream");
+        refuse_type(PREDICT, types[i], "application/json");
+    }
+    refuse_type(PREDICT, "application/octet-stream", "application/json");
+    refuse_type("/predictions/fashion-resnet", "application/json",
+                "application/octet-stream, image/jpeg, image/png or multipart/form-data");
 }
 END_TEST
 
@@ -334,6 +388,8 @@ int main(void)
     tcase_add_test(tests, v2_classification);
     tcase_add_test(tests, v2_mistakes);
     tcase_add_test(tests, v1_predict);
+    tcase_add_test(tests, types_taken);
+    tcase_add_test(tests, types_refused);
     tcase_add_test(tests, npy);
     tcase_add_test(tests, compressed);
     tcase_add_test(tests, npy_answer);

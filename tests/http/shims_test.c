@@ -103,6 +103,8 @@ START_TEST(predictions_refused)
         {"/predictions/none", "", 404},
         {"/predictions/fashion-resnet/2", "", 404},
         {"/predictions/fashion-resnet", "Content-Type: application/json\r\n", 415},
+        {"/predictions/fashion-resnet", "Content-Type: application/x-npy\r\n", 415},
+        {"/predictions/fashion-resnet", "Content-Type: image/gif\r\n", 415},
         {"/predictions/fashion-resnet", "Content-Type: multipart/form-data\r\n", 400},
         {"/predictions/fashion-resnet", "", 422},
     };
