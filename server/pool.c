@@ -20,6 +20,7 @@ struct pool {
     struct rate rate; /* one thread's, for a task */
     bool ending;
     /* constant once started */
+    const char *name;
     size_t threads;
     pthread_t thread[];
 };
@@ -67,7 +68,7 @@ static void account(struct pool *pool, uint64_t began)
 static void *pool_main(void *argument)
 {
     struct pool *pool = argument;
-    pthread_setname_np(pthread_self(), "decoder");
+    pthread_setname_np(pthread_self(), pool->name);
     pthread_mutex_lock(&pool->lock);
     while (!pool->ending) {
         struct task *task = next_task(pool);
@@ -85,10 +86,11 @@ static void *pool_main(void *argument)
     return NULL;
 }
 
-struct pool *pool_new(size_t threads, size_t limit)
+struct pool *pool_new(const char *name, size_t threads, size_t limit)
 {
     struct pool *pool = calloc(1, sizeof *pool + threads * sizeof *pool->thread);
     if (!pool) return NULL;
+    pool->name = name;
     pool->limit = limit;
     for (size_t i = 0; i < PRIORITIES; i++) pool->queue[i].tail = &pool->queue[i].head;
     pthread_mutex_init(&pool->lock, NULL);

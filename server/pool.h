@@ -1,7 +1,8 @@
-/* Threads for work that must not hold up the HTTP threads: pictures are decoded here.
+/* Threads for work that must not hold up the HTTP threads: the daemon has one pool that decodes
+ * pictures and one that loads models.
  *
  * Tasks wait in a bounded queue: those of high priority first, as priority.h says, else in order of
- * arrival. What a task does is its own: the daemon has one pool.
+ * arrival. What a task does is its own.
  *
  * Ownership: a task belongs to whoever pushed it, and is the pool's until run(task) is called or
  * pool_cancel() gave it back: one of the two, exactly once, for each push that returned POOL_OK.
@@ -28,8 +29,9 @@ struct task {
     atomic_bool cancelled; /* for run() to read: nobody waits for it any more */
 };
 
-/* limit: tasks that may wait. NULL: no memory or no thread. */
-struct pool *pool_new(size_t threads, size_t limit);
+/* name: the threads', at most 15 characters, not copied; limit: tasks that may wait. NULL: no
+ * memory or no thread. */
+struct pool *pool_new(const char *name, size_t threads, size_t limit);
 /* Nothing may be waiting any more; waits for what runs. */
 void pool_free(struct pool *pool);
 

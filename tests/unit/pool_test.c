@@ -20,7 +20,8 @@ struct named {
     sem_t done;
 };
 
-static sem_t gate, entered; /* tasks named 0 post `entered` and wait for the gate */
+static sem_t gate, entered;  /* tasks named 0 post `entered` and wait for the gate */
+static char thread_name[16]; /* of who ran the last one */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int order[MOST];
 static size_t ran;
@@ -33,6 +34,7 @@ static void run(struct task *task)
         sem_wait(&gate);
     }
     pthread_mutex_lock(&lock);
+    pthread_getname_np(pthread_self(), thread_name, sizeof thread_name);
     if (ran < MOST) order[ran++] = named->name;
     pthread_mutex_unlock(&lock);
     atomic_fetch_add(&named->runs, 1);
@@ -55,7 +57,7 @@ static void start_blocked(size_t limit)
 {
     sem_init(&gate, 0, 0);
     sem_init(&entered, 0, 0);
-    pool = pool_new(1, limit);
+    pool = pool_new("one", 1, limit);
     ck_assert_ptr_nonnull(pool);
     named_init(&blocker, 0, PRIORITY_NORMAL);
     ck_assert_int_eq(pool_push(pool, &blocker.task), POOL_OK);
@@ -77,6 +79,7 @@ START_TEST(in_order_of_priority)
     pool_free(pool);
     ck_assert_uint_eq(ran, 8);
     ck_assert_mem_eq(order, want, sizeof want);
+    ck_assert_str_eq(thread_name, "one");
 }
 END_TEST
 
@@ -164,7 +167,7 @@ START_TEST(many_threads)
     enum { THREADS = 8 };
     pthread_t thread[THREADS];
     size_t seed[THREADS];
-    pool = pool_new(3, 4);
+    pool = pool_new("three", 3, 4);
     ck_assert_ptr_nonnull(pool);
     for (size_t i = 0; i < THREADS; i++) {
         seed[i] = i;
