@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "floats.h"
 #include "metrics.h"
 #include "statistics.h"
 
@@ -23,16 +24,12 @@ struct workers {
     struct worker worker[];
 };
 
-enum { ERROR_SIZE = 240, ALIGN = 64 };
+enum { ERROR_SIZE = 240 };
 
-/* n * size floats, aligned for the widest vectors */
-static float *new_floats(size_t n, size_t size)
+static float *new_samples(size_t n, size_t size)
 {
-    size_t bytes;
-    if (__builtin_mul_overflow(n, size, &bytes) ||
-        __builtin_mul_overflow(bytes, sizeof(float), &bytes) || bytes > SIZE_MAX - ALIGN)
-        return NULL;
-    return aligned_alloc(ALIGN, (bytes + ALIGN) / ALIGN * ALIGN);
+    size_t floats;
+    return __builtin_mul_overflow(n, size, &floats) ? NULL : floats_new(floats);
 }
 
 static void gather(const struct worker *w)
@@ -109,8 +106,8 @@ static bool worker_init(struct workers *all, size_t index)
     w->all = all;
     w->index = index;
     w->batch.segment = calloc(o->max_batch, sizeof *w->batch.segment);
-    w->input = new_floats(o->max_batch, o->input_size);
-    w->output = new_floats(o->max_batch, o->output_size);
+    w->input = new_samples(o->max_batch, o->input_size);
+    w->output = new_samples(o->max_batch, o->output_size);
     return w->batch.segment && w->input && w->output &&
            !pthread_create(&w->thread, NULL, worker_main, w);
 }
@@ -133,8 +130,8 @@ void workers_join(struct workers *all)
     for (size_t i = 0; i < all->started; i++) pthread_join(all->worker[i].thread, NULL);
     for (size_t i = 0; i < all->options.workers; i++) {
         free(all->worker[i].batch.segment);
-        free(all->worker[i].input);
-        free(all->worker[i].output);
+        floats_discard(all->worker[i].input);
+        floats_discard(all->worker[i].output);
     }
     free(all);
 }

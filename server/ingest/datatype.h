@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ingest/floats.h"
+#include "floats.h"
 
 enum datatype {
 #define DATATYPE(name, bytes, json, type, convert) DATATYPE_##name,

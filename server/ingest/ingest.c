@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "form.h"
-#include "ingest/floats.h"
+#include "floats.h"
 
 static const struct ingest_form_ops *const form[] = {
     [INGEST_JSON] = &ingest_infer_json, [INGEST_V2] = &ingest_v2,   [INGEST_V1] = &ingest_v1,

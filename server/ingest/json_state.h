@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#include "ingest/floats.h"
+#include "floats.h"
 #include "ingest/number.h"
 #include "ingest/utf8.h"
 

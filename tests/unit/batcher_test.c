@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "floats.h"
 #include "metrics.h"
 #include "worker.h"
 
@@ -638,6 +639,24 @@ START_TEST(many_clients_and_workers)
 }
 END_TEST
 
+/* A model's memory goes with it: nobody may ask for blocks of that size again. */
+START_TEST(workers_leave_no_memory_behind)
+{
+    const struct batcher_options options = {.max_batch = MAX_BATCH, .workers = 2};
+    batcher = batcher_new(&options, NULL);
+    const struct worker_options work = {.batcher = batcher,
+                                        .workers = 2,
+                                        .max_batch = MAX_BATCH,
+                                        .input_size = 1 << 16,
+                                        .output_size = 1 << 15,
+                                        .run = run};
+    workers = workers_start(&work);
+    ck_assert_ptr_nonnull(workers);
+    stop();
+    ck_assert_uint_eq(floats_kept(), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("batcher");
@@ -667,5 +686,6 @@ int main(void)
     tcase_add_test(tests, closing_finishes_what_is_queued);
     tcase_add_test(tests, two_queues_in_one_gauge);
     tcase_add_test(tests, many_clients_and_workers);
+    tcase_add_test(tests, workers_leave_no_memory_behind);
     return run_suite(suite);
 }

@@ -1,6 +1,6 @@
 /* Memory of tensors: aligned, kept for the next of its size, never more than the limit; and the
  * search for what is no finite number. */
-#include "ingest/floats.h"
+#include "floats.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -51,6 +51,17 @@ START_TEST(no_more_is_kept_than_the_limit)
     floats_delete(large);
     float *small = floats_new(100);
     floats_delete(small);
+    ck_assert_uint_eq(floats_kept(), before);
+}
+END_TEST
+
+START_TEST(what_is_discarded_is_not_kept)
+{
+    float *image = floats_new(IMAGE);
+    ck_assert_ptr_nonnull(image);
+    const size_t before = floats_kept();
+    floats_discard(image);
+    floats_discard(NULL);
     ck_assert_uint_eq(floats_kept(), before);
 }
 END_TEST
@@ -123,6 +134,7 @@ int main(void)
     suite_add_tcase(suite, tests);
     tcase_add_test(tests, memory_comes_back_for_its_size);
     tcase_add_test(tests, no_more_is_kept_than_the_limit);
+    tcase_add_test(tests, what_is_discarded_is_not_kept);
     tcase_add_test(tests, more_than_there_is_is_refused);
     tcase_add_test(tests, threads_never_get_the_same_memory);
     tcase_add_test(tests, the_first_that_is_not_finite_is_found);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ingest/floats.h"
+#include "floats.h"
 
 #include "check_main.h"
 

@@ -1,5 +1,5 @@
 /* Memory for tensors; see floats.h. realloc() keeps no alignment, so growth copies. */
-#include "ingest/floats.h"
+#include "floats.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -65,14 +65,24 @@ float *floats_new(size_t count)
     return (float *)(block + 1);
 }
 
+static struct block *block_of(float *floats)
+{
+    return (struct block *)(void *)floats - 1;
+}
+
 void floats_delete(float *floats)
 {
     if (!floats) return;
-    struct block *block = (struct block *)(void *)floats - 1;
+    struct block *block = block_of(floats);
     if (block->size < LEAST || block->size > MOST)
         free(block);
     else
         keep(block);
+}
+
+void floats_discard(float *floats)
+{
+    if (floats) free(block_of(floats));
 }
 
 size_t floats_kept(void)

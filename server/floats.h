@@ -1,18 +1,20 @@
 /* Floats in memory aligned to 64 bytes, and a growing run of them.
  *
- * What is given back is kept for the next request of the same size, up to a limit: fresh pages from
- * the system cost a tensor of 600 KB more time than its copying does. Threads: floats_new() and
- * floats_delete() any, one run one at a time. */
-#ifndef INGEST_FLOATS_H
-#define INGEST_FLOATS_H
+ * What a request gives back is kept for the next one of the same size, up to a limit: fresh pages
+ * from the system cost a tensor of 600 KB more time than its copying does. Threads: floats_new(),
+ * floats_delete() and floats_discard() any, one run one at a time. */
+#ifndef SERVER_FLOATS_H
+#define SERVER_FLOATS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
 /* Not set to anything. NULL: no memory. */
 float *floats_new(size_t count);
-/* What floats_new() returned, or NULL. */
+/* Of what floats_new() returned, or NULL: kept for a later floats_new(), or given to the system,
+ * which is for what lives as long as a model. */
 void floats_delete(float *floats);
+void floats_discard(float *floats);
 /* Bytes that are kept for later. */
 size_t floats_kept(void);
 
