@@ -23,7 +23,7 @@ enum {
     RN_WINO_SIDE = 9,    /* points of an axis of the Winograd domain, at most */
     RN_WINO_U_SIDE = 6,  /* points with weights of their own */
     RN_STEM_TILES = 16,  /* Winograd tiles of a stem that lie side by side */
-    RN_STEM_LINES = 169, /* lines of 16 in the domain of such a stem, per channel */
+    RN_STEM_LINES = RN_STEM_SIDE * RN_STEM_SIDE, /* of 16 in its domain, per channel */
 };
 
 /* One register tile: for each of `pixels` pixels p and `blocks` output blocks o
@@ -119,14 +119,14 @@ typedef struct {
 typedef struct {
     const float *src;     /* the domain of the tiles */
     const float *weights; /* that of one output block */
-    float *scratch;       /* RN_STEM_TILES * 28 * 16 floats */
+    float *scratch;       /* RN_STEM_TILES * RN_STEM_OUTPUTS * RN_STEM_EVEN * 16 floats */
     float *dst;           /* first output pixel; rows are dst_row floats apart, of addend too */
     size_t dst_row;
     const float *bias;   /* (16) */
     const float *addend; /* or NULL */
     rn_epilogue epilogue;
     size_t channels;
-    size_t rows, columns; /* of outputs: at most 4, 4 * RN_STEM_TILES */
+    size_t rows, columns; /* of outputs: at most RN_STEM_OUTPUTS, RN_STEM_OUTPUTS * RN_STEM_TILES */
 } rn_stem_wino_tile;
 
 /* Grouped convolution with 1, 2, 4 or 8 channels a group, a row of one output block:
