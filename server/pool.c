@@ -9,6 +9,7 @@
 
 struct queue {
     struct task *head, **tail;
+    size_t waiting;
 };
 
 struct pool {
@@ -16,7 +17,7 @@ struct pool {
     pthread_cond_t arrival; /* a task came, or the end */
     /* all under the lock */
     struct queue queue[PRIORITIES];
-    size_t waiting, running, limit, high_in_a_row;
+    size_t running, limit, high_in_a_row;
     struct rate rate; /* one thread's, for a task */
     bool ending;
     /* constant once started */
@@ -30,6 +31,7 @@ static void append(struct queue *queue, struct task *task)
     task->next = NULL;
     *queue->tail = task;
     queue->tail = &task->next;
+    queue->waiting++;
 }
 
 static bool take_out(struct queue *queue, const struct task *task)
@@ -38,9 +40,15 @@ static bool take_out(struct queue *queue, const struct task *task)
         if (*p != task) continue;
         *p = task->next;
         if (queue->tail == &task->next) queue->tail = p;
+        queue->waiting--;
         return true;
     }
     return false;
+}
+
+static size_t waiting(const struct pool *pool)
+{
+    return pool->queue[PRIORITY_NORMAL].waiting + pool->queue[PRIORITY_HIGH].waiting;
 }
 
 /* Under the lock: the next task to run; NULL: none. */
@@ -52,7 +60,6 @@ static struct task *next_task(struct pool *pool)
     if (!task) return NULL;
     take_out(&pool->queue[first], task);
     task->queued = false;
-    pool->waiting--;
     pool->running++;
     return task;
 }
@@ -116,18 +123,31 @@ void pool_free(struct pool *pool)
     free(pool);
 }
 
+/* Whether a thread comes to it in time. What runs may end at any moment and does not count; nor
+ * does what the task itself takes, of which an average says little: pictures are of all sizes. */
+static bool is_in_time(const struct pool *pool, const struct task *task)
+{
+    const size_t ahead =
+        task->priority == PRIORITY_HIGH ? pool->queue[PRIORITY_HIGH].waiting : waiting(pool);
+    if (!task->deadline || !ahead) return true;
+    const double wait = (double)ahead * pool->rate.seconds / (double)pool->threads;
+    return (double)clock_ns() + wait * 1e9 <= (double)task->deadline;
+}
+
+static enum pool_answer admit(const struct pool *pool, const struct task *task)
+{
+    if (atomic_load(&task->cancelled)) return POOL_CANCELLED;
+    if (waiting(pool) == pool->limit) return POOL_FULL;
+    return is_in_time(pool, task) ? POOL_OK : POOL_BUSY;
+}
+
 enum pool_answer pool_push(struct pool *pool, struct task *task)
 {
-    enum pool_answer answer = POOL_OK;
     pthread_mutex_lock(&pool->lock);
-    if (atomic_load(&task->cancelled))
-        answer = POOL_CANCELLED;
-    else if (pool->waiting == pool->limit)
-        answer = POOL_FULL;
+    const enum pool_answer answer = admit(pool, task);
     if (answer == POOL_OK) {
         task->queued = true;
         append(&pool->queue[task->priority], task);
-        pool->waiting++;
         pthread_cond_signal(&pool->arrival);
     }
     pthread_mutex_unlock(&pool->lock);
@@ -138,7 +158,6 @@ bool pool_cancel(struct pool *pool, struct task *task)
 {
     pthread_mutex_lock(&pool->lock);
     const bool out = task->queued && take_out(&pool->queue[task->priority], task);
-    if (out) pool->waiting--;
     task->queued = false;
     atomic_store(&task->cancelled, true);
     pthread_mutex_unlock(&pool->lock);
@@ -149,7 +168,7 @@ unsigned pool_retry_after(struct pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
     const unsigned seconds =
-        rate_retry_after(&pool->rate, pool->waiting + pool->running, pool->threads);
+        rate_retry_after(&pool->rate, waiting(pool) + pool->running, pool->threads);
     pthread_mutex_unlock(&pool->lock);
     return seconds;
 }

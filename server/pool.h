@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "priority.h"
 
@@ -23,6 +24,7 @@ struct task {
     /* set by the owner before the push, all that follows is 0 */
     void (*run)(struct task *task);
     enum priority priority;
+    uint64_t deadline; /* clock_ns(): by when it should begin; 0: whenever */
     /* private to the pool, under its lock */
     struct task *next;
     bool queued;
@@ -35,7 +37,12 @@ struct pool *pool_new(const char *name, size_t threads, size_t limit);
 /* Nothing may be waiting any more; waits for what runs. */
 void pool_free(struct pool *pool);
 
-enum pool_answer { POOL_OK, POOL_FULL, POOL_CANCELLED };
+enum pool_answer {
+    POOL_OK,
+    POOL_FULL,
+    POOL_BUSY, /* by the measured rate its deadline passes while others wait before it */
+    POOL_CANCELLED,
+};
 enum pool_answer pool_push(struct pool *pool, struct task *task);
 /* Nobody waits for the task any more. True: it is out of the queue, the owner's again, and does not
  * run. False: it runs or has run; or it is not pushed yet, and will be refused. */

@@ -22,7 +22,7 @@ static void job_done(struct job *job)
 }
 
 /* The job that could not be pushed: why not. */
-static void refuse(struct request *request, struct infer *infer, enum batcher_answer answer)
+static void refuse_job(struct request *request, struct infer *infer, enum batcher_answer answer)
 {
     const struct options *options = request->server->options;
     const char *name = infer->model->name;
@@ -60,12 +60,12 @@ static void push(struct request *request, struct infer *infer)
     atomic_fetch_add(&model->metrics->requests[infer->priority], 1);
     request->phase = PHASE_QUEUED;
     if (!request_suspend(request)) {
-        refuse(request, infer, BATCHER_CLOSED);
+        refuse_job(request, infer, BATCHER_CLOSED);
         return;
     }
     const enum batcher_answer answer = batcher_push(model->batcher, &infer->job);
     if (answer == BATCHER_OK) return; /* from here on the request may be gone already */
-    refuse(request, infer, answer);
+    refuse_job(request, infer, answer);
     request_resume(request);
 }
 
@@ -100,26 +100,34 @@ static void run_decode(struct task *task)
     request_resume(infer->request);
 }
 
+/* The picture that no decoder is to have: why not. */
+static void refuse_picture(struct request *request, enum pool_answer answer)
+{
+    const struct server *server = request->server;
+    if (answer == POOL_CANCELLED) return; /* HTTP knows why */
+    if (answer == POOL_FULL)
+        request_fail(request, 429, "--decoder-queue pictures wait already: %zu",
+                     server->options->decoder_queue);
+    else
+        request_fail(request, 429, "the deadline is nearer than the end of the decoders' queue");
+    metrics_failure(server->metrics, answer == POOL_FULL ? REASON_QUEUE_FULL : REASON_TOO_LATE);
+    request->reply.retry_after = pool_retry_after(server->decoders);
+}
+
 /* To a decoder, and from there to finish(). */
 static void decode(struct request *request, struct infer *infer)
 {
-    infer->decode = (struct task){.run = run_decode, .priority = infer->priority};
+    infer->decode = (struct task){
+        .run = run_decode, .priority = infer->priority, .deadline = request->deadline};
     infer->decoding = true;
     request->phase = PHASE_DECODING;
     if (!request_suspend(request)) {
-        refuse(request, infer, BATCHER_CLOSED);
+        refuse_job(request, infer, BATCHER_CLOSED);
         return;
     }
-    switch (pool_push(request->server->decoders, &infer->decode)) {
-    case POOL_OK: return; /* from here on the request may be gone already */
-    case POOL_FULL:
-        metrics_failure(request->server->metrics, REASON_QUEUE_FULL);
-        request_fail(request, 429, "--decoder-queue pictures wait already: %zu",
-                     request->server->options->decoder_queue);
-        request->reply.retry_after = pool_retry_after(request->server->decoders);
-        break;
-    case POOL_CANCELLED: break; /* HTTP knows why */
-    }
+    const enum pool_answer answer = pool_push(request->server->decoders, &infer->decode);
+    if (answer == POOL_OK) return; /* from here on the request may be gone already */
+    refuse_picture(request, answer);
     request_resume(request);
 }
 

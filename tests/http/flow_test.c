@@ -543,7 +543,8 @@ START_TEST(a_deadline_passes_while_it_is_decoded)
 {
     int fd[4];
     send_pictures(fd, 4);
-    expect(send_picture("/infer?timeout_ms=100"), 504, "the deadline of 100 ms passed");
+    /* Of high priority, as the three that wait before it would have it refused. */
+    expect(send_picture("/infer?timeout_ms=100&priority=1"), 504, "the deadline of 100 ms passed");
     expect_dropped("deadline", "decoding", 1);
     ck_assert(!is_answered(fd[3]));
     for (int i = 0; i < 4; i++) expect(fd[i], 200, NULL);
@@ -557,6 +558,32 @@ START_TEST(pictures_have_priorities)
     expect(send_picture("/infer?priority=1"), 200, NULL);
     ck_assert(!is_answered(fd[3]));
     for (int i = 0; i < 4; i++) expect(fd[i], 200, NULL);
+}
+END_TEST
+
+static void expect_refused(int fd, const char *error)
+{
+    struct response response = client_receive(fd);
+    char seconds[16] = "";
+    ck_assert_int_eq(response.status, 429);
+    ck_assert_str_eq(response.body, error);
+    ck_assert(response_header(&response, "Retry-After", seconds, sizeof seconds));
+    ck_assert_int_ge(strtol(seconds, NULL, 10), 1);
+    response_free(&response);
+    close(fd);
+}
+
+/* At once: what waits before it is not answered yet. */
+START_TEST(a_picture_that_cannot_be_in_time)
+{
+    int fd[4];
+    expect(send_picture("/infer"), 200, NULL); /* measured: 0.4 s or so */
+    send_pictures(fd, 4);
+    expect_refused(send_picture("/infer?timeout_ms=200"),
+                   "{\"error\":\"the deadline is nearer than the end of the decoders' queue\"}\n");
+    ck_assert(!is_answered(fd[3]));
+    for (int i = 0; i < 4; i++) expect(fd[i], 200, NULL);
+    await_metric("resnetd_failures_total{reason=\"too_late\"}", 1);
 }
 END_TEST
 
@@ -633,6 +660,7 @@ int main(void)
     tcase_add_test(pictures, a_client_leaves_while_it_is_decoded);
     tcase_add_test(pictures, a_decoder_is_free_again);
     tcase_add_test(pictures, a_deadline_passes_while_it_is_decoded);
+    tcase_add_test(pictures, a_picture_that_cannot_be_in_time);
     tcase_add_test(pictures, pictures_have_priorities);
     tcase_add_test(own, more_pictures_than_may_wait);
     tcase_add_test(own, the_end_while_pictures_wait);

@@ -148,6 +148,41 @@ START_TEST(when_to_come_back)
 }
 END_TEST
 
+static enum pool_answer push_within(struct named *named, enum priority priority, uint64_t ns)
+{
+    named_init(named, 1, priority);
+    named->task.deadline = clock_ns() + ns;
+    return pool_push(pool, &named->task);
+}
+
+/* By what waits in front of it: not by what runs, nor by itself. */
+START_TEST(what_cannot_be_in_time_is_refused)
+{
+    enum { WAITING = 4 };
+    struct named task[WAITING], high, first;
+    start_blocked(MOST);
+    clock_sleep(300 * NS_PER_MS);
+    sem_post(&gate);
+    sem_wait(&blocker.done); /* measured: 0.3 s at the least */
+    named_init(&blocker, 0, PRIORITY_NORMAL);
+    ck_assert_int_eq(pool_push(pool, &blocker.task), POOL_OK);
+    sem_wait(&entered);
+    ck_assert_int_eq(push_within(&first, PRIORITY_NORMAL, 1), POOL_OK);
+    for (size_t i = 0; i < WAITING; i++) {
+        ck_assert_int_eq(push_within(&task[i], PRIORITY_NORMAL, NS_PER_MS), POOL_BUSY);
+        ck_assert_int_eq(push_within(&task[i], PRIORITY_NORMAL, 200 * NS_PER_MS), POOL_BUSY);
+        ck_assert_int_eq(push_within(&task[i], PRIORITY_NORMAL, 3600 * NS_PER_SECOND), POOL_OK);
+    }
+    ck_assert_int_eq(push_within(&high, PRIORITY_HIGH, 200 * NS_PER_MS), POOL_OK);
+    sem_post(&gate);
+    sem_wait(&high.done);
+    sem_wait(&first.done);
+    for (size_t i = 0; i < WAITING; i++) sem_wait(&task[i].done);
+    pool_free(pool);
+    ck_assert_uint_eq(ran, 2 + 2 + WAITING);
+}
+END_TEST
+
 static void *one_after_another(void *seed)
 {
     for (size_t i = 0; i < 500; i++) {
@@ -188,6 +223,7 @@ int main(void)
     tcase_add_test(tests, the_queue_is_bounded);
     tcase_add_test(tests, a_cancelled_task_does_not_run);
     tcase_add_test(tests, when_to_come_back);
+    tcase_add_test(tests, what_cannot_be_in_time_is_refused);
     tcase_add_test(tests, many_threads);
     return run_suite(suite);
 }
