@@ -1,5 +1,6 @@
 /* Every status code of the protocol, with the message that names the place; the daemon goes on. */
 #include <pthread.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -304,7 +305,9 @@ START_TEST(idle_senders)
     close(fd);
     for (size_t i = 0; i < 2; i++) {
         fd = send_part(impatient.port, silent[i]);
-        ck_assert_int_eq(read(fd, seen, sizeof seen), 0);
+        /* A reset where the daemon stood still for so long that it closed before it read. */
+        const ssize_t size = read(fd, seen, sizeof seen);
+        ck_assert(size == 0 || (size < 0 && errno == ECONNRESET));
         close(fd);
     }
     ck_assert_int_eq(daemon_stop(&impatient, SIGTERM), 0);
