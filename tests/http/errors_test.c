@@ -1,6 +1,6 @@
 /* Every status code of the protocol, with the message that names the place; the daemon goes on. */
-#include <pthread.h>
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
