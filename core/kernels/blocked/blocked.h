@@ -67,23 +67,22 @@ typedef struct {
 typedef struct {
     const float *src; /* first pixel of the input patch; patch rows are src_row floats apart */
     size_t src_row;
-    float *dst; /* point (i, j) goes to dst + (side * i + j) * dst_point, 16 floats */
-    size_t dst_point;
+    float *dst; /* point (i, j) goes to dst + i * dst_row + j * dst_point, 16 floats */
+    size_t dst_row, dst_point;
     size_t rows, columns; /* 4 or 3: size of the output tile */
 } rn_wino_input;
 
-/* A row of M of one output block, for few tiles: weights are transformed and multiplied at once. */
+/* M of one output block, for a group of few_tiles tiles: weights are transformed and multiplied at
+ * once. Tiles that are missing in the group are computed from whatever stands in their place. */
 typedef struct {
-    const float *src; /* V: point (i, j) at src + (side * i + j) * src_point */
-    size_t src_point;
-    size_t src_stride;    /* floats from one block of input channels to the next */
+    const float *src;     /* V: (side: rows of points, depth, side: points, few_tiles, 16) */
     const float *weights; /* (depth, taps: 9, 16, 16) */
     size_t depth, chunk;  /* blocks of input channels: all, those added up before the next are */
-    size_t sum;           /* which row of M */
-    float *dst;           /* that row; its points are dst_point floats apart */
+    float *dst;           /* point (i, j) goes to dst + (sums * i + j) * dst_point */
     size_t dst_point;
-    size_t tiles, fours; /* at most few_tiles of rn_micro; the first ones have 4 rows: as many */
-    const float *ahead;  /* weights of another output block, fetched meanwhile */
+    size_t tall;                 /* the first ones have 4 rows: as many */
+    size_t wide_begin, wide_end; /* all that have 4 columns are among these */
+    const float *ahead;          /* weights of another output block, fetched meanwhile */
 } rn_wino_few;
 
 typedef struct {

@@ -10,7 +10,8 @@
  * time through all channels ("weights first"). Else V is made first, and each group of output
  * channels makes its part of U, some input channels at a time so that it stays in L2 ("input
  * first"). With few tiles U is never written: each row of points is made in registers, multiplied
- * by some tiles, and made again for others ("few").
+ * by a group of tiles, and made again for the next group ("few"); a batch goes through it a few
+ * images at a time.
  *
  * With groups each output block reads a band of input blocks, few as a rule, so each is done from
  * its weights to its output by one task ("banded").
@@ -27,7 +28,7 @@
 size_t rn_conv_winograd_scratch(const rn_desc *desc, size_t n, size_t threads,
                                 const rn_micro *micro)
 {
-    const rn_wino_job j = rn_wino_plan(desc, n, threads, micro);
+    const rn_wino_job j = rn_wino_plan(desc, rn_wino_images(desc, n, micro), threads, micro);
     return rn_wino_scratch(&j, threads);
 }
 
@@ -132,32 +133,29 @@ static void channels_task(void *context, size_t task, size_t thread)
 
 /* ---- few tiles ------------------------------------------------------------------------------ */
 
-/* One row of M of one output block, for a block of tiles. */
-static void few_row(const rn_wino_job *j, size_t out, size_t block, size_t sum, const float *v,
-                    float *m)
+/* M of an output block. */
+static void few_multiply(const rn_wino_job *j, size_t out, const float *v, float *m)
 {
-    const rn_span all = rn_wino_tiles(j, j->now.begin + block),
-                  some = rn_wino_tiles_with(j, all, sum, 0);
     const size_t region = j->in_blocks * W_BLOCK; /* of one output block */
     const size_t next = rn_min(out + rn_team_threads(j->args->team), j->out_blocks - 1);
+    const rn_span tiles = rn_wino_tiles(j, j->now.begin);
     rn_wino_few t = {
-        .src = v,
-        .src_point = j->v_point,
-        .src_stride = rn_span_size(all) * RN_BLOCK,
         .weights = j->args->weights + out * region,
         .depth = j->in_blocks,
         .chunk = j->depth,
-        .sum = sum,
-        .dst = m + sum * j->sums * j->m_point,
         .dst_point = j->m_point,
         .ahead = j->args->weights + next * region,
     };
-    for (size_t first = some.begin; first < some.end; first += j->micro->few_tiles) {
-        t.tiles = rn_min(some.end - first, j->micro->few_tiles);
-        t.fours = rn_min(t.tiles, j->class_end[CLASS_4X4] - rn_min(first, j->class_end[CLASS_4X4]));
+    for (size_t first = tiles.begin; first < tiles.end; first += j->micro->few_tiles) {
+        const rn_span all = {first, rn_min(first + j->micro->few_tiles, tiles.end)};
+        const rn_span wide =
+            rn_span_common(all, (rn_span){j->class_end[CLASS_4X3], j->class_end[CLASS_3X4]});
+        t.tall = rn_span_size(rn_span_common(all, (rn_span){0, j->class_end[CLASS_4X4]}));
+        t.wide_begin = wide.begin - first;
+        t.wide_end = wide.end - first;
+        t.src = v + rn_wino_v_tile(j, first - tiles.begin);
+        t.dst = m + (first - tiles.begin) * RN_BLOCK;
         j->transform->few(&t);
-        t.src += t.tiles * RN_BLOCK;
-        t.dst += t.tiles * RN_BLOCK;
     }
 }
 
@@ -167,10 +165,8 @@ static void few_task(void *context, size_t task, size_t thread)
     rn_wino_job *j = context;
     const float *v = input_for(j, thread);
     float *m = j->m + thread * j->m_size;
-    for (size_t b = 0; b < rn_span_size(j->now); b++) {
-        for (size_t sum = 0; sum < j->sums; sum++) few_row(j, task, b, sum, v + b * j->v_size, m);
-        rn_wino_transform_output(j, j->now.begin + b, (rn_span){task, task + 1}, m);
-    }
+    few_multiply(j, task, v, m);
+    rn_wino_transform_output(j, j->now.begin, (rn_span){task, task + 1}, m);
 }
 
 /* ---- banded --------------------------------------------------------------------------------- */
@@ -192,7 +188,8 @@ static void band_task(void *context, size_t task, size_t thread)
     }
 }
 
-void rn_conv_winograd(const rn_desc *desc, const rn_args *args, const rn_micro *micro)
+/* Images that go together. */
+static void run_job(const rn_desc *desc, const rn_args *args, const rn_micro *micro)
 {
     const size_t threads = rn_team_threads(args->team);
     rn_wino_job j = rn_wino_plan(desc, args->n, threads, micro);
@@ -218,5 +215,20 @@ void rn_conv_winograd(const rn_desc *desc, const rn_args *args, const rn_micro *
             rn_team_for(args->team, j.out_blocks, few_task, &j);
         else
             rn_team_for(args->team, j.groups * j.block_parts, channels_task, &j);
+    }
+}
+
+void rn_conv_winograd(const rn_desc *desc, const rn_args *args, const rn_micro *micro)
+{
+    const size_t images = rn_wino_images(desc, args->n, micro);
+    const size_t in = desc->in[0].h * desc->in[0].w * rn_conv_in_blocks(desc) * RN_BLOCK;
+    const size_t out = desc->out.h * desc->out.w * rn_conv_out_blocks(desc) * RN_BLOCK;
+    rn_args part = *args;
+    for (size_t first = 0; first < args->n; first += images) {
+        part.n = rn_min(images, args->n - first);
+        run_job(desc, &part, micro);
+        part.src += part.n * in;
+        part.dst += part.n * out;
+        if (part.addend) part.addend += part.n * out;
     }
 }

@@ -19,4 +19,12 @@ static inline size_t rn_span_size(rn_span span)
     return span.end - span.begin;
 }
 
+/* Empty at the end of `a` where they have nothing in common. */
+static inline rn_span rn_span_common(rn_span a, rn_span b)
+{
+    const size_t end = a.end < b.end ? a.end : b.end;
+    const size_t begin = a.begin > b.begin ? a.begin : b.begin;
+    return begin < end ? (rn_span){begin, end} : (rn_span){a.end, a.end};
+}
+
 #endif

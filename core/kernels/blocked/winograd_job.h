@@ -41,11 +41,15 @@ typedef struct {
     size_t depth;                  /* blocks of input channels whose U is made at a time */
     size_t round;                  /* blocks of tiles whose V is in memory at a time */
     size_t block_parts;            /* tasks of a round: one per group and part of its blocks */
-    size_t v_point, m_point;       /* floats between points */
+    size_t v_row, v_point;         /* floats between rows of points of V, between points */
+    size_t m_point;                /* floats between points of M */
     size_t u_size, v_size, m_size; /* floats: U or a chunk of it, a block's V, a block's M */
     float *u, *v, *m;              /* scratch; one part per thread where that is needed */
     rn_span now;                   /* blocks of this round */
 } rn_wino_job;
+
+/* How many of n images go together in one job. */
+size_t rn_wino_images(const rn_desc *desc, size_t n, const rn_micro *micro);
 
 /* args, u, v, m and now are left to the caller. */
 rn_wino_job rn_wino_plan(const rn_desc *desc, size_t n, size_t threads, const rn_micro *micro);
@@ -58,9 +62,11 @@ size_t rn_wino_scratch(const rn_wino_job *j, size_t threads);
 /* Blocks of tiles whose M a task keeps: all of its part, when U comes in chunks. */
 size_t rn_wino_kept_blocks(const rn_wino_job *j);
 
-/* Floats between two points of U, and between two input blocks in V of a block of tiles. */
+/* Floats between two points of U, and between two input blocks in V of a block of tiles; where a
+ * tile of the block is in V. */
 size_t rn_wino_u_point(size_t depth);
 size_t rn_wino_v_block(const rn_wino_job *j, size_t block);
+size_t rn_wino_v_tile(const rn_wino_job *j, size_t tile);
 
 /* The output blocks of a group. */
 rn_span rn_wino_group(const rn_wino_job *j, size_t group);
@@ -82,7 +88,8 @@ rn_span rn_wino_tiles_with(const rn_wino_job *j, rn_span tiles, size_t row, size
 
 /* ---- steps ---- */
 
-/* V of one block of tiles, points x (input blocks, tiles, 16), from the first of `in_blocks` on. */
+/* V of one block of tiles, from the first of `in_blocks` on: points x (input blocks, tiles, 16),
+ * but with few tiles as rn_wino_few has it. */
 void rn_wino_transform_input(const rn_wino_job *j, size_t block, rn_span in_blocks, float *v);
 
 /* U of some output blocks and input blocks of their band:

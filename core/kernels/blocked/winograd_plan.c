@@ -11,7 +11,7 @@ static const size_t transform_cost[][2] = {[1] = {110, 110}, [2] = {250, 100}};
 
 #define WEIGHTS_FIRST_BYTES ((size_t)640 << 10) /* of U: fits into L2 beside one block of tiles */
 #define INPUT_BYTES         ((size_t)8 << 20)   /* of V, input first: stays in L3 */
-#define FEW_PASSES          2                   /* at most, over the weights, where tiles are few */
+#define FEW_GROUPS          4 /* of tiles, at most, for each of which weights are transformed anew */
 #define MIN_CHANNELS        24 /* of input and output: fewer don't pay for the transforms */
 #define TASKS_PER_THREAD    4
 #define OWN_BYTES           ((size_t)1 << 20)
@@ -23,6 +23,11 @@ static rn_wino_axis axis_of(size_t size)
     return (rn_wino_axis){size, tiles - threes, threes};
 }
 
+static size_t tiles_of_image(const rn_desc *d)
+{
+    return rn_ceil_div(d->out.h, 4) * rn_ceil_div(d->out.w, 4);
+}
+
 /* Multiply-adds of vectors per input channel and output block, and what the transform of the
  * weights takes of the same time, as measured. For one image: a batch must not change an image's
  * answer. Groups have few channels to share the transforms of V and M, which take about as long as
@@ -30,7 +35,7 @@ static rn_wino_axis axis_of(size_t size)
  * where it does not. */
 static bool pays(const rn_desc *d, const rn_micro *micro)
 {
-    const size_t tiles = rn_ceil_div(d->out.h, 4) * rn_ceil_div(d->out.w, 4);
+    const size_t tiles = tiles_of_image(d);
     const size_t stride = d->window.stride_h, side = rn_wino_side(stride);
     const size_t cost = transform_cost[stride][d->groups == 1 && tiles <= micro->few_tiles];
     const size_t products = side * side * tiles, pixels = d->out.h * d->out.w;
@@ -72,6 +77,24 @@ static size_t blocks_at_once(const rn_desc *d, const rn_micro *micro)
     return d->groups == 1 || same ? micro->tile_blocks : 1;
 }
 
+/* How V and M of a block of tiles lie in memory. */
+static void place_points(rn_wino_job *j)
+{
+    const size_t few = j->micro->few_tiles, pixels = j->micro->tile_pixels;
+    const size_t groups = j->few ? rn_ceil_div(j->class_end[CLASSES - 1], few) : 1;
+    j->v_point = j->few ? few * RN_BLOCK : j->band * pixels * RN_BLOCK + PAD;
+    j->v_row = (j->few ? j->in_blocks : 1) * j->side * j->v_point;
+    j->v_size = groups * j->side * j->v_row;
+    j->m_point = (j->few ? groups * few : j->group_blocks * pixels) * RN_BLOCK + PAD;
+}
+
+size_t rn_wino_images(const rn_desc *d, size_t n, const rn_micro *micro)
+{
+    const size_t tiles = tiles_of_image(d), most = FEW_GROUPS * micro->few_tiles;
+    const bool some_fill_groups = d->groups == 1 && tiles <= most && most % tiles == 0;
+    return some_fill_groups ? rn_min(n, most / tiles) : n;
+}
+
 rn_wino_job rn_wino_plan(const rn_desc *d, size_t n, size_t threads, const rn_micro *micro)
 {
     rn_wino_job j = {
@@ -91,18 +114,16 @@ rn_wino_job rn_wino_plan(const rn_desc *d, size_t n, size_t threads, const rn_mi
     j.sums = rn_wino_sums(j.stride);
     const size_t all = j.out_blocks * U_POINTS * rn_wino_u_point(j.in_blocks);
     count_classes(&j, n);
-    j.few = !j.banded && j.class_end[CLASSES - 1] <= FEW_PASSES * micro->few_tiles;
+    j.few = !j.banded && j.class_end[CLASSES - 1] <= FEW_GROUPS * micro->few_tiles;
     j.groups = rn_ceil_div(j.out_blocks, j.group_blocks);
-    j.blocks = rn_ceil_div(j.class_end[CLASSES - 1], micro->tile_pixels);
+    j.blocks = j.few ? 1 : rn_ceil_div(j.class_end[CLASSES - 1], micro->tile_pixels);
     j.weights_first = !j.few && !j.banded && all * sizeof(float) <= WEIGHTS_FIRST_BYTES;
-    j.v_point = j.band * micro->tile_pixels * RN_BLOCK + PAD;
-    j.m_point = j.group_blocks * micro->tile_pixels * RN_BLOCK + PAD;
+    place_points(&j);
     j.depth = rn_min(j.band, CHUNK);
     if (j.weights_first)
         j.u_size = all;
     else if (!j.few)
         j.u_size = j.group_blocks * U_POINTS * rn_wino_u_point(j.depth);
-    j.v_size = j.side * j.side * j.v_point;
     j.m_size = j.sums * j.sums * j.m_point;
     j.round = rn_max(1, rn_min(j.blocks, INPUT_BYTES / sizeof(float) / j.v_size));
     if (j.banded) j.round = j.blocks;
@@ -176,7 +197,14 @@ rn_span rn_wino_tiles_with(const rn_wino_job *j, rn_span tiles, size_t row, size
 
 size_t rn_wino_v_block(const rn_wino_job *j, size_t block)
 {
-    return rn_span_size(rn_wino_tiles(j, block)) * RN_BLOCK;
+    return j->few ? j->side * j->v_point : rn_span_size(rn_wino_tiles(j, block)) * RN_BLOCK;
+}
+
+size_t rn_wino_v_tile(const rn_wino_job *j, size_t tile)
+{
+    if (!j->few) return tile * RN_BLOCK;
+    const size_t few = j->micro->few_tiles;
+    return tile / few * j->side * j->v_row + tile % few * RN_BLOCK;
 }
 
 rn_span rn_wino_group(const rn_wino_job *j, size_t group)

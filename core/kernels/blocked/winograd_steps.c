@@ -29,6 +29,7 @@ static void transform_tile(const rn_wino_job *j, rn_wino_tile_place place, rn_sp
     uint32_t offset[MAX_POINTS];
     rn_wino_input t = {.src = patch,
                        .src_row = (inside ? in.w : columns) * RN_BLOCK,
+                       .dst_row = j->v_row,
                        .dst_point = j->v_point,
                        .rows = place.rows,
                        .columns = place.columns};
@@ -52,8 +53,9 @@ static void transform_tile(const rn_wino_job *j, rn_wino_tile_place place, rn_sp
 void rn_wino_transform_input(const rn_wino_job *j, size_t block, rn_span in_blocks, float *v)
 {
     const rn_span tiles = rn_wino_tiles(j, block);
-    for (size_t t = tiles.begin; t < tiles.end; t++, v += RN_BLOCK)
-        transform_tile(j, rn_wino_place(j, t), in_blocks, v, rn_wino_v_block(j, block));
+    for (size_t t = tiles.begin; t < tiles.end; t++)
+        transform_tile(j, rn_wino_place(j, t), in_blocks, v + rn_wino_v_tile(j, t - tiles.begin),
+                       rn_wino_v_block(j, block));
 }
 
 void rn_wino_transform_weights(const rn_wino_job *j, rn_span out, rn_span in, float *u)
