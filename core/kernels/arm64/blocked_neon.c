@@ -43,7 +43,7 @@ static inline vec vec_spread(const float *channels, vec_index index)
 }
 
 #define TILE_PIXELS  6
-#define FEW_TILES    4
+#define FUSED_TILES  4
 #define STEM_GROUP   4
 #define STEM_POINTS  7
 #define TILE_BLOCKS  1

@@ -72,18 +72,18 @@ typedef struct {
     size_t rows, columns; /* 4 or 3: size of the output tile */
 } rn_wino_input;
 
-/* M of one output block, for a group of few_tiles tiles: weights are transformed and multiplied at
- * once. Tiles that are missing in the group are computed from whatever stands in their place. */
+/* M of one output block, for a group of tiles: weights are transformed and multiplied at once.
+ * Tiles that the group lacks may be computed from whatever stands in their place. */
 typedef struct {
-    const float *src;     /* V: (side: rows of points, depth, side: points, few_tiles, 16) */
+    const float *src;     /* V: (side: rows of points, depth, side: points, fused_tiles, 16) */
     const float *weights; /* (depth, taps: 9, 16, 16) */
     size_t depth, chunk;  /* blocks of input channels: all, those added up before the next are */
     float *dst;           /* point (i, j) goes to dst + (sums * i + j) * dst_point */
     size_t dst_point;
-    size_t tall;                 /* the first ones have 4 rows: as many */
+    size_t tiles, tall;          /* at most fused_tiles; the first ones have 4 rows: as many */
     size_t wide_begin, wide_end; /* all that have 4 columns are among these */
     const float *ahead;          /* weights of another output block, fetched meanwhile */
-} rn_wino_few;
+} rn_wino_fused;
 
 typedef struct {
     const float *src; /* M: point (i, j) at src + (sums * i + j) * src_point */
@@ -101,7 +101,7 @@ typedef struct {
     void (*weights)(const rn_wino_weights *job);
     void (*input)(const rn_wino_input *job);
     void (*output)(const rn_wino_output *job);
-    void (*few)(const rn_wino_few *job); /* NULL where few_tiles is 0 */
+    void (*fused)(const rn_wino_fused *job); /* NULL where fused_tiles is 0 */
 } rn_winograd;
 
 /* Winograd, 7x7 of stride 2 over few channels: see winograd_stem.inc. The domain of RN_STEM_TILES
@@ -166,7 +166,7 @@ typedef struct {
     /* dst[i] = src + offset[i], 16 floats each, or zeros where offset[i] is RN_OUTSIDE. */
     void (*gather)(float *dst, const float *src, const uint32_t *offset, size_t count);
     rn_winograd winograd[2]; /* of stride 1 and 2 */
-    size_t few_tiles;        /* of their few(), at most; 0: there is none */
+    size_t fused_tiles;      /* of their fused(), at most; 0: there is none */
     void (*stem_wino_input)(const rn_stem_wino_input *job);
     void (*stem_wino_tile)(const rn_stem_wino_tile *job);
     void (*pool_max)(const rn_pool_window *window);

@@ -6,12 +6,16 @@
  * either stride; what the points are, winograd.inc says.
  *
  * Weights are transformed in each run, since to read four times the bytes would take longer than to
- * compute them. When all of U fits into the L2 cache it is made first and tiles come a block at a
- * time through all channels ("weights first"). Else V is made first, and each group of output
- * channels makes its part of U, some input channels at a time so that it stays in L2 ("input
- * first"). With few tiles U is never written: each row of points is made in registers, multiplied
- * by a group of tiles, and made again for the next group ("few"); a batch goes through it a few
- * images at a time.
+ * compute them. Where registers are enough, U is never written ("fused"): a thread takes some
+ * tiles, makes their V, and goes through all weights; a row of U's points is made in registers,
+ * beside the multiply-adds with a group of four tiles, and made again for the next group. The
+ * additions that make it run where multiply-adds don't, so they take next to no time, while to
+ * store U would.
+ *
+ * With fewer registers, U is made first when all of it fits into the L2 cache, and tiles come a
+ * block at a time through all channels ("weights first"). Else V is made first, and each group of
+ * output channels makes its part of U, some input channels at a time so that it stays in L2 ("input
+ * first").
  *
  * With groups each output block reads a band of input blocks, few as a rule, so each is done from
  * its weights to its output by one task ("banded").
@@ -50,7 +54,7 @@ static const float *weights_for(rn_wino_job *j, size_t thread)
     float *u = j->u + thread * j->u_size;
     if (!j->made[thread])
         rn_wino_transform_weights(j, (rn_span){0, j->out_blocks}, (rn_span){0, j->in_blocks}, u);
-    j->made[thread] = true;
+    j->made[thread] = 1;
     return u;
 }
 
@@ -90,7 +94,7 @@ static const float *input_for(rn_wino_job *j, size_t thread)
     float *v = j->v + thread * j->round * j->v_size;
     for (size_t b = 0; !j->made[thread] && b < rn_span_size(j->now); b++)
         rn_wino_transform_input(j, j->now.begin + b, (rn_span){0, j->in_blocks}, v + b * j->v_size);
-    j->made[thread] = true;
+    j->made[thread] = 1;
     return v;
 }
 
@@ -131,42 +135,54 @@ static void channels_task(void *context, size_t task, size_t thread)
     }
 }
 
-/* ---- few tiles ------------------------------------------------------------------------------ */
+/* ---- fused ---------------------------------------------------------------------------------- */
 
-/* M of an output block. */
-static void few_multiply(const rn_wino_job *j, size_t out, const float *v, float *m)
+/* V of a block of tiles for this thread. */
+static const float *fused_input(rn_wino_job *j, size_t block, size_t thread)
+{
+    if (!j->own) return j->v + (block - j->now.begin) * j->v_size;
+    float *v = j->v + thread * j->v_size;
+    if (j->made[thread] != 1 + block)
+        rn_wino_transform_input(j, block, (rn_span){0, j->in_blocks}, v);
+    j->made[thread] = 1 + block;
+    return v;
+}
+
+/* M of a block of tiles and an output block. */
+static void fused_multiply(const rn_wino_job *j, size_t block, size_t out, const float *v, float *m)
 {
     const size_t region = j->in_blocks * W_BLOCK; /* of one output block */
-    const size_t next = rn_min(out + rn_team_threads(j->args->team), j->out_blocks - 1);
-    const rn_span tiles = rn_wino_tiles(j, j->now.begin);
-    rn_wino_few t = {
+    const rn_span tiles = rn_wino_tiles(j, block);
+    const rn_span tall = {0, j->class_end[CLASS_4X4]};
+    const rn_span wide = {j->class_end[CLASS_4X3], j->class_end[CLASS_3X4]};
+    rn_wino_fused t = {
         .weights = j->args->weights + out * region,
         .depth = j->in_blocks,
         .chunk = j->depth,
         .dst_point = j->m_point,
-        .ahead = j->args->weights + next * region,
+        .ahead = j->args->weights + (out + 1) % j->out_blocks * region,
     };
-    for (size_t first = tiles.begin; first < tiles.end; first += j->micro->few_tiles) {
-        const rn_span all = {first, rn_min(first + j->micro->few_tiles, tiles.end)};
-        const rn_span wide =
-            rn_span_common(all, (rn_span){j->class_end[CLASS_4X3], j->class_end[CLASS_3X4]});
-        t.tall = rn_span_size(rn_span_common(all, (rn_span){0, j->class_end[CLASS_4X4]}));
-        t.wide_begin = wide.begin - first;
-        t.wide_end = wide.end - first;
+    for (size_t first = tiles.begin; first < tiles.end; first += j->micro->fused_tiles) {
+        const rn_span group = {first, rn_min(first + j->micro->fused_tiles, tiles.end)};
+        const rn_span some = rn_span_common(group, wide);
+        t.tiles = rn_span_size(group);
+        t.tall = rn_span_size(rn_span_common(group, tall));
+        t.wide_begin = some.begin - first;
+        t.wide_end = some.end - first;
         t.src = v + rn_wino_v_tile(j, first - tiles.begin);
         t.dst = m + (first - tiles.begin) * RN_BLOCK;
-        j->transform->few(&t);
+        j->transform->fused(&t);
     }
 }
 
-/* task: an output block */
-static void few_task(void *context, size_t task, size_t thread)
+/* task: a block of tiles and an output block */
+static void fused_task(void *context, size_t task, size_t thread)
 {
     rn_wino_job *j = context;
-    const float *v = input_for(j, thread);
+    const size_t block = j->now.begin + task / j->out_blocks, out = task % j->out_blocks;
     float *m = j->m + thread * j->m_size;
-    few_multiply(j, task, v, m);
-    rn_wino_transform_output(j, j->now.begin, (rn_span){task, task + 1}, m);
+    fused_multiply(j, block, out, fused_input(j, block, thread), m);
+    rn_wino_transform_output(j, block, (rn_span){out, out + 1}, m);
 }
 
 /* ---- banded --------------------------------------------------------------------------------- */
@@ -211,8 +227,8 @@ static void run_job(const rn_desc *desc, const rn_args *args, const rn_micro *mi
         memset(j.made, 0, sizeof j.made);
         const size_t parts = rn_span_size(j.now) * rn_ceil_div(j.in_blocks, CHUNK);
         if (!j.own) rn_team_for(args->team, parts, input_task, &j);
-        if (j.few)
-            rn_team_for(args->team, j.out_blocks, few_task, &j);
+        if (j.fused)
+            rn_team_for(args->team, rn_span_size(j.now) * j.out_blocks, fused_task, &j);
         else
             rn_team_for(args->team, j.groups * j.block_parts, channels_task, &j);
     }

@@ -34,10 +34,11 @@ typedef struct {
     size_t group_blocks, groups; /* groups of output blocks that are multiplied at once */
     size_t class_end[CLASSES];   /* of all images' tiles in their order */
     size_t blocks;               /* of tiles, over all images */
-    bool weights_first, few, banded;
+    bool weights_first, fused, banded;
     bool own; /* each thread makes all of what tasks share, U or a round's V, for itself: that takes
                * less time than to fetch it from the cache of the core that made it */
-    bool made[OWN_THREADS];        /* by thread, which alone touches it: it has done so */
+    size_t made[OWN_THREADS];      /* by thread, which alone touches it: what it has made of it; 0:
+                                    * nothing, else 1 + the first block of tiles whose V it is */
     size_t depth;                  /* blocks of input channels whose U is made at a time */
     size_t round;                  /* blocks of tiles whose V is in memory at a time */
     size_t block_parts;            /* tasks of a round: one per group and part of its blocks */
@@ -48,7 +49,7 @@ typedef struct {
     rn_span now;                   /* blocks of this round */
 } rn_wino_job;
 
-/* How many of n images go together in one job. */
+/* How many of n images go together in one job: those whose tiles of each class fill groups. */
 size_t rn_wino_images(const rn_desc *desc, size_t n, const rn_micro *micro);
 
 /* args, u, v, m and now are left to the caller. */
@@ -89,7 +90,7 @@ rn_span rn_wino_tiles_with(const rn_wino_job *j, rn_span tiles, size_t row, size
 /* ---- steps ---- */
 
 /* V of one block of tiles, from the first of `in_blocks` on: points x (input blocks, tiles, 16),
- * but with few tiles as rn_wino_few has it. */
+ * but where the job is fused as rn_wino_fused has it. */
 void rn_wino_transform_input(const rn_wino_job *j, size_t block, rn_span in_blocks, float *v);
 
 /* U of some output blocks and input blocks of their band:

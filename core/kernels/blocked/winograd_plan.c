@@ -5,13 +5,13 @@
 #include "kernels/blocked/pack.h"
 #include "kernels/blocked/winograd_job.h"
 
-/* What the transforms cost, by stride, as pays() counts; measured. The second: where few tiles go
- * without U. */
+/* What the transforms cost, by stride, as pays() counts; measured. The second: where they are fused
+ * with the products. */
 static const size_t transform_cost[][2] = {[1] = {110, 110}, [2] = {250, 100}};
 
 #define WEIGHTS_FIRST_BYTES ((size_t)640 << 10) /* of U: fits into L2 beside one block of tiles */
 #define INPUT_BYTES         ((size_t)8 << 20)   /* of V, input first: stays in L3 */
-#define FEW_GROUPS          4 /* of tiles, at most, for each of which weights are transformed anew */
+#define FUSED_GROUPS        4                   /* of tiles whose V is made at a time */
 #define MIN_CHANNELS        24 /* of input and output: fewer don't pay for the transforms */
 #define TASKS_PER_THREAD    4
 #define OWN_BYTES           ((size_t)1 << 20)
@@ -37,7 +37,7 @@ static bool pays(const rn_desc *d, const rn_micro *micro)
 {
     const size_t tiles = tiles_of_image(d);
     const size_t stride = d->window.stride_h, side = rn_wino_side(stride);
-    const size_t cost = transform_cost[stride][d->groups == 1 && tiles <= micro->few_tiles];
+    const size_t cost = transform_cost[stride][d->groups == 1 && micro->fused_tiles > 0];
     const size_t products = side * side * tiles, pixels = d->out.h * d->out.w;
     if (d->groups == 1) return cost + products < 9 * pixels;
     return cost + 2 * products < rn_min(d->in[0].c / d->groups, RN_BLOCK) * pixels &&
@@ -77,22 +77,36 @@ static size_t blocks_at_once(const rn_desc *d, const rn_micro *micro)
     return d->groups == 1 || same ? micro->tile_blocks : 1;
 }
 
+static size_t fused_groups(const rn_wino_job *j)
+{
+    return rn_ceil_div(j->class_end[CLASSES - 1], j->micro->fused_tiles);
+}
+
+/* Blocks of whole groups of tiles, as many for each thread. */
+static size_t fused_blocks(const rn_wino_job *j, size_t threads)
+{
+    const size_t groups = fused_groups(j);
+    const size_t blocks = rn_max(rn_ceil_div(groups, FUSED_GROUPS), rn_min(threads, groups / 2));
+    return blocks > threads ? rn_min(rn_ceil_div(blocks, threads) * threads, groups) : blocks;
+}
+
 /* How V and M of a block of tiles lie in memory. */
 static void place_points(rn_wino_job *j)
 {
-    const size_t few = j->micro->few_tiles, pixels = j->micro->tile_pixels;
-    const size_t groups = j->few ? rn_ceil_div(j->class_end[CLASSES - 1], few) : 1;
-    j->v_point = j->few ? few * RN_BLOCK : j->band * pixels * RN_BLOCK + PAD;
-    j->v_row = (j->few ? j->in_blocks : 1) * j->side * j->v_point;
+    const size_t group = j->micro->fused_tiles, pixels = j->micro->tile_pixels;
+    const size_t groups = j->fused ? rn_ceil_div(fused_groups(j), j->blocks) : 1;
+    j->v_point = j->fused ? group * RN_BLOCK : j->band * pixels * RN_BLOCK + PAD;
+    j->v_row = (j->fused ? j->in_blocks : 1) * j->side * j->v_point;
     j->v_size = groups * j->side * j->v_row;
-    j->m_point = (j->few ? groups * few : j->group_blocks * pixels) * RN_BLOCK + PAD;
+    j->m_point = (j->fused ? groups * group : j->group_blocks * pixels) * RN_BLOCK + PAD;
 }
 
 size_t rn_wino_images(const rn_desc *d, size_t n, const rn_micro *micro)
 {
-    const size_t tiles = tiles_of_image(d), most = FEW_GROUPS * micro->few_tiles;
+    const size_t tiles = tiles_of_image(d), most = FUSED_GROUPS * micro->fused_tiles;
+    const bool same = d->out.h % 4 == 0 && d->out.w % 4 == 0; /* of one class */
     const bool some_fill_groups = d->groups == 1 && tiles <= most && most % tiles == 0;
-    return some_fill_groups ? rn_min(n, most / tiles) : n;
+    return some_fill_groups && !same ? rn_min(n, most / tiles) : n;
 }
 
 rn_wino_job rn_wino_plan(const rn_desc *d, size_t n, size_t threads, const rn_micro *micro)
@@ -114,21 +128,25 @@ rn_wino_job rn_wino_plan(const rn_desc *d, size_t n, size_t threads, const rn_mi
     j.sums = rn_wino_sums(j.stride);
     const size_t all = j.out_blocks * U_POINTS * rn_wino_u_point(j.in_blocks);
     count_classes(&j, n);
-    j.few = !j.banded && j.class_end[CLASSES - 1] <= FEW_GROUPS * micro->few_tiles;
+    j.fused = !j.banded && micro->fused_tiles > 0;
     j.groups = rn_ceil_div(j.out_blocks, j.group_blocks);
-    j.blocks = j.few ? 1 : rn_ceil_div(j.class_end[CLASSES - 1], micro->tile_pixels);
-    j.weights_first = !j.few && !j.banded && all * sizeof(float) <= WEIGHTS_FIRST_BYTES;
+    if (j.fused)
+        j.blocks = fused_blocks(&j, threads);
+    else
+        j.blocks = rn_ceil_div(j.class_end[CLASSES - 1], micro->tile_pixels);
+    j.weights_first = !j.fused && !j.banded && all * sizeof(float) <= WEIGHTS_FIRST_BYTES;
     place_points(&j);
     j.depth = rn_min(j.band, CHUNK);
     if (j.weights_first)
         j.u_size = all;
-    else if (!j.few)
+    else if (!j.fused)
         j.u_size = j.group_blocks * U_POINTS * rn_wino_u_point(j.depth);
     j.m_size = j.sums * j.sums * j.m_point;
     j.round = rn_max(1, rn_min(j.blocks, INPUT_BYTES / sizeof(float) / j.v_size));
     if (j.banded) j.round = j.blocks;
     j.own = threads <= OWN_THREADS &&
-            (j.weights_first || j.round * j.v_size * sizeof(float) <= OWN_BYTES);
+            (j.weights_first || j.fused || j.round * j.v_size * sizeof(float) <= OWN_BYTES);
+    if (j.fused && j.own) j.round = j.blocks;
     if (threads > 1 && j.groups < threads * TASKS_PER_THREAD)
         j.block_parts = rn_min(j.round, rn_ceil_div(2 * threads, j.groups));
     else
@@ -138,7 +156,7 @@ rn_wino_job rn_wino_plan(const rn_desc *d, size_t n, size_t threads, const rn_mi
 
 size_t rn_wino_kept_blocks(const rn_wino_job *j)
 {
-    const bool in_one_go = j->few || j->depth == j->band;
+    const bool in_one_go = j->fused || j->depth == j->band;
     return in_one_go ? 1 : rn_ceil_div(j->round, j->block_parts);
 }
 
@@ -149,7 +167,7 @@ size_t rn_wino_all_u(const rn_wino_job *j, size_t threads)
 
 size_t rn_wino_all_v(const rn_wino_job *j, size_t threads)
 {
-    if (j->weights_first || j->banded) return j->v_size * threads;
+    if (j->weights_first || j->banded || (j->fused && j->own)) return j->v_size * threads;
     return j->v_size * j->round * (j->own ? threads : 1);
 }
 
@@ -182,7 +200,10 @@ rn_wino_tile_place rn_wino_place(const rn_wino_job *j, size_t tile)
 
 rn_span rn_wino_tiles(const rn_wino_job *j, size_t block)
 {
-    return rn_span_part(j->class_end[CLASSES - 1], j->blocks, block);
+    const size_t all = j->class_end[CLASSES - 1], group = j->micro->fused_tiles;
+    if (!j->fused) return rn_span_part(all, j->blocks, block);
+    const rn_span groups = rn_span_part(fused_groups(j), j->blocks, block);
+    return (rn_span){groups.begin * group, rn_min(groups.end * group, all)};
 }
 
 rn_span rn_wino_tiles_with(const rn_wino_job *j, rn_span tiles, size_t row, size_t column)
@@ -197,14 +218,14 @@ rn_span rn_wino_tiles_with(const rn_wino_job *j, rn_span tiles, size_t row, size
 
 size_t rn_wino_v_block(const rn_wino_job *j, size_t block)
 {
-    return j->few ? j->side * j->v_point : rn_span_size(rn_wino_tiles(j, block)) * RN_BLOCK;
+    return j->fused ? j->side * j->v_point : rn_span_size(rn_wino_tiles(j, block)) * RN_BLOCK;
 }
 
 size_t rn_wino_v_tile(const rn_wino_job *j, size_t tile)
 {
-    if (!j->few) return tile * RN_BLOCK;
-    const size_t few = j->micro->few_tiles;
-    return tile / few * j->side * j->v_row + tile % few * RN_BLOCK;
+    if (!j->fused) return tile * RN_BLOCK;
+    const size_t group = j->micro->fused_tiles;
+    return tile / group * j->side * j->v_row + tile % group * RN_BLOCK;
 }
 
 rn_span rn_wino_group(const rn_wino_job *j, size_t group)

@@ -40,7 +40,7 @@ static inline vec vec_spread(const float *pixel, vec_index index)
 }
 
 #define TILE_PIXELS  6
-#define FEW_TILES    0 /* 16 registers are not enough */
+#define FUSED_TILES  0 /* 16 registers are not enough */
 #define STEM_GROUP   4
 #define STEM_POINTS  3
 #define TILE_BLOCKS  1

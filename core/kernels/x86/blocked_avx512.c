@@ -40,7 +40,7 @@ static inline vec vec_spread(const float *pixel, vec_index index)
 }
 
 #define TILE_PIXELS 14
-#define FEW_TILES   4
+#define FUSED_TILES 4
 #define STEM_GROUP  4
 #define STEM_POINTS 7
 #define TILE_BLOCKS 2
