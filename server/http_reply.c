@@ -40,6 +40,7 @@ enum MHD_Result http_send_reply(struct http_request *r)
         reply->encoding =
             compress_body(&reply->body, request_header(&r->request, "Accept-Encoding"));
     r->sent = reply->body.size;
+    if (reply->status == 503) reply->retry_after = 1; /* it may be over soon, or elsewhere */
     struct MHD_Response *response =
         MHD_create_response_from_buffer(reply->body.size, reply->body.bytes, MHD_RESPMEM_MUST_FREE);
     if (!response) return MHD_NO;

@@ -23,7 +23,7 @@ _Static_assert(COUNT_OF(seconds_bound) < MAX_BUCKETS, "room for +Inf");
 
 /* Status codes that are counted apart; others fall to the last. */
 static const unsigned code_list[] = {200, 204, 400, 401, 403, 404, 405, 406, 408, 411,
-                                     413, 415, 422, 429, 499, 501, 503, 504, 500};
+                                     413, 415, 422, 429, 431, 499, 501, 503, 504, 500};
 #define CODES COUNT_OF(code_list)
 
 static const char *const stage_name[] = {
@@ -44,7 +44,10 @@ static const char *const phase_name[] = {
 #undef PHASE
 };
 
-static const char *const priority_name[METRICS_PRIORITIES] = {"normal", "high"};
+static const char *const priority_name[PRIORITIES] = {
+    [PRIORITY_NORMAL] = "normal",
+    [PRIORITY_HIGH] = "high",
+};
 
 struct metrics {
     _Atomic uint64_t requests[ROUTES + 1][CODES], failures[REASONS], received, sent;
@@ -198,8 +201,7 @@ const char *metrics_stage_name(enum metrics_stage stage)
     return stage_name[stage];
 }
 
-/* ---- text: each render function writes the samples of one row ---------------------------------
- */
+/* ---- text: each render function writes the samples of one row -------------------------------- */
 
 /* For each model: one sample of a number that lies at `offset` in struct model_metrics. */
 static void each_model(struct metrics *m, struct buffer *text, const char *name, size_t offset)
@@ -268,7 +270,7 @@ static void render_dropped(struct metrics *m, struct buffer *text, const char *n
 static void render_priorities(struct metrics *m, struct buffer *text, const char *name)
 {
     for (const struct model_metrics *model = m->models; model; model = model->next)
-        for (size_t i = 0; i < METRICS_PRIORITIES; i++)
+        for (size_t i = 0; i < PRIORITIES; i++)
             buffer_format(text, "%s{model=\"%s\",priority=\"%s\"} %llu\n", name, model->name,
                           priority_name[i], (unsigned long long)atomic_load(&model->requests[i]));
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "buffer.h"
+#include "priority.h"
 
 enum metrics_stage {
 #define STAGE(id, name) STAGE_##id,
@@ -33,7 +34,7 @@ enum metrics_phase {
     PHASES
 };
 
-enum { MAX_BUCKETS = 20, METRICS_PRIORITIES = 2 };
+enum { MAX_BUCKETS = 20 };
 
 struct histogram {
     _Atomic uint64_t bucket[MAX_BUCKETS]; /* not cumulative; the last used one is +Inf */
@@ -44,7 +45,7 @@ struct histogram {
 struct model_metrics {
     const char *name, *digest, *arch;
     _Atomic uint64_t images, queue_samples, queue_bytes, stopped;
-    _Atomic uint64_t requests[METRICS_PRIORITIES]; /* normal, high */
+    _Atomic uint64_t requests[PRIORITIES];
     struct histogram batch, stage[STAGES];
     size_t served; /* by so many models: a new one and an old one during a reload; under the lock */
     struct model_metrics *next;
@@ -58,7 +59,6 @@ void metrics_free(struct metrics *metrics);
  * that one's counters. Each call needs a metrics_drop_model() in its time. */
 struct model_metrics *metrics_add_model(struct metrics *metrics, const char *name,
                                         const char *digest, const char *arch);
-
 void metrics_drop_model(struct metrics *metrics, struct model_metrics *model);
 
 /* route: index into routes.def, or ROUTES for requests that matched none */

@@ -9,7 +9,6 @@ static void answer(struct request *request, unsigned status, const char *text)
 {
     request->reply.status = status;
     request->reply.content_type = "application/json";
-    if (status == 503) request->reply.retry_after = 1;
     buffer_text(&request->reply.body, text);
 }
 

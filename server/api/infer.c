@@ -47,7 +47,7 @@ static void refuse_job(struct request *request, struct infer *infer, enum batche
         request_fail(request, 504, "model %s takes longer than the deadline leaves", name);
         break;
     case BATCHER_CANCELLED: return; /* HTTP knows why */
-    default: request_fail(request, 503, "the server is stopping"); request->reply.retry_after = 1;
+    default: request_fail(request, 503, "the server is stopping");
     }
     metrics_failure(request->server->metrics, reason);
     if (request->reply.status == 429)

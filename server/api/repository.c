@@ -199,7 +199,6 @@ static void end_change(struct request *request)
     request->phase = PHASE_QUEUED;
     if (!request_suspend(request)) {
         request_fail(request, 503, "the server is stopping");
-        request->reply.retry_after = 1;
         return;
     }
     const enum pool_answer answer = pool_push(request->server->loader, &control->task);

@@ -10,7 +10,6 @@ static void ping(struct request *request)
     if (!why) return;
     buffer_format(text, "%s\"}\n", why);
     request->reply.status = 503;
-    request->reply.retry_after = 1;
 }
 
 const struct handler api_torchserve_ping = {.end = ping};

@@ -320,13 +320,20 @@ START_TEST(leaving_is_not_ready_but_serves)
     DAEMON_START(&leaving, "--grace", "1000");
     kill(leaving.pid, SIGTERM);
     usleep(200000);
-    struct response response = client_get(leaving.port, "/v2/health/ready");
-    char seconds[16] = "";
-    ck_assert_int_eq(response.status, 503);
-    ck_assert(response_header(&response, "Retry-After", seconds, sizeof seconds));
-    ck_assert_str_eq(response.body, "{\"ready\":false,\"error\":\"the server is stopping\"}\n");
-    response_free(&response);
-    response = client_get(leaving.port, "/v2/health/live");
+    static const char *const asked[][2] = {
+        {"/v2/health/ready", "{\"ready\":false,\"error\":\"the server is stopping\"}\n"},
+        {"/v2/models/fashion-resnet/ready", "{\"name\":\"fashion-resnet\",\"ready\":false}\n"},
+        {"/ping", "{\"status\":\"Unhealthy\",\"error\":\"the server is stopping\"}\n"},
+    };
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        struct response not_ready = client_get(leaving.port, asked[i][0]);
+        char seconds[16] = "";
+        ck_assert_int_eq(not_ready.status, 503);
+        ck_assert(response_header(&not_ready, "Retry-After", seconds, sizeof seconds));
+        ck_assert_str_eq(not_ready.body, asked[i][1]);
+        response_free(&not_ready);
+    }
+    struct response response = client_get(leaving.port, "/v2/health/live");
     ck_assert_int_eq(response.status, 200);
     response_free(&response);
     response = post_image(leaving.port, "/infer"); /* still served */

@@ -21,9 +21,9 @@ void expect_error(struct response answer, int status, const char *text);
 /* The same for a part of the text. */
 void expect_error_with(struct response answer, int status, const char *part);
 
-/* A sample of /metrics, "name{labels}" as it stands there: 0 or more. */
+/* A sample of /metrics, "name{labels}" as it stands there: 0 or more; it must be there. */
 double metric(const char *sample);
-/* Waits for it, some 20 seconds at most. */
+/* Waits for it to be there with the value, some 20 seconds at most. */
 void await_metric(const char *sample, double value);
 
 /* A file, to be freed. */

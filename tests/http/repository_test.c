@@ -312,6 +312,7 @@ START_TEST(no_model_at_all)
 {
     static const float image[784] = {0};
     const char *headers = "Content-Type: application/octet-stream\r\n";
+    char seconds[16] = "";
     check(REPOSITORY "/m/unload", "", 200, "");
     struct response answer =
         client_ask(server.port, "POST", "/infer", headers, image, sizeof image);
@@ -320,6 +321,7 @@ START_TEST(no_model_at_all)
     check(REPOSITORY "/other/unload", "", 200, "");
     answer = client_ask(server.port, "POST", "/infer", headers, image, sizeof image);
     ck_assert_int_eq(answer.status, 503);
+    ck_assert(response_header(&answer, "Retry-After", seconds, sizeof seconds));
     response_free(&answer);
     expect_get("/readyz", 503, "{\"ready\":false,\"error\":\"no model is loaded\"}\n");
     expect_get("/ping", 503, "{\"status\":\"Unhealthy\",\"error\":\"no model is loaded\"}\n");
