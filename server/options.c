@@ -7,11 +7,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "resnet.h"
-
-#define EXIT_USAGE   64
-#define EXIT_NOINPUT 66
 
 enum kind { TEXT, COUNT, LIST, FLAG };
 enum source { SOURCE_DEFAULT, SOURCE_FILE, SOURCE_ENVIRONMENT, SOURCE_COMMAND };
@@ -109,16 +107,16 @@ static bool set(struct options *options, const struct row *row, const char *text
     if (*from > source) return true;
     void *field = field_of(options, row);
     const char *copy = keep(options, text, strlen(text));
-    if (!copy) return fail(error, EXIT_USAGE, "%s: out of memory", place);
+    if (!copy) return fail(error, EX_USAGE, "%s: out of memory", place);
     if (row->kind == COUNT && !parse_count(row, text, field))
-        return fail(error, EXIT_USAGE, "%s: '%.60s' is not a whole number from %zu to %zu", place,
+        return fail(error, EX_USAGE, "%s: '%.60s' is not a whole number from %zu to %zu", place,
                     text, row->least, row->most);
     if (row->kind == TEXT) *(const char **)field = copy;
     if (row->kind == FLAG) *(bool *)field = true;
     if (row->kind == LIST) {
         struct option_list *list = field;
         if (*from < source) list->count = 0;
-        if (!list_add(list, copy)) return fail(error, EXIT_USAGE, "%s: out of memory", place);
+        if (!list_add(list, copy)) return fail(error, EX_USAGE, "%s: out of memory", place);
     }
     *from = source;
     return true;
@@ -130,17 +128,17 @@ static bool read_command_line(struct options *options, int argc, char **argv,
     for (int i = 1; i < argc; i++) {
         const char *argument = !strcmp(argv[i], "-h") ? "--help" : argv[i];
         if (strncmp(argument, "--", 2) || !argument[2])
-            return fail(error, EXIT_USAGE, "'%.80s' is not an option (see --help)", argument);
+            return fail(error, EX_USAGE, "'%.80s' is not an option (see --help)", argument);
         const size_t length = strcspn(argument + 2, "=");
         const struct row *row = find_row(argument + 2, length);
-        if (!row) return fail(error, EXIT_USAGE, "no option %.80s (see --help)", argument);
+        if (!row) return fail(error, EX_USAGE, "no option %.80s (see --help)", argument);
         const bool joined = argument[2 + length] == '=';
         const char *value = "";
         if (joined && row->kind == FLAG)
-            return fail(error, EXIT_USAGE, "--%s takes no value", row->name);
+            return fail(error, EX_USAGE, "--%s takes no value", row->name);
         if (joined) value = argument + 2 + length + 1;
         if (!joined && row->kind != FLAG && ++i >= argc)
-            return fail(error, EXIT_USAGE, "--%s needs a value: %s", row->name, row->unit);
+            return fail(error, EX_USAGE, "--%s needs a value: %s", row->name, row->unit);
         if (!joined && row->kind != FLAG) value = argv[i];
         char place[80];
         snprintf(place, sizeof place, "--%s", row->name);
@@ -170,7 +168,7 @@ static bool set_items(struct options *options, const struct row *row, const char
     while (*value) {
         const size_t length = strcspn(value, ",");
         const char *item = keep(options, value, length);
-        if (!item) return fail(error, EXIT_USAGE, "%s: out of memory", place);
+        if (!item) return fail(error, EX_USAGE, "%s: out of memory", place);
         if (length && !set(options, row, item, SOURCE_ENVIRONMENT, place, error)) return false;
         value += length + (value[length] == ',');
     }
@@ -219,12 +217,12 @@ static bool read_line(struct options *options, char *line, const char *place,
     char *key = trim(line);
     if (!*key || *key == '#') return true;
     char *equals = strchr(key, '=');
-    if (!equals) return fail(error, EXIT_USAGE, "%s: want `option = value`", place);
+    if (!equals) return fail(error, EX_USAGE, "%s: want `option = value`", place);
     *equals = '\0';
     key = trim(key);
     const struct row *row = find_row(key, strlen(key));
     if (!row || row->kind == FLAG)
-        return fail(error, EXIT_USAGE, "%s: no option '%.60s'", place, key);
+        return fail(error, EX_USAGE, "%s: no option '%.60s'", place, key);
     char where[200];
     snprintf(where, sizeof where, "%s: %s", place, key);
     return set(options, row, trim(equals + 1), SOURCE_FILE, where, error);
@@ -233,7 +231,7 @@ static bool read_line(struct options *options, char *line, const char *place,
 static bool read_file(struct options *options, const char *path, struct options_error *error)
 {
     FILE *file = fopen(path, "re");
-    if (!file) return fail(error, EXIT_NOINPUT, "--config: %.150s: %s", path, strerror(errno));
+    if (!file) return fail(error, EX_NOINPUT, "--config: %.150s: %s", path, strerror(errno));
     char *line = NULL;
     size_t capacity = 0, number = 0;
     bool good = true;
@@ -244,7 +242,7 @@ static bool read_file(struct options *options, const char *path, struct options_
     }
     free(line);
     if (good && ferror(file))
-        good = fail(error, EXIT_NOINPUT, "--config: %.150s: cannot be read", path);
+        good = fail(error, EX_NOINPUT, "--config: %.150s: cannot be read", path);
     fclose(file);
     return good;
 }
@@ -254,7 +252,7 @@ static bool check_choice(const char *name, const char *value, const char *const 
 {
     for (const char *const *c = choice; *c; c++)
         if (!strcmp(*c, value)) return true;
-    return fail(error, EXIT_USAGE, "--%s: no choice '%.40s' (see --help)", name, value);
+    return fail(error, EX_USAGE, "--%s: no choice '%.40s' (see --help)", name, value);
 }
 
 static bool check_choices(const struct options *options, struct options_error *error)
@@ -274,7 +272,7 @@ bool options_read(struct options *options, int argc, char **argv, char **environ
                   struct options_error *error)
 {
     *options = (struct options){.store = calloc(1, sizeof *options->store)};
-    if (!options->store) return fail(error, EXIT_USAGE, "out of memory");
+    if (!options->store) return fail(error, EX_USAGE, "out of memory");
     for (size_t i = 0; i < ROWS; i++) {
         void *field = field_of(options, &table[i]);
         if (table[i].kind == COUNT) *(size_t *)field = (size_t)table[i].fallback;

@@ -11,8 +11,8 @@
  * touches it. Once `dropped` is set there is no `finish` any more.
  *
  *   abandon  on a thread of its own, while the request is suspended and at most once: the deadline
- *            passed or the client left. True: nobody has the request any more, and it is resumed
- * for its holder. False: its holder will do that, soon. It must not block nor resume. */
+ *            passed or the client left. True: nobody has the request any more, and HTTP resumes it.
+ *            False: whoever has it will do that, soon. It must not block nor resume. */
 #ifndef SERVER_REQUEST_H
 #define SERVER_REQUEST_H
 
@@ -33,7 +33,7 @@ struct reply {
     const char *content_type;
     struct buffer body;
     size_t json_size;     /* Inference-Header-Content-Length; 0: no such header */
-    unsigned retry_after; /* seconds; 0: no such header */
+    unsigned retry_after; /* seconds; 0: no such header; HTTP's own for a 503 */
     const char *allow;    /* NULL: no such header */
     bool compressible;    /* the body, for clients that ask for it */
     const char *encoding; /* Content-Encoding; NULL: no such header */
@@ -73,8 +73,7 @@ struct handler {
 const char *request_header(const struct request *request, const char *name);
 
 /* Suspend first, then hand the request over; the other order races. The request may be abandoned
- * before it is handed over. False: the server has stopped
- * waiting for anything; answer at once. */
+ * before it is handed over. False: the server waits for nothing any more; answer at once. */
 bool request_suspend(struct request *request);
 /* Any thread; once for each suspend. */
 void request_resume(struct request *request);

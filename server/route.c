@@ -21,25 +21,25 @@ static const struct row {
 
 /* Walks the template beside the path, which a {name} takes one segment of, or its part in front of
  * a colon. */
-static bool match(const char *template, struct target *target)
+static bool match(const char *pattern, struct target *target)
 {
     const char *path = target->path;
     target->captures = 0;
-    while (*template && *path) {
-        if (*template != '{') {
-            if (*template ++ != *path++) return false;
+    while (*pattern && *path) {
+        if (*pattern != '{') {
+            if (*pattern++ != *path++) return false;
             continue;
         }
-        const char *behind = template + strcspn(template, "}") + 1;
+        const char *behind = pattern + strcspn(pattern, "}") + 1;
         const size_t length = strcspn(path, "/:"); // no name has a colon
         if (!length || target->captures == TARGET_CAPTURES) return false;
         struct target_capture *capture = &target->capture[target->captures++];
-        capture->name = template + 1;
+        capture->name = pattern + 1;
         snprintf(capture->value, sizeof capture->value, "%.*s", (int)length, path);
-        template = behind;
+        pattern = behind;
         path += length;
     }
-    return !*template && !*path;
+    return !*pattern && !*path;
 }
 
 static bool method_fits(const struct row *row, const char *method)

@@ -78,6 +78,7 @@ static void encode(struct request *request, const struct infer *infer)
         break;
     }
 }
+
 static void account(struct request *request, struct infer *infer)
 {
     struct buffer *timing = &request->reply.timing;
