@@ -69,7 +69,7 @@ static bool taps_init(struct image_taps *taps, const struct axis *axis, rn_filte
 {
     const double step = (double)axis->in / (double)axis->out, scale = step < 1 ? 1 : step;
     taps->most = (size_t)ceil(filters[filter].support * scale) * 2 + 1;
-    taps->most = (taps->most + 3) / 4 * 4;
+    taps->most = (taps->most + 1) / 2 * 2;
     taps->first = calloc(axis->count, sizeof *taps->first);
     taps->count = calloc(axis->count, sizeof *taps->count);
     taps->weight = calloc(axis->count, taps->most * sizeof *taps->weight);
@@ -130,16 +130,10 @@ static bool has_avx2(void)
 {
     return isa_allows("avx2");
 }
-
-static bool has_avx512(void)
-{
-    return isa_allows("avx512");
-}
 #endif
 
 const struct image_resize_impl image_resize_impls[] = {
 #if defined(__x86_64__)
-    {"avx512", has_avx512, image_row_avx512, image_column_avx512},
     {"avx2", has_avx2, image_row_avx2, image_column_avx2},
 #endif
     {"plain", always, image_row_plain, image_column_plain},

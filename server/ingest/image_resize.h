@@ -1,5 +1,5 @@
-/* The two loops of a resize, in plain C and for wider instruction sets: inside image_resize*.c and
- * their test only. All implementations give the same bytes. No state: any thread. */
+/* The two loops of a resize, in plain C and with AVX2: inside image_resize*.c and their test only.
+ * All implementations give the same bytes. No state: any thread. */
 #ifndef SERVER_INGEST_IMAGE_RESIZE_H
 #define SERVER_INGEST_IMAGE_RESIZE_H
 
@@ -10,7 +10,7 @@
 
 /* The source samples of each output sample and their weights. */
 struct image_taps {
-    size_t most;   /* weights of one output sample; a multiple of 4, unused ones are 0 */
+    size_t most;   /* weights of one output sample; a multiple of 2, unused ones are 0 */
     size_t *first; /* source sample; never falls, nor does first + count */
     size_t *count;
     int32_t *weight; /* (output sample, tap) */
@@ -41,8 +41,8 @@ struct image_resize_impl {
 };
 extern const struct image_resize_impl image_resize_impls[];
 
-image_row_fn image_row_plain, image_row_avx2, image_row_avx512;
-image_column_fn image_column_plain, image_column_avx2, image_column_avx512;
+image_row_fn image_row_plain, image_row_avx2;
+image_column_fn image_column_plain, image_column_avx2;
 
 /* image_resize() by one of them. */
 bool image_resize_by(const struct image_resize_impl *impl, struct image *out,

@@ -1,8 +1,8 @@
-/* The loops of a resize with AVX2 and AVX-512; the plain twins are in image_resize.c.
+/* The loops of a resize with AVX2; the plain twins are in image_resize.c. AVX-512 saved a tenth of
+ * a resize: not worth a second version.
  *
- * Pixels of three bytes are spread to four 32-bit lanes; two (AVX2) or four (AVX-512) taps are
- * summed up at once. Loads go beyond the last pixel of a sum, so those at a row's end are left to
- * the plain loop. */
+ * Pixels of three bytes are spread to four 32-bit lanes, so that two taps are summed up at once.
+ * Loads go beyond the last pixel of a sum, so those at a row's end are left to the plain loop. */
 #include "ingest/image_resize.h"
 
 #if defined(__x86_64__)
@@ -10,17 +10,16 @@
 #include <immintrin.h>
 #include <string.h>
 
-#define AVX2   __attribute__((target("avx2")))
-#define AVX512 __attribute__((target("avx2,avx512f,avx512bw,avx512vl")))
-#define HALF   (1 << (IMAGE_TAP_BITS - 1))
+#define AVX2 __attribute__((target("avx2")))
+#define HALF (1 << (IMAGE_TAP_BITS - 1))
 
-/* How many pixels may be computed by loads of `load` bytes: the last one begins at the last tap at
- * most, and what bounds all of them must not fall with x. */
-static size_t within_row(const struct image_taps *taps, size_t in_width, size_t width, size_t load)
+/* How many pixels may be computed by loads of 8 bytes: the last one begins at the last tap at most,
+ * and what bounds all of them must not fall with x. */
+static size_t within_row(const struct image_taps *taps, size_t in_width, size_t width)
 {
     while (width) {
         const size_t end = taps->first[width - 1] + taps->count[width - 1];
-        if (3 * (end - 1) + load <= 3 * in_width) break;
+        if (3 * (end - 1) + 8 <= 3 * in_width) break;
         width--;
     }
     return width;
@@ -40,7 +39,7 @@ AVX2 void image_row_avx2(const struct image_taps *taps, const uint8_t *in, size_
 {
     const __m128i spread = _mm_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, -1, -1, -1, -1, -1, -1, -1, -1);
     const __m256i to_lanes = _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1);
-    const size_t safe = within_row(taps, in_width, width, 8);
+    const size_t safe = within_row(taps, in_width, width);
     for (size_t x = 0; x < safe; x++) {
         const uint8_t *pixel = in + 3 * taps->first[x];
         const int32_t *weight = taps->weight + x * taps->most;
@@ -60,7 +59,7 @@ AVX2 void image_row_avx2(const struct image_taps *taps, const uint8_t *in, size_
     image_row_plain(&rest, in, in_width, out + 3 * safe, width - safe);
 }
 
-AVX2 static void column_block_avx2(const struct image_rows *rows, size_t at, uint8_t *out)
+AVX2 static void column_block(const struct image_rows *rows, size_t at, uint8_t *out)
 {
     const __m256i half = _mm256_set1_epi32(HALF);
     __m256i sum[4] = {half, half, half, half};
@@ -88,66 +87,8 @@ void image_column_avx2(const struct image_rows *rows, uint8_t *out, size_t size)
         image_column_plain(rows, out, size);
         return;
     }
-    for (size_t at = 0; at + BLOCK <= size; at += BLOCK) column_block_avx2(rows, at, out);
-    if (size % BLOCK) column_block_avx2(rows, size - BLOCK, out); // some bytes a second time
-}
-
-AVX512 void image_row_avx512(const struct image_taps *taps, const uint8_t *in, size_t in_width,
-                             uint8_t *out, size_t width)
-{
-    const __m128i spread = _mm_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1);
-    const __m512i to_lanes = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
-    const size_t safe = within_row(taps, in_width, width, 16);
-    for (size_t x = 0; x < safe; x++) {
-        const uint8_t *pixel = in + 3 * taps->first[x];
-        const int32_t *weight = taps->weight + x * taps->most;
-        __m512i sum = _mm512_setzero_si512();
-        for (size_t i = 0; i < taps->count[x]; i += 4, pixel += 12) {
-            const __m128i bytes = _mm_loadu_si128((const void *)pixel);
-            const __m128i four = _mm_loadu_si128((const void *)(weight + i));
-            const __m512i samples = _mm512_cvtepu8_epi32(_mm_shuffle_epi8(bytes, spread));
-            const __m512i factors =
-                _mm512_permutexvar_epi32(to_lanes, _mm512_castsi128_si512(four));
-            sum = _mm512_add_epi32(sum, _mm512_mullo_epi32(samples, factors));
-        }
-        const __m256i pair =
-            _mm256_add_epi32(_mm512_castsi512_si256(sum), _mm512_extracti64x4_epi64(sum, 1));
-        store_pixel(_mm_add_epi32(_mm256_castsi256_si128(pair), _mm256_extracti128_si256(pair, 1)),
-                    out + 3 * x, 3 * (width - x));
-    }
-    const struct image_taps rest = image_taps_from(taps, safe);
-    image_row_plain(&rest, in, in_width, out + 3 * safe, width - safe);
-}
-
-AVX512 static void column_block_avx512(const struct image_rows *rows, size_t at, uint8_t *out)
-{
-    const __m512i half = _mm512_set1_epi32(HALF);
-    __m512i sum[4] = {half, half, half, half};
-    const uint8_t *in = rows->in + at;
-    for (size_t tap = 0; tap < rows->count; tap++, in += rows->stride) {
-        const __m512i weight = _mm512_set1_epi32(rows->weight[tap]);
-        for (size_t i = 0; i < 4; i++) {
-            const __m128i bytes = _mm_loadu_si128((const void *)(in + 16 * i));
-            const __m512i samples = _mm512_cvtepu8_epi32(bytes);
-            sum[i] = _mm512_add_epi32(sum[i], _mm512_mullo_epi32(samples, weight));
-        }
-    }
-    for (size_t i = 0; i < 4; i++) {
-        const __m512i value = _mm512_srai_epi32(sum[i], IMAGE_TAP_BITS);
-        const __m512i positive = _mm512_max_epi32(value, _mm512_setzero_si512());
-        _mm_storeu_si128((void *)(out + at + 16 * i), _mm512_cvtusepi32_epi8(positive));
-    }
-}
-
-void image_column_avx512(const struct image_rows *rows, uint8_t *out, size_t size)
-{
-    enum { BLOCK = 64 };
-    if (size < BLOCK) {
-        image_column_avx2(rows, out, size);
-        return;
-    }
-    for (size_t at = 0; at + BLOCK <= size; at += BLOCK) column_block_avx512(rows, at, out);
-    if (size % BLOCK) column_block_avx512(rows, size - BLOCK, out); // some bytes a second time
+    for (size_t at = 0; at + BLOCK <= size; at += BLOCK) column_block(rows, at, out);
+    if (size % BLOCK) column_block(rows, size - BLOCK, out); // some bytes a second time
 }
 
 #endif
