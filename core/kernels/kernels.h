@@ -5,6 +5,13 @@
  * plan takes the first row that supports a step; the reference kernels, in plain C and last in the
  * list, define what is right.
  *
+ * A new one is a file with its rn_impl, declared in a header of its own, and its row in impls.c in
+ * front of those that it is better than: gemm_blas.c is one for any CPU, what an instruction set's
+ * are built on, blocked/blocked.h says. tests/kernels takes every row through all its cases that
+ * the row supports. Where sums of transformed values are rounded, as Winograd's are, the name
+ * begins with "winograd": the tests then allow for that. `resnetd inspect FILE` shows which row a
+ * layer got, tests/bench/kernel_bench --impl NAME times one.
+ *
  * Threads: an rn_impl is constant. run() is called by one thread, splits its work with
  * rn_team_for(args->team) and touches nothing but what args point to.
  * Preconditions are asserted by kernels, never reported: the plan has checked everything. */
@@ -51,11 +58,11 @@ typedef struct {
 } rn_desc;
 
 typedef struct {
-    const float *src; /* n images of in[0] in src_layout */
-    const float
-        *addend; /* n images: the epilogue's addend, or an Add's second operand; else NULL */
-    float *dst;  /* n images of out in dst_layout; never overlaps src or addend */
-    const float *weights; /* packed by impl->pack(); in the file's order when packed_size() is 0 */
+    const float *src;     /* n images of in[0] in src_layout */
+    const float *addend;  /* n images: the epilogue's addend or the second operand; else NULL */
+    float *dst;           /* n images of out in dst_layout; never overlaps src or addend */
+    const float *weights; /* packed by impl->pack(); when packed_size() is 0 in the file's order,
+                           * each output channel times its scale */
     const float *bias;    /* out.c floats rounded up to 16 with zeros; never NULL for CONV, LINEAR
                            * and BATCH_NORM */
     float *scratch;       /* scratch_size() floats, 64-byte aligned, contents undefined */

@@ -90,6 +90,20 @@ static rn_desc desc_of(const conv_shape *s)
     return desc;
 }
 
+/* A kernel that no shape is for would never be tried. */
+START_TEST(each_row_has_a_shape)
+{
+    for (size_t i = 0; i < rn_impl_count; i++) {
+        const rn_impl *impl = rn_impls[i];
+        if (impl->op != RN_OP_CONV || impl->isa > rn_isa_detect()) continue;
+        size_t taken = 0;
+        for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
+            taken += check_takes(impl, desc_of(&shapes[s]));
+        ck_assert_msg(taken > 0, "%s: no shape here is for it: add one", impl->name);
+    }
+}
+END_TEST
+
 START_TEST(integers_are_exact)
 {
     const conv_shape *s = &shapes[_i];
@@ -177,6 +191,7 @@ static Suite *conv_suite(void)
     Suite *suite = suite_create("convolution kernels");
     TCase *tc = tcase_create("against the reference");
     tcase_set_timeout(tc, 300);
+    tcase_add_test(tc, each_row_has_a_shape);
     tcase_add_loop_test(tc, integers_are_exact, 0, sizeof shapes / sizeof *shapes);
 #if !defined(__SANITIZE_THREAD__)
     tcase_add_loop_test(tc, floats_are_near, 0, sizeof shapes / sizeof *shapes);

@@ -298,6 +298,14 @@ static void find_out(rn_desc *d)
     d->out = node.out;
 }
 
+bool check_takes(const rn_impl *impl, rn_desc desc)
+{
+    find_out(&desc);
+    desc.src_layout = impl->src_layout;
+    desc.dst_layout = impl->dst_layout;
+    return impl->op == desc.op && (!impl->supports || impl->supports(&desc));
+}
+
 size_t check_kernels(rn_desc desc, size_t n, check_values values)
 {
     static rn_team *team;

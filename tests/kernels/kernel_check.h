@@ -18,6 +18,9 @@ typedef enum {
  * the reference not counted. */
 size_t check_kernels(rn_desc desc, size_t n, check_values values);
 
+/* Whether that implementation supports the case. */
+bool check_takes(const rn_impl *impl, rn_desc desc);
+
 /* A convolution: square kernel, stride and padding. */
 rn_desc check_conv_desc(rn_dims in, size_t oc, size_t kernel, size_t stride, size_t pad);
 

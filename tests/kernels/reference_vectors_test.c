@@ -28,8 +28,7 @@ typedef struct {
     float *input, *addend, *weights, *bias, *expected;
 } vector;
 
-/* ---- reading -----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static size_t size_at(const rn_json *list, size_t index)
 {
@@ -183,8 +182,7 @@ static void release(vector *v)
     rn_free(v->expected);
 }
 
-/* ---- running -----------------------------------------------------------------------------------
- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static bool works_on_nchw(const rn_impl *impl, const rn_desc *desc)
 {
