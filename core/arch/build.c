@@ -37,7 +37,7 @@ const float *rn_build_floats(const rn_builder *b, const char *layer, const char 
     rn_tensor *tensor = rn_build_need(b, layer, leaf, rank);
     if (!tensor) return NULL;
     if (memcmp(tensor->shape, shape, rank * sizeof *shape) == 0)
-        return rn_tensor_floats(b->tensors, tensor, b->err);
+        return rn_tensor_floats(tensor, b->err);
     rn_fail(b->err, RN_ERR_FORMAT, "tensor %s: want %s, file has %s", tensor->name,
             rn_shape_text(shape, rank, want, sizeof want),
             rn_shape_text(tensor->shape, rank, have, sizeof have));
@@ -102,7 +102,7 @@ int rn_build_conv(const rn_builder *b, int src, const char *layer, const rn_wind
     node.window.kw = weight->shape[3];
     node.groups = conv_groups(b, weight, rn_build_dims(b, src), groups);
     if (!node.groups) return -1;
-    node.weight = rn_tensor_floats(b->tensors, weight, b->err);
+    node.weight = rn_tensor_floats(weight, b->err);
     if (!node.weight || !take_bias(b, &node, layer, bias)) return -1;
     return rn_graph_add(b->graph, &node, b->err);
 }

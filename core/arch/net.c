@@ -15,7 +15,7 @@ rn_layer_name rn_join(const char *block, const char *leaf)
 /* Each filter gets mean 0 and variance 1, in a copy of its own. */
 static bool standardise(const rn_builder *b, rn_tensor *weight)
 {
-    float *filter = rn_tensor_own(b->tensors, weight, b->err); // (oc, ic / groups, kh, kw)
+    float *filter = rn_tensor_own(weight, b->err); // (oc, ic / groups, kh, kw)
     if (!filter) return false;
     const size_t elements = rn_tensor_elements(weight);
     const size_t size = weight->shape[0] ? elements / weight->shape[0] : 0;

@@ -119,7 +119,7 @@ const float *rn_onnx_floats(rn_onnx_node *node, rn_onnx_constant *constant)
                      constant->proto ? constant->name : "");
         return NULL;
     }
-    constant->floats = rn_tensor_floats(node->im->set, tensor, node->err);
+    constant->floats = rn_tensor_floats(tensor, node->err);
     if (!constant->floats) node->status = RN_ERR_MEMORY;
     return constant->floats;
 }

@@ -299,9 +299,8 @@ void rn_tensor_prepare(rn_tensor *tensor)
     if (tensor->dtype != RN_I64 && !lies_as_floats(tensor)) make_copy(tensor, NULL);
 }
 
-float *rn_tensor_own(rn_tensors *set, rn_tensor *tensor, rn_error *err)
+float *rn_tensor_own(rn_tensor *tensor, rn_error *err)
 {
-    (void)set; /* owns the copy, by its tensor */
     if (tensor->dtype == RN_I64) {
         rn_fail(err, RN_ERR_FORMAT, "tensor %s: its type is I64, weights must be floats",
                 tensor->name);
@@ -311,11 +310,10 @@ float *rn_tensor_own(rn_tensors *set, rn_tensor *tensor, rn_error *err)
     return make_copy(tensor, err) ? tensor->floats : NULL;
 }
 
-const float *rn_tensor_floats(rn_tensors *set, rn_tensor *tensor, rn_error *err)
+const float *rn_tensor_floats(rn_tensor *tensor, rn_error *err)
 {
-    if (tensor->floats || !lies_as_floats(tensor)) return rn_tensor_own(set, tensor, err);
+    if (tensor->floats || !lies_as_floats(tensor)) return rn_tensor_own(tensor, err);
     tensor->used = true;
-    set->in_place = true;
     return (const float *)(const void *)tensor->data;
 }
 

@@ -37,7 +37,6 @@ typedef struct {
     size_t count, capacity;
     const char *format; /* "safetensors", ... : a constant */
     const char *part;   /* of a checkpoint: the key that the tensors stood under; else NULL */
-    bool in_place;      /* some float pointer given out points into `file` */
     /* What a format parsed the file into when tensors point into it, else NULL. Owned. */
     void *document;
     void (*document_free)(void *document);
@@ -74,14 +73,14 @@ size_t rn_tensor_elements(const rn_tensor *tensor);
 
 /* The elements as float32 in row-major order: in place where the file allows it (F32, aligned,
  * contiguous), otherwise converted once into memory of the set. Marks the tensor as used. */
-const float *rn_tensor_floats(rn_tensors *set, rn_tensor *tensor, rn_error *err);
+const float *rn_tensor_floats(rn_tensor *tensor, rn_error *err);
+
+/* The same as a copy that the caller may change: everybody sees it from then on. */
+float *rn_tensor_own(rn_tensor *tensor, rn_error *err);
 
 /* Makes the converted copy now if rn_tensor_floats() will need one and there is memory. Threads may
  * do so for different tensors at once. */
 void rn_tensor_prepare(rn_tensor *tensor);
-
-/* The same as a copy that the caller may change: everybody sees it from then on. */
-float *rn_tensor_own(rn_tensors *set, rn_tensor *tensor, rn_error *err);
 
 /* RN_ERR_FORMAT naming the first tensor that no layer took. Integer tensors of rank 0
  * (num_batches_tracked) don't count. */

@@ -20,7 +20,7 @@ static inline void read_everything(rn_tensors *set, rn_graph *graph)
     for (size_t i = 0; i < set->count; i++) {
         rn_tensor *tensor = &set->tensor[i];
         if (tensor->dtype == RN_I64) continue;
-        const float *floats = rn_tensor_floats(set, tensor, &err);
+        const float *floats = rn_tensor_floats(tensor, &err);
         if (!floats) abort();
         for (size_t k = 0; k < rn_tensor_elements(tensor); k++) sum += floats[k];
     }

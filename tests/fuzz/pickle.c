@@ -32,8 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     add_storages(&storages, storage);
     if (rn_torch_state(&set, &pickle, &storages, size + 256, &err) == RN_OK)
         for (size_t i = 0; i < set.count; i++)
-            if (set.tensor[i].dtype != RN_I64 && !rn_tensor_floats(&set, &set.tensor[i], &err))
-                abort();
+            if (set.tensor[i].dtype != RN_I64 && !rn_tensor_floats(&set.tensor[i], &err)) abort();
     rn_tensors_release(&set);
     rn_pickle_release(&pickle);
     return 0;

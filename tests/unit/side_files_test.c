@@ -91,7 +91,7 @@ static float first_float(const char *name)
 {
     rn_tensor *tensor = rn_tensors_find(&set, name);
     ck_assert_ptr_nonnull(tensor);
-    return *rn_tensor_floats(&set, tensor, &fault);
+    return *rn_tensor_floats(tensor, &fault);
 }
 
 /* ---- shards ---------------------------------------------------------------------------------- */
