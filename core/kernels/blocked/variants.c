@@ -26,8 +26,7 @@ static void each_plane(const rn_desc *desc, const rn_args *args, const rn_micro 
     rn_team_for(args->team, args->n * rn_conv_in_blocks(desc), task, &j);
 }
 
-/* ---- the product with a gate ------------------------------------------------------------------
- */
+/* ---- the product with a gate ----------------------------------------------------------------- */
 
 bool rn_blocked_has_gate(const rn_desc *desc)
 {
@@ -60,18 +59,6 @@ bool rn_group_norm_supports(const rn_desc *desc)
 {
     const size_t channels = desc->out.c / desc->groups;
     return desc->out.c % RN_BLOCK == 0 && (channels % RN_BLOCK == 0 || RN_BLOCK % channels == 0);
-}
-
-size_t rn_group_norm_packed_size(const rn_desc *desc)
-{
-    return desc->out.c;
-}
-
-void rn_group_norm_pack(const rn_desc *desc, const float *weights, const float *scale,
-                        float *packed)
-{
-    (void)scale; /* only convolutions are scaled */
-    memcpy(packed, weights, desc->out.c * sizeof *packed);
 }
 
 /* Per lane: the sum over `pixels` pixels of (x - mean)^power, power 1 or 2. */
@@ -144,8 +131,7 @@ void rn_group_norm(const rn_desc *desc, const rn_args *args, const rn_micro *mic
     rn_team_for(args->team, args->n * rn_conv_in_blocks(desc) / blocks, norm_blocks, &j);
 }
 
-/* ---- zero padding -----------------------------------------------------------------------------
- */
+/* ---- zero padding ---------------------------------------------------------------------------- */
 
 static void pad_plane(void *context, size_t task, size_t thread)
 {

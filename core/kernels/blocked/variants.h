@@ -11,9 +11,6 @@ bool rn_blocked_has_gate(const rn_desc *desc);
 void rn_blocked_mul(const rn_desc *desc, const rn_args *args, const rn_micro *micro);
 
 bool rn_group_norm_supports(const rn_desc *desc);
-size_t rn_group_norm_packed_size(const rn_desc *desc);
-void rn_group_norm_pack(const rn_desc *desc, const float *weights, const float *scale,
-                        float *packed);
 void rn_group_norm(const rn_desc *desc, const rn_args *args, const rn_micro *micro);
 
 void rn_blocked_zero_pad(const rn_desc *desc, const rn_args *args, const rn_micro *micro);

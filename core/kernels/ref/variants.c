@@ -45,8 +45,7 @@ static void run_group_norm(const rn_desc *desc, const rn_args *args)
     rn_team_for(args->team, args->n * desc->groups, norm_group, &j);
 }
 
-/* ---- the convolution over channels -------------------------------------------------------------
- */
+/* ---- the convolution over channels ----------------------------------------------------------- */
 
 static void run_channel_conv(const rn_desc *desc, const rn_args *args)
 {
@@ -60,19 +59,6 @@ static void run_channel_conv(const rn_desc *desc, const rn_args *args)
         }
         args->dst[i] = (float)sum;
     }
-}
-
-/* These weights are few: a copy of them lets go of the file. */
-static size_t weight_count(const rn_desc *desc)
-{
-    return desc->op == RN_OP_CHANNEL_CONV ? desc->window.kh : desc->out.c;
-}
-
-static void copy_weights(const rn_desc *desc, const float *weights, const float *scale,
-                         float *packed)
-{
-    (void)scale; /* only convolutions are scaled */
-    memcpy(packed, weights, weight_count(desc) * sizeof *packed);
 }
 
 /* ---- the blurred pool ------------------------------------------------------------------------ */
@@ -102,9 +88,7 @@ static void run_blur_pool(const rn_desc *desc, const rn_args *args)
     }
 }
 
-/* ---- channels of zeros
- * -----------------------------------------------------------------------------------
- */
+/* ---- channels of zeros ----------------------------------------------------------------------- */
 
 static void run_channel_pad(const rn_desc *desc, const rn_args *args)
 {
@@ -116,15 +100,8 @@ static void run_channel_pad(const rn_desc *desc, const rn_args *args)
                in.c * area * sizeof(float));
 }
 
-const rn_impl rn_ref_group_norm = {.name = "ref",
-                                   .op = RN_OP_GROUP_NORM,
-                                   .packed_size = weight_count,
-                                   .pack = copy_weights,
-                                   .run = run_group_norm};
-const rn_impl rn_ref_channel_conv = {.name = "ref",
-                                     .op = RN_OP_CHANNEL_CONV,
-                                     .packed_size = weight_count,
-                                     .pack = copy_weights,
-                                     .run = run_channel_conv};
+const rn_impl rn_ref_group_norm = {.name = "ref", .op = RN_OP_GROUP_NORM, .run = run_group_norm};
+const rn_impl rn_ref_channel_conv = {
+    .name = "ref", .op = RN_OP_CHANNEL_CONV, .run = run_channel_conv};
 const rn_impl rn_ref_blur_pool = {.name = "ref", .op = RN_OP_BLUR_POOL, .run = run_blur_pool};
 const rn_impl rn_ref_channel_pad = {.name = "ref", .op = RN_OP_CHANNEL_PAD, .run = run_channel_pad};
