@@ -1,3 +1,4 @@
+/* The best classes of an answer: rn_top_k() of resnet.h. */
 #include <math.h>
 
 #include "base/size.h"

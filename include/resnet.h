@@ -74,9 +74,8 @@ typedef struct {
     const char *arch;   /* "resnet50", "layers", ... */
     const char *format; /* "safetensors", ... */
     const char *isa;    /* the instruction set that the kernels were chosen for */
-    const char
-        *digest;     /* SHA-256 of the weights file, 64 hex digits; of several: of their digests */
-    size_t input[3]; /* C, H, W */
+    const char *digest; /* SHA-256 of the weights file, 64 hex digits; of several: of theirs */
+    size_t input[3];    /* C, H, W */
     size_t output_rank; /* 1: classes, 3: C, H, W */
     size_t output[3];   /* the unused ones are 1 */
     size_t output_size; /* floats of one sample's output */

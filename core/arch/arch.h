@@ -17,8 +17,7 @@ typedef struct {
     char name[RN_ARCH_NAME]; /* "resnet50", "layers", ... */
     char **note;             /* "stem: 7x7 stride 2, max pool (conv1.weight 64x3x7x7)" */
     size_t notes, note_capacity;
-    char *
-        *label; /* classes' names: config's, else labels.txt's, else ImageNet's for 1000 classes */
+    char **label; /* the classes: config's, else labels.txt's, else ImageNet's for 1000 of them */
     size_t labels;
     rn_preprocessing preprocess;
 } rn_arch;

@@ -25,8 +25,7 @@ static int norm_relu(const rn_net *n, int src, const rn_block *block, int number
     return rn_net_relu(n, src, block->name);
 }
 
-/* ---- gates: each channel is multiplied by what the mean of all channels says ------------------
- */
+/* ---- gates: each channel is multiplied by what the mean of all channels says ----------------- */
 
 static int squeeze_excite(const rn_net *n, int mean, const rn_block *block)
 {

@@ -278,8 +278,7 @@ static void import_softmax(rn_onnx_node *n)
     rn_onnx_emit(n, &(rn_node){.op = RN_OP_SOFTMAX, .src = {x}});
 }
 
-/* ---- names and constants -----------------------------------------------------------------------
- */
+/* ---- names and constants --------------------------------------------------------------------- */
 
 static void import_identity(rn_onnx_node *n)
 {

@@ -14,8 +14,7 @@ typedef struct {
     float step, lowest, highest;
 } steps;
 
-/* ---- scale and zero point ----------------------------------------------------------------------
- */
+/* ---- scale and zero point -------------------------------------------------------------------- */
 
 /* The zero point's type says how far the integers reach; without one it is uint8. */
 static bool read_steps(rn_onnx_node *n, size_t scale, size_t zero, steps *out)
@@ -73,8 +72,7 @@ static void emit_quantized(rn_onnx_node *n, int x, size_t scale, size_t zero)
     rn_onnx_emit(n, &(rn_node){.op = RN_OP_FAKE_QUANTIZE, .src = {x}, .weight = weight});
 }
 
-/* ---- constants ---------------------------------------------------------------------------------
- */
+/* ---- constants ------------------------------------------------------------------------------- */
 
 /* A constant, and its scale and zero point: one of each, or one for each place on an axis. */
 typedef struct {
@@ -167,8 +165,7 @@ static void quantize(rn_onnx_node *n)
     rn_onnx_emit_constant(n, &constant);
 }
 
-/* ---- import functions --------------------------------------------------------------------------
- */
+/* ---- import functions ------------------------------------------------------------------------ */
 
 void rn_onnx_import_quantize(rn_onnx_node *n)
 {

@@ -457,8 +457,7 @@ static rn_status op_long_binget(machine *m, rn_error *err)
     return b ? memo_get(m, rn_le32(b), err) : RN_ERR_FORMAT;
 }
 
-/* ---- opcodes: names and what is made of them --------------------------------------------------
- */
+/* ---- opcodes: names and what is made of them ------------------------------------------------- */
 
 /* The bytes up to the next newline. */
 static const char *take_line(machine *m, size_t *size, rn_error *err)

@@ -1,3 +1,4 @@
+/* What kernels.h says about layouts. */
 #include "base/size.h"
 #include "kernels/kernels.h"
 

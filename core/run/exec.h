@@ -4,8 +4,6 @@
 #ifndef RN_RUN_EXEC_H
 #define RN_RUN_EXEC_H
 
-#include <stdatomic.h>
-
 #include "plan/plan.h"
 #include "run/team.h"
 

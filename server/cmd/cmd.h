@@ -30,8 +30,7 @@ const struct cmd *cmd_find(const char *name);
 #include "cmd/commands.def"
 #undef COMMAND
 
-/* ---- options: one row each, from which the parser and the help are made ------------------------
- */
+/* ---- options: one row each, from which the parser and the help are made ---------------------- */
 
 enum cmd_type {
     CMD_FLAG,    /* bool */
@@ -54,8 +53,7 @@ struct cmd_option {
 void cmd_parse(const struct cmd *self, int argc, char **argv, const struct cmd_option *option,
                size_t options, size_t operands);
 
-/* ---- what commands share -----------------------------------------------------------------------
- */
+/* ---- what commands share --------------------------------------------------------------------- */
 
 /* What the options of a model-reading command are: give these rows a struct of this. */
 struct cmd_model_options {

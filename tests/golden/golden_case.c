@@ -15,8 +15,7 @@ static bool fail(rn_error *err, const char *what)
     return false;
 }
 
-/* ---- derived weights as a safetensors file -----------------------------------------------------
- */
+/* ---- derived weights as a safetensors file --------------------------------------------------- */
 
 typedef struct {
     const char *name;
@@ -83,8 +82,7 @@ static void *derive_file(const rn_json *tensors, double gain, size_t *size)
     return bytes;
 }
 
-/* ---- opening -----------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static char *read_text(const char *path, size_t *size)
 {
@@ -197,8 +195,7 @@ bool golden_open(golden_case *c, const char *path, rn_error *err)
     return loaded && check_shapes(c, input, err) && read_expected(c, err);
 }
 
-/* ---- comparing ---------------------------------------------------------------------------------
- */
+/* ---- comparing ------------------------------------------------------------------------------- */
 
 static double largest_difference(const float *have, const float *want, size_t count, double scale)
 {

@@ -570,8 +570,7 @@ START_TEST(other_namings)
 }
 END_TEST
 
-/* ---- variants ----------------------------------------------------------------------------------
- */
+/* ---- variants -------------------------------------------------------------------------------- */
 
 /* Calls change(net, name) for each tensor whose name holds `part`. */
 static void each_with(fake_net *net, const char *part, void (*change)(fake_net *, const char *))
