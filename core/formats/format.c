@@ -1,6 +1,8 @@
 /* The table of weights formats, and the way every file takes through it. */
 #include "formats/format.h"
 
+#include <string.h>
+
 #include "base/error.h"
 #include "base/size.h"
 
@@ -27,6 +29,18 @@ static const rn_format *find_format(const rn_file *file)
     return NULL;
 }
 
+/* Often it is what a clone without Git LFS has in place of the weights. */
+static rn_status unknown_format(const rn_file *file, rn_error *err)
+{
+    static const char lfs[] = "version https://git-lfs.github.com/spec/";
+    if (file->size == 0) return rn_fail(err, RN_ERR_FORMAT, "the file is empty");
+    if (file->size > sizeof lfs && memcmp(file->bytes, lfs, sizeof lfs - 1) == 0)
+        return rn_fail(err, RN_ERR_FORMAT,
+                       "a Git LFS pointer in place of the weights: `git lfs pull` fetches them");
+    return rn_fail(err, RN_ERR_FORMAT, "%zu bytes that are neither safetensors, PyTorch nor ONNX",
+                   file->size);
+}
+
 rn_status rn_format_load_shard(rn_tensors *set, const rn_file *file,
                                const rn_format_options *options, rn_error *err)
 {
@@ -42,8 +56,7 @@ rn_status rn_format_load(rn_tensors *set, rn_graph *graph, rn_file *file,
     set->file = *file;
     *file = (rn_file){0};
     const rn_format *format = find_format(&set->file);
-    if (!format)
-        return rn_fail(err, RN_ERR_FORMAT, "%zu bytes of no known weights format", set->file.size);
+    if (!format) return unknown_format(&set->file, err);
     set->format = format->name;
     rn_status status = format->load(set, set->file.bytes, set->file.size, options, err);
     if (status == RN_OK) status = rn_tensors_sort(set, err);

@@ -165,8 +165,8 @@ static const struct {
     {"{\"w\":{\"dtype\":\"F32\",\"dtype\":\"F16\"}}", 0, "duplicate"},
     {"{} {}", 0, "header: line 1"},
     {"{\"\xff\":{}}", 0, "header: line 1"},
-    {"[]", 0, "no known weights format"},
-    {"  {}", 0, "no known weights format"},
+    {"[]", 0, "neither safetensors, PyTorch nor ONNX"},
+    {"  {}", 0, "neither safetensors, PyTorch nor ONNX"},
     {"{}", 8, "8 bytes follow the last tensor"},
 };
 
@@ -182,6 +182,25 @@ START_TEST(refuses_hostile_headers)
 }
 END_TEST
 
+/* Files that are named as weights and are none. */
+START_TEST(says_what_a_file_is_instead)
+{
+    static const char *const files[][2] = {
+        {"", "the file is empty"},
+        {"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\n", "a Git LFS pointer"},
+        {"version https", "13 bytes that are neither safetensors, PyTorch nor ONNX"},
+    };
+    rn_tensors set;
+    rn_error err;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        const char *text = files[i][0];
+        ck_assert_int_eq(load(&set, (const uint8_t *)text, strlen(text), &err), RN_ERR_FORMAT);
+        ck_assert_msg(strstr(err.text, files[i][1]), "%s: \"%s\"", text, err.text);
+        rn_tensors_release(&set);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("safetensors");
@@ -190,6 +209,7 @@ int main(void)
     tcase_add_test(tcase, refuses_every_truncation);
     tcase_add_test(tcase, survives_every_changed_byte);
     tcase_add_test(tcase, refuses_header_lengths);
+    tcase_add_test(tcase, says_what_a_file_is_instead);
     tcase_add_loop_test(tcase, refuses_hostile_headers, 0, sizeof hostile / sizeof *hostile);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
