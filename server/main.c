@@ -30,8 +30,8 @@ static void print_usage(FILE *file)
     fprintf(file, "resnetd " RN_VERSION ": residual networks behind HTTP\n\n"
                   "usage: resnetd [serve] [OPTION...]\n");
     for (size_t i = 0; i < cmd_count; i++)
-        fprintf(file, "       resnetd %s%s%s   %s\n", cmd_list[i].name,
-                *cmd_list[i].operands ? " " : "", cmd_list[i].operands, cmd_list[i].help);
+        fprintf(file, "       resnetd %-11s %-13s  %s\n", cmd_list[i].name, cmd_list[i].operands,
+                cmd_list[i].help);
     fprintf(file,
             "\nOptions of the daemon; each is also a variable (--max-batch is RESNETD_MAX_BATCH) "
             "and a line of the config file:\n");

@@ -128,7 +128,8 @@ static bool read_command_line(struct options *options, int argc, char **argv,
     for (int i = 1; i < argc; i++) {
         const char *argument = !strcmp(argv[i], "-h") ? "--help" : argv[i];
         if (strncmp(argument, "--", 2) || !argument[2])
-            return fail(error, EX_USAGE, "'%.80s' is not an option (see --help)", argument);
+            return fail(error, EX_USAGE, "'%.80s' is neither a command nor an option (see --help)",
+                        argument);
         const size_t length = strcspn(argument + 2, "=");
         const struct row *row = find_row(argument + 2, length);
         if (!row) return fail(error, EX_USAGE, "no option %.80s (see --help)", argument);

@@ -129,7 +129,7 @@ static void print_layer(const struct bench *bench, const struct result *result, 
     const double speed = gflops(bench, layer.macs, seconds);
     char share[16] = "";
     if (result->peak > 0) snprintf(share, sizeof share, "%5.0f %%", 1e2 * speed / result->peak);
-    printf("%5.1f %%  %8.3f ms  %7.1f GFLOP/s %s  %-15s %s%s%s %s %s\n",
+    printf("%5.1f %%  %8.3f ms  %7.1f GFLOP/s %s  %-22s %s%s%s %s %s\n",
            100 * result->layer[index] / layer_total(bench, result), seconds * 1e3, speed, share,
            layer.impl, layer.op, *layer.fused ? "+" : "", layer.fused, layer.name, layer.detail);
 }
@@ -138,6 +138,8 @@ static void print_layer(const struct bench *bench, const struct result *result, 
 static void print_layers(const struct bench *bench, const struct result *result, bool all)
 {
     const size_t layers = bench->info->layers;
+    printf("%7s  %11s  %15s %s  %-22s %s\n", "share", "time", "speed",
+           result->peak > 0 ? "of peak" : "", "kernel", "layer");
     if (all || layers <= TOP_LAYERS) {
         for (size_t i = 0; i < layers; i++) print_layer(bench, result, i);
         return;

@@ -128,7 +128,7 @@ void cmd_parse(const struct cmd *self, int argc, char **argv, const struct cmd_o
         }
         if (code == ':') cmd_die(self->name, EX_USAGE, "%s needs a value", argv[optind - 1]);
         if (code < CODE_FIRST)
-            cmd_die(self->name, EX_USAGE, "%s is no option; try --help", argv[optind - 1]);
+            cmd_die(self->name, EX_USAGE, "no option %s (see --help)", argv[optind - 1]);
         set_option(self, &option[code - CODE_FIRST], optarg);
     }
     if ((size_t)(argc - optind) < operands)

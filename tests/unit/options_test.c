@@ -101,7 +101,7 @@ static const struct {
 } mistakes[] = {
     {{"--nope"}, NULL, 64, "no option --nope (see --help)"},
     {{"--por", "1"}, NULL, 64, "no option --por (see --help)"},
-    {{"stray"}, NULL, 64, "'stray' is not an option (see --help)"},
+    {{"stray"}, NULL, 64, "'stray' is neither a command nor an option (see --help)"},
     {{"--port"}, NULL, 64, "--port needs a value: N"},
     {{"--check=1"}, NULL, 64, "--check takes no value"},
     {{"--port", "65536"}, NULL, 64, "--port: '65536' is not a whole number from 0 to 65535"},
