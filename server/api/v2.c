@@ -1,34 +1,9 @@
 /* The calls of the Open Inference Protocol that tell about server and models. */
-#include <string.h>
-
 #include "api.h"
 #include "encode/protocols.h"
 #include "options.h"
 #include "registry.h"
 #include "server.h"
-
-struct buffer *api_begin_json(struct request *request)
-{
-    request->reply.status = 200;
-    request->reply.content_type = "application/json";
-    return &request->reply.body;
-}
-
-struct model *api_model_of_path(struct request *request)
-{
-    const char *name = target_capture(&request->target, "model");
-    const char *version = target_capture(&request->target, "version");
-    struct model *model = registry_get(request->server->registry, name);
-    if (!model) {
-        request_fail(request, 404, "no model %.80s", name);
-    } else if (version && strcmp(version, MODEL_VERSION)) {
-        request_fail(request, 404, "model %s has no version %.80s, only %s", name, version,
-                     MODEL_VERSION);
-        model_release(model);
-        model = NULL;
-    }
-    return model;
-}
 
 static void server(struct request *request)
 {
