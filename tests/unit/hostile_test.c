@@ -5,6 +5,7 @@
  *
  * MUTATIONS=N makes N changes to each file; the default is small. */
 #include "check_main.h"
+#include "random.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,16 +38,6 @@ static const char *const files[] = {
     "tests/golden/formats/net-module-legacy.pth",
 };
 #define FILES (int)(sizeof files / sizeof *files)
-
-static uint64_t state;
-
-static uint64_t next_random(void)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
-}
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
@@ -118,35 +109,35 @@ static void change_field(uint8_t *bytes, size_t size)
         UINT64_MAX - 7,
         UINT64_MAX,
     };
-    const size_t width = (size_t)1 << next_random() % 4, at = next_random() % size;
-    uint64_t value = values[next_random() % (sizeof values / sizeof *values)];
-    if (next_random() % 4 == 0) value = size + next_random() % 5 - 2; /* the file's end, nearly */
+    const size_t width = (size_t)1 << random_bits() % 4, at = random_bits() % size;
+    uint64_t value = values[random_bits() % (sizeof values / sizeof *values)];
+    if (random_bits() % 4 == 0) value = size + random_bits() % 5 - 2; /* the file's end, nearly */
     memcpy(bytes + at, &value, width < size - at ? width : size - at);
 }
 
 static void change_byte(uint8_t *bytes, size_t size)
 {
-    uint8_t *at = &bytes[next_random() % size];
-    switch (next_random() % 3) {
-    case 0: *at ^= (uint8_t)(1 << next_random() % 8); break;
-    case 1: *at = (uint8_t)next_random(); break;
-    default: *at = (uint8_t)(*at + (next_random() % 2 ? 1 : -1)); break;
+    uint8_t *at = &bytes[random_bits() % size];
+    switch (random_bits() % 3) {
+    case 0: *at ^= (uint8_t)(1 << random_bits() % 8); break;
+    case 1: *at = (uint8_t)random_bits(); break;
+    default: *at = (uint8_t)(*at + (random_bits() % 2 ? 1 : -1)); break;
     }
 }
 
 /* A piece of the file over another one. */
 static void change_piece(uint8_t *bytes, size_t size)
 {
-    const size_t from = next_random() % size, to = next_random() % size,
-                 wanted = next_random() % 64;
+    const size_t from = random_bits() % size, to = random_bits() % size,
+                 wanted = random_bits() % 64;
     const size_t most = size - (from > to ? from : to);
     memmove(bytes + to, bytes + from, wanted < most ? wanted : most);
 }
 
 static void change(uint8_t *bytes, size_t size)
 {
-    for (size_t n = 1 + next_random() % 3; n > 0; n--) {
-        const uint64_t kind = next_random() % 8;
+    for (size_t n = 1 + random_bits() % 3; n > 0; n--) {
+        const uint64_t kind = random_bits() % 8;
         if (kind < 4)
             change_field(bytes, size);
         else if (kind < 7)
@@ -187,7 +178,7 @@ START_TEST(survives_changes)
 {
     rn_file file;
     map_file(&file, files[_i]);
-    state = 0x9e3779b97f4a7c15 + (uint64_t)_i;
+    random_state = 0x9e3779b97f4a7c15 + (uint64_t)_i;
     uint8_t *bytes = malloc(file.size);
     ck_assert_ptr_nonnull(bytes);
     for (size_t n = mutations(); n > 0; n--) {
@@ -214,7 +205,7 @@ START_TEST(survives_a_changed_config)
     const size_t size = strlen(configs[_i]);
     rn_file file;
     map_file(&file, files[0]);
-    state = 0x2545f4914f6cdd1d + (uint64_t)_i;
+    random_state = 0x2545f4914f6cdd1d + (uint64_t)_i;
     char *text = malloc(size);
     ck_assert_ptr_nonnull(text);
     rn_model_options options = {.config = text, .config_size = size};

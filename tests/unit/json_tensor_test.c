@@ -12,16 +12,7 @@
 #include "floats.h"
 
 #include "check_main.h"
-
-static uint64_t seed = 88172645463325252;
-
-static uint64_t random_bits(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed;
-}
+#include "random.h"
 
 static const char *const places[] = {"input", "inputs[].data", "instances", "instances[].*", NULL};
 static const struct json_spec usual = {

@@ -10,18 +10,9 @@
 #include <string.h>
 
 #include "check_main.h"
+#include "random.h"
 
 enum { TEXT = 1200, RANDOM_PARTS = 10 };
-
-static uint64_t seed = 88172645463325252;
-
-static uint64_t random_bits(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed;
-}
 
 static size_t case_count(void)
 {
@@ -247,7 +238,7 @@ static bool draw(unsigned kind, char text[TEXT])
 START_TEST(random_numbers)
 {
     const size_t cases = case_count() / RANDOM_PARTS;
-    seed += (uint64_t)_i;
+    random_state += (uint64_t)_i;
     size_t scanned = 0;
     char text[TEXT];
     for (size_t i = 0; i < cases; i++) {

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "ingest/ingest.h"
+#include "random.h"
 #include "simdjson.h"
 
 enum {
@@ -44,18 +45,11 @@ static float *want, *got;
 
 /* ---- bodies ---------------------------------------------------------------------------------- */
 
-static uint64_t seed = 88172645463325252;
-
 /* About normal, as a normalised image is. */
 static double random_value(void)
 {
     double sum = 0;
-    for (int i = 0; i < 6; i++) {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        sum += (double)(seed >> 11) / 0x1p53;
-    }
+    for (int i = 0; i < 6; i++) sum += (double)(random_bits() >> 11) / 0x1p53;
     return (sum - 3) * 1.4;
 }
 
