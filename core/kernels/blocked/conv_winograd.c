@@ -192,14 +192,20 @@ static void band_task(void *context, size_t task, size_t thread)
 {
     const rn_wino_job *j = context;
     const rn_span part = rn_span_part(j->blocks, j->block_parts, task % j->block_parts);
-    const rn_span out = rn_wino_group(j, task / j->block_parts), all = {0, j->band};
+    const size_t group = task / j->block_parts;
+    const rn_span out = rn_wino_group(j, group), all = {0, j->band};
     const size_t first = rn_conv_band_start(j->desc, out.begin);
     float *u = j->u + thread * j->u_size;
     float *v = j->v + thread * j->v_size, *m = j->m + thread * j->m_size;
+    rn_wino_slice s = {.out = out, .in = all, .u = u};
     rn_wino_transform_weights(j, out, all, u);
     for (size_t b = part.begin; b < part.end; b++) {
+        if (b + 1 == part.end && group + 1 < j->groups) {
+            s.next_out = rn_wino_group(j, group + 1);
+            s.next_in = all;
+        }
         rn_wino_transform_input(j, b, (rn_span){first, first + j->band}, v);
-        rn_wino_multiply(j, b, &(rn_wino_slice){.out = out, .in = all, .u = u}, v, m);
+        rn_wino_multiply(j, b, &s, v, m);
         rn_wino_transform_output(j, b, out, m);
     }
 }

@@ -81,7 +81,7 @@ static const float *ahead_of(const rn_wino_job *j, const rn_wino_slice *s, size_
     const size_t turn = point / every, out = turn / 9;
     if (out >= blocks) return NULL;
     return j->args->weights +
-           ((s->next_out.begin + out) * j->in_blocks + s->next_in.begin) * W_BLOCK +
+           ((s->next_out.begin + out) * j->band + s->next_in.begin) * W_BLOCK +
            turn % 9 * depth * U_BLOCK;
 }
 
