@@ -129,15 +129,15 @@ typedef struct {
 } rn_stem_wino_tile;
 
 /* Grouped convolution with 1, 2, 4 or 8 channels a group, a row of one output block:
- *   dst[p][l] = epilogue(bias[l] + sum over taps and j < group:
- *                        src[tap][p][(l / group) * group + j] * weights[tap][j][l]) */
+ *   dst[p][l] = epilogue(bias[l] + sum over rows i, columns k and j < group:
+ *                        src[i][k][p][(l / group) * group + j] * weights[i][k][j][l]) */
 typedef struct {
-    const float *src;       /* of a plane with its padding */
-    const uint32_t *offset; /* (taps): floats */
-    size_t taps;
-    size_t pixel_stride; /* floats between the inputs of two neighbouring outputs */
+    const float *src;                 /* of a plane with its padding */
+    size_t rows, columns;             /* of the window */
+    size_t row_stride, column_stride; /* floats between the inputs of two of its rows, columns */
+    size_t pixel_stride;              /* between those of two neighbouring outputs */
     size_t group;
-    const float *weights; /* (taps, group, 16) */
+    const float *weights; /* (rows, columns, group, 16) */
     rn_tile out;          /* dst, bias, addend, epilogue, pixels */
 } rn_group_tile;
 

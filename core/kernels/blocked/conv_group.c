@@ -15,9 +15,9 @@ typedef struct {
     const rn_micro *micro;
     size_t group; /* channels */
     size_t taps, blocks;
-    size_t row;           /* floats of a copied row */
-    size_t bands;         /* of a plane */
-    size_t copy, scratch; /* floats of a band's copy; of one thread, with the offsets behind it */
+    size_t row;   /* floats of a copied row */
+    size_t bands; /* of a plane */
+    size_t copy;  /* floats of a band's copy: a thread's scratch */
 } job;
 
 bool rn_conv_group_supports(const rn_desc *desc)
@@ -62,13 +62,12 @@ static job plan_job(const rn_desc *d)
     while (band > 1 && rows_for(w, band) * j.row * sizeof(float) > BAND_BYTES) band--;
     j.bands = rn_ceil_div(d->out.h, band);
     j.copy = rows_for(w, band) * j.row;
-    j.scratch = j.copy + rn_round_up(j.taps, RN_BLOCK);
     return j;
 }
 
 size_t rn_conv_group_scratch(const rn_desc *desc, size_t threads)
 {
-    return plan_job(desc).scratch * threads;
+    return plan_job(desc).copy * threads;
 }
 
 static void copy_rows(const job *j, const float *plane, size_t first_row, size_t rows, float *copy)
@@ -92,19 +91,17 @@ static void run_band(void *context, size_t task, size_t thread)
     const rn_window *w = &j->desc->window;
     const size_t plane = task / j->bands, block = plane % j->blocks;
     const rn_span rows = rn_span_part(out.h, j->bands, task % j->bands);
-    float *copy = a->scratch + thread * j->scratch;
-    uint32_t *offset = (uint32_t *)(void *)(copy + j->copy);
-    for (size_t t = 0; t < j->taps; t++)
-        offset[t] =
-            (uint32_t)(t / w->kw * w->dilation_h * j->row + t % w->kw * w->dilation_w * RN_BLOCK);
+    float *copy = a->scratch + thread * j->copy;
     copy_rows(j, a->src + plane * in.h * in.w * RN_BLOCK, rows.begin * w->stride_h - w->pad_top,
               rows_for(w, rn_span_size(rows)), copy);
     for (size_t y = rows.begin; y < rows.end; y++) {
         const size_t dst = (plane * out.h + y) * out.w * RN_BLOCK;
         const rn_group_tile tile = {
             .src = copy + (y - rows.begin) * w->stride_h * j->row,
-            .offset = offset,
-            .taps = j->taps,
+            .rows = w->kh,
+            .columns = w->kw,
+            .row_stride = w->dilation_h * j->row,
+            .column_stride = w->dilation_w * RN_BLOCK,
             .pixel_stride = w->stride_w * RN_BLOCK,
             .group = j->group,
             .weights = a->weights + block * j->taps * j->group * RN_BLOCK,

@@ -80,8 +80,7 @@ static const float *ahead_of(const rn_wino_job *j, const rn_wino_slice *s, size_
     if (depth * blocks == 0 || point % every != 0) return NULL;
     const size_t turn = point / every, out = turn / 9;
     if (out >= blocks) return NULL;
-    return j->args->weights +
-           ((s->next_out.begin + out) * j->band + s->next_in.begin) * W_BLOCK +
+    return j->args->weights + ((s->next_out.begin + out) * j->band + s->next_in.begin) * W_BLOCK +
            turn % 9 * depth * U_BLOCK;
 }
 
