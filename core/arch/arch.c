@@ -40,7 +40,7 @@ void rn_arch_release(rn_arch *arch)
     *arch = (rn_arch){0};
 }
 
-static rn_status bad_key(rn_error *err, const char *key, const char *wanted)
+rn_status rn_arch_bad_key(rn_error *err, const char *key, const char *wanted)
 {
     return rn_fail(err, RN_ERR_FORMAT, "config.json: %s: want %s", key, wanted);
 }
@@ -68,10 +68,10 @@ static rn_status read_input(size_t dims[3], const rn_arch_options *options, rn_e
         return RN_OK;
     }
     if (!rn_json_is_array(shape) || rn_json_count(shape) != 3)
-        return bad_key(err, key, "[C, H, W]");
+        return rn_arch_bad_key(err, key, "[C, H, W]");
     for (size_t i = 0; i < 3; i++)
         if (!rn_json_size(rn_json_at(shape, i), &dims[i]) || dims[i] == 0)
-            return bad_key(err, key, "[C, H, W], each a size of at least 1");
+            return rn_arch_bad_key(err, key, "[C, H, W], each a size of at least 1");
     return RN_OK;
 }
 
@@ -91,7 +91,7 @@ static rn_status build_layers(const rn_builder *b, const rn_arch_options *option
     size_t dims[3] = {0};
     rn_status status = read_input(dims, options, b->err);
     if (status != RN_OK) return status;
-    if (dims[0] == 0) return bad_key(b->err, "input.shape", "[C, H, W]");
+    if (dims[0] == 0) return rn_arch_bad_key(b->err, "input.shape", "[C, H, W]");
     snprintf(b->arch->name, sizeof b->arch->name, "layers");
     status = rn_arch_note(b->arch, b->err, "network: the list of %zu layers in config.json",
                           rn_json_count(list));

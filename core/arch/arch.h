@@ -36,6 +36,10 @@ typedef struct {
 rn_status rn_arch_build(rn_arch *arch, rn_graph *graph, rn_tensors *tensors,
                         const rn_arch_options *options, rn_error *err);
 
+/* A value of config.json that can't be: RN_ERR_FORMAT, "config.json: KEY: want WANTED". */
+rn_status rn_arch_bad_key(rn_error *err, const char *key, const char *wanted);
+
+/* Adds a note for people. */
 rn_status rn_arch_note(rn_arch *arch, rn_error *err, const char *format, ...) RN_PRINTF(3, 4);
 
 void rn_arch_release(rn_arch *arch);

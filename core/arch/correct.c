@@ -5,31 +5,26 @@
 #include "arch/family.h"
 #include "base/error.h"
 
-static rn_status bad_key(const rn_builder *b, const char *key, const char *wanted)
-{
-    return rn_fail(b->err, RN_ERR_FORMAT, "config.json: %s: want %s", key, wanted);
-}
-
 /* Each leaves *out as it is when the key is not there or null. */
 static rn_status take_size(const rn_builder *b, const rn_json *config, const char *key, size_t *out)
 {
     const rn_json *value = rn_json_get(config, key);
     if (rn_json_is_null(value) || (rn_json_size(value, out) && *out > 0)) return RN_OK;
-    return bad_key(b, key, "a size of at least 1");
+    return rn_arch_bad_key(b->err, key, "a size of at least 1");
 }
 
 static rn_status take_bool(const rn_builder *b, const rn_json *config, const char *key, bool *out)
 {
     const rn_json *value = rn_json_get(config, key);
     if (rn_json_is_null(value) || rn_json_bool(value, out)) return RN_OK;
-    return bad_key(b, key, "true or false");
+    return rn_arch_bad_key(b->err, key, "true or false");
 }
 
 static rn_status take_eps(const rn_builder *b, const rn_json *config, const char *key, double *out)
 {
     const rn_json *value = rn_json_get(config, key);
     if (rn_json_is_null(value) || (rn_json_number(value, out) && *out >= 0)) return RN_OK;
-    return bad_key(b, key, "a number that is not negative");
+    return rn_arch_bad_key(b->err, key, "a number that is not negative");
 }
 
 /* Keys that stand for one field each. */
@@ -61,10 +56,11 @@ static rn_status correct_strides(rn_family *f, const rn_builder *b, const rn_jso
     const rn_status status = take_bool(b, config, "downsample_in_first_stage", &first_stage);
     if (first_stage) f->stage[0].stride = 2;
     if (status != RN_OK || rn_json_is_null(strides)) return status;
-    if (rn_json_count(strides) != f->stages) return bad_key(b, "strides", "one size a stage");
+    if (rn_json_count(strides) != f->stages)
+        return rn_arch_bad_key(b->err, "strides", "one size a stage");
     for (size_t i = 0; i < f->stages; i++)
         if (!rn_json_size(rn_json_at(strides, i), &f->stage[i].stride) || !f->stage[i].stride)
-            return bad_key(b, "strides", "sizes of at least 1");
+            return rn_arch_bad_key(b->err, "strides", "sizes of at least 1");
     return RN_OK;
 }
 
@@ -85,7 +81,7 @@ static rn_status correct_antialias(rn_family *f, const rn_builder *b, const rn_j
         f->antialias = (rn_antialias)i;
         return RN_OK;
     }
-    return bad_key(b, "antialias", "\"none\", \"avg\" or \"blur\"");
+    return rn_arch_bad_key(b->err, "antialias", "\"none\", \"avg\" or \"blur\"");
 }
 
 /* Hugging Face's description of what the tensors show too. */
@@ -129,7 +125,7 @@ static rn_status correct_head(rn_family *f, const rn_builder *b, const rn_json *
     const rn_json *value = rn_json_get(config, "num_classes");
     const rn_tensor *weight = rn_build_find(b, "fc", "weight");
     if (rn_json_is_null(value)) return RN_OK;
-    if (!rn_json_size(value, &classes)) return bad_key(b, "num_classes", "a size");
+    if (!rn_json_size(value, &classes)) return rn_arch_bad_key(b->err, "num_classes", "a size");
     if (!weight) return f->head = classes > 0, RN_OK;
     if (weight->rank > 0 && weight->shape[0] != classes)
         return rn_fail(b->err, RN_ERR_FORMAT, "config.json: num_classes: %zu, but %s has %zu",

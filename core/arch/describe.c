@@ -7,11 +7,6 @@
 #include "base/error.h"
 #include "base/mem.h"
 
-static rn_status bad_key(rn_error *err, const char *key, const char *wanted)
-{
-    return rn_fail(err, RN_ERR_FORMAT, "config.json: %s: want %s", key, wanted);
-}
-
 /* ---- labels ---------------------------------------------------------------------------------- */
 
 /* "labels" (ours) and "label_names" (timm) are lists, "id2label" (Hugging Face) is an object with
@@ -62,7 +57,7 @@ static rn_status take_json(rn_arch *arch, rn_dims out, const rn_json *labels, co
     char where[64];
     const size_t count = rn_json_count(labels);
     if (!rn_json_is_array(labels) && !rn_json_is_object(labels))
-        return bad_key(err, key, "a list of strings");
+        return rn_arch_bad_key(err, key, "a list of strings");
     snprintf(where, sizeof where, "config.json: %s", key);
     rn_status status = make_room(arch, count, out, where, err);
     for (size_t i = 0; status == RN_OK && i < count; i++) {
