@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/size.h"
@@ -22,16 +23,10 @@ static const char *const wrapper_prefixes[] = {"module.", "_orig_mod."};
 
 /* ---- storages -------------------------------------------------------------------------------- */
 
-static int compare_keys(const char *a, size_t a_size, const char *b, size_t b_size)
-{
-    const int order = memcmp(a, b, rn_min(a_size, b_size));
-    return order ? order : (a_size > b_size) - (a_size < b_size);
-}
-
 static int compare_storages(const void *a, const void *b)
 {
     const rn_torch_storage *x = a, *y = b;
-    return compare_keys(x->key, x->key_size, y->key, y->key_size);
+    return rn_compare_bytes(x->key, x->key_size, y->key, y->key_size);
 }
 
 rn_status rn_torch_storages_sort(rn_torch_storages *storages, rn_error *err)
@@ -58,7 +53,7 @@ rn_torch_storage *rn_torch_storages_find(const rn_torch_storages *storages, cons
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
         rn_torch_storage *storage = &storages->storage[middle];
-        const int order = compare_keys(key, key_size, storage->key, storage->key_size);
+        const int order = rn_compare_bytes(key, key_size, storage->key, storage->key_size);
         if (order == 0) return storage;
         if (order < 0)
             high = middle;

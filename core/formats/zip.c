@@ -190,16 +190,10 @@ static rn_status read_entry(archive *zip, size_t *at, rn_zip_entry *entry, rn_er
     return read_local(zip, entry, &place, err);
 }
 
-static int compare_names(const char *a, size_t a_size, const char *b, size_t b_size)
-{
-    const int order = memcmp(a, b, rn_min(a_size, b_size));
-    return order ? order : (a_size > b_size) - (a_size < b_size);
-}
-
 static int compare_entries(const void *a, const void *b)
 {
     const rn_zip_entry *x = a, *y = b;
-    return compare_names(x->name, x->name_size, y->name, y->name_size);
+    return rn_compare_bytes(x->name, x->name_size, y->name, y->name_size);
 }
 
 static rn_status read_directory(rn_zip *zip, archive *from, size_t count, rn_error *err)
@@ -240,7 +234,7 @@ const rn_zip_entry *rn_zip_find(const rn_zip *zip, const char *name, size_t name
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
         const rn_zip_entry *entry = &zip->entry[middle];
-        const int order = compare_names(name, name_size, entry->name, entry->name_size);
+        const int order = rn_compare_bytes(name, name_size, entry->name, entry->name_size);
         if (order == 0) return entry;
         if (order < 0)
             high = middle;
