@@ -68,12 +68,6 @@ static void move_to(const cpu_set_t *cpus)
     if (sched_setaffinity(0, sizeof *cpus, cpus) != 0) die("can't choose the CPUs");
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double processor_seconds(void)
 {
     struct timespec t;

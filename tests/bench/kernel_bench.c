@@ -1,6 +1,7 @@
 /* Times the convolutions of ResNet-18 and ResNet-50 one by one, as the best implementation for an
  * instruction set runs them:
- *   kernels [--isa NAME] [--batch N] [--threads T] [--net 18|50] [--impl PREFIX]
+ *   kernel_bench [--isa NAME] [--batch N] [--threads T] [--net 18|50] [--runs N] [--impl PREFIX]
+ *                [--only PART_OF_A_LAYER'S_NAME]
  * GFLOP/s are nominal: of the direct convolution. Each layer's memory is cold in between, as it is
  * inside a network: weights and maps of several copies are used in turn. */
 #include <stdio.h>
@@ -10,6 +11,7 @@
 
 #include "base/mem.h"
 #include "base/size.h"
+#include "bench/tool.h"
 #include "kernels/kernels.h"
 
 typedef struct {
@@ -70,9 +72,8 @@ static double now(size_t threads)
 
 static void *must(void *memory)
 {
-    if (memory) return memory;
-    fputs("kernels: no memory\n", stderr);
-    exit(1);
+    if (!memory) die("kernel_bench: no memory");
+    return memory;
 }
 
 static float *random_floats(size_t size)
@@ -80,12 +81,6 @@ static float *random_floats(size_t size)
     float *data = must(rn_alloc(size, sizeof *data, NULL));
     for (size_t i = 0; i < size; i++) data[i] = (float)(i * 2654435761U % 1000) / 500 - 1;
     return data;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
 }
 
 static const rn_impl *choose(const rn_desc *desc, const options *o)

@@ -221,12 +221,6 @@ static bool loop(struct run *run)
     return true;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void summarise(struct run *run)
 {
     qsort(run->latency, run->latencies, sizeof *run->latency, by_value);

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "bench/tool.h"
 #include "ingest/ingest.h"
 #include "random.h"
 #include "simdjson.h"
@@ -159,15 +160,9 @@ static double now_ms(void)
     return (double)time.tv_sec * 1e3 + (double)time.tv_nsec / 1e6;
 }
 
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double median(double *values, size_t count)
 {
-    qsort(values, count, sizeof *values, compare);
+    qsort(values, count, sizeof *values, by_value);
     return values[count / 2];
 }
 
