@@ -50,3 +50,13 @@ bool builtin_find(const char *name, struct builtin *builtin)
         if (!strcmp(builtin->name, name)) return true;
     return false;
 }
+
+rn_status builtin_load(rn_model **model, const struct builtin *builtin,
+                       const rn_model_options *options, rn_error *error)
+{
+    rn_model_options with_config = *options;
+    with_config.config = builtin->config;
+    with_config.config_size = builtin->config_size;
+    return rn_model_load_memory(model, builtin->weights, builtin->weights_size, &with_config,
+                                error);
+}

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "resnet.h"
+
 struct builtin {
     const char *name;
     const void *weights; /* a safetensors file */
@@ -21,5 +23,8 @@ extern const size_t builtin_count;
 /* False when there is none of this index or name. Any thread. */
 bool builtin_at(size_t index, struct builtin *builtin);
 bool builtin_find(const char *name, struct builtin *builtin);
+/* As rn_model_load(); of the options, `config` is the built-in model's own. */
+rn_status builtin_load(rn_model **model, const struct builtin *builtin,
+                       const rn_model_options *options, rn_error *error);
 
 #endif

@@ -76,12 +76,9 @@ static rn_status load(struct model *model, const struct model_source *source,
     rn_model_options load_options = {.isa = options->isa};
     const struct builtin *builtin = source->builtin;
     if (builtin) {
-        load_options.config = builtin->config;
-        load_options.config_size = builtin->config_size;
         model->example = builtin->example;
         model->example_size = builtin->example_size;
-        return rn_model_load_memory(&model->engine, builtin->weights, builtin->weights_size,
-                                    &load_options, error);
+        return builtin_load(&model->engine, builtin, &load_options, error);
     }
     if (model_input_size(options->input_size, &load_options, error)) return error->status;
     return rn_model_load(&model->engine, source->path, &load_options, error);

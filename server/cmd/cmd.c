@@ -144,10 +144,7 @@ static rn_status load(rn_model **model, const char *name, const rn_model_options
     struct builtin builtin;
     if (!access(name, F_OK) || !builtin_find(name, &builtin))
         return rn_model_load(model, name, options, err);
-    rn_model_options with_config = *options;
-    with_config.config = builtin.config;
-    with_config.config_size = builtin.config_size;
-    return rn_model_load_memory(model, builtin.weights, builtin.weights_size, &with_config, err);
+    return builtin_load(model, &builtin, options, err);
 }
 
 rn_model *cmd_load_model(const struct cmd *self, const char *name,

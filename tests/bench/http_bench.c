@@ -186,8 +186,7 @@ static rn_status load_model(struct bench *b, rn_error *err)
     struct builtin builtin;
     if (*b->path || !builtin_find(b->name, &builtin))
         return rn_model_load(&b->model, b->path, NULL, err);
-    const rn_model_options options = {.config = builtin.config, .config_size = builtin.config_size};
-    return rn_model_load_memory(&b->model, builtin.weights, builtin.weights_size, &options, err);
+    return builtin_load(&b->model, &builtin, &(rn_model_options){0}, err);
 }
 
 static void make_image(struct bench *b)

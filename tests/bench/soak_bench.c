@@ -23,15 +23,9 @@ static rn_model *load_model(const char *name, const char *path)
     struct builtin builtin;
     rn_model *model;
     rn_error err;
-    rn_status status;
-    if (!*path && builtin_find(name, &builtin)) {
-        const rn_model_options options = {.config = builtin.config,
-                                          .config_size = builtin.config_size};
-        status =
-            rn_model_load_memory(&model, builtin.weights, builtin.weights_size, &options, &err);
-    } else {
-        status = rn_model_load(&model, path, NULL, &err);
-    }
+    const rn_status status = !*path && builtin_find(name, &builtin)
+                                 ? builtin_load(&model, &builtin, &(rn_model_options){0}, &err)
+                                 : rn_model_load(&model, path, NULL, &err);
     if (status != RN_OK) die(err.text);
     return model;
 }
