@@ -128,8 +128,8 @@ static enum batcher_answer judge(struct batcher *b, const struct job *job, uint6
         job->priority == PRIORITY_HIGH ? b->queue[PRIORITY_HIGH].waiting : waiting(b);
     const size_t batches = (job->samples + o->max_batch - 1) / o->max_batch;
     const size_t share = batches < o->workers ? batches : o->workers;
-    const double own = (double)job->samples * b->rate.seconds / (double)share;
-    const double wait = (double)ahead * b->rate.seconds / (double)o->workers;
+    const double own = rate_wait(&b->rate, job->samples, share);
+    const double wait = rate_wait(&b->rate, ahead, o->workers);
     const double left = job->deadline > now ? (double)(job->deadline - now) / 1e9 : 0;
     if (!job->deadline || own + wait <= left) return BATCHER_OK;
     if (!b->samples && now - b->rate.measured > RATE_LASTS && now - b->let_in > RATE_LASTS) {

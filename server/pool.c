@@ -130,7 +130,7 @@ static bool is_in_time(const struct pool *pool, const struct task *task)
     const size_t ahead =
         task->priority == PRIORITY_HIGH ? pool->queue[PRIORITY_HIGH].waiting : waiting(pool);
     if (!task->deadline || !ahead) return true;
-    const double wait = (double)ahead * pool->rate.seconds / (double)pool->threads;
+    const double wait = rate_wait(&pool->rate, ahead, pool->threads);
     return (double)clock_ns() + wait * 1e9 <= (double)task->deadline;
 }
 

@@ -26,10 +26,16 @@ static inline void rate_measure(struct rate *rate, uint64_t began, uint64_t now,
     rate->measured = now;
 }
 
-/* Retry-After: the seconds until `pieces` are done by `workers`, 1 to 60. */
+/* The seconds until `pieces` are done by `workers`. */
+static inline double rate_wait(const struct rate *rate, size_t pieces, size_t workers)
+{
+    return (double)pieces * rate->seconds / (double)workers;
+}
+
+/* Retry-After: the same, 1 to 60. */
 static inline unsigned rate_retry_after(const struct rate *rate, size_t pieces, size_t workers)
 {
-    const double most = 60, seconds = (double)pieces * rate->seconds / (double)workers;
+    const double most = 60, seconds = rate_wait(rate, pieces, workers);
     if (seconds < 1) return 1;
     return (unsigned)(seconds > most ? most : ceil(seconds));
 }
