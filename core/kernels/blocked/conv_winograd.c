@@ -153,8 +153,6 @@ static void fused_multiply(const rn_wino_job *j, size_t block, size_t out, const
 {
     const size_t region = j->in_blocks * W_BLOCK; /* of one output block */
     const rn_span tiles = rn_wino_tiles(j, block);
-    const rn_span tall = {0, j->class_end[CLASS_4X4]};
-    const rn_span wide = {j->class_end[CLASS_4X3], j->class_end[CLASS_3X4]};
     rn_wino_fused t = {
         .weights = j->args->weights + out * region,
         .depth = j->in_blocks,
@@ -164,9 +162,9 @@ static void fused_multiply(const rn_wino_job *j, size_t block, size_t out, const
     };
     for (size_t first = tiles.begin; first < tiles.end; first += j->micro->fused_tiles) {
         const rn_span group = {first, rn_min(first + j->micro->fused_tiles, tiles.end)};
-        const rn_span some = rn_span_common(group, wide);
+        const rn_span some = rn_span_common(group, rn_wino_wide(j));
         t.tiles = rn_span_size(group);
-        t.tall = rn_span_size(rn_span_common(group, tall));
+        t.tall = rn_span_size(rn_span_common(group, rn_wino_tall(j)));
         t.wide_begin = some.begin - first;
         t.wide_end = some.end - first;
         t.src = v + rn_wino_v_tile(j, first - tiles.begin);

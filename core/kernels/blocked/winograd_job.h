@@ -84,6 +84,10 @@ rn_wino_tile_place rn_wino_place(const rn_wino_job *j, size_t tile);
 /* The tiles of a block. */
 rn_span rn_wino_tiles(const rn_wino_job *j, size_t block);
 
+/* The tiles of 4 rows, and those of 4 columns. */
+rn_span rn_wino_tall(const rn_wino_job *j);
+rn_span rn_wino_wide(const rn_wino_job *j);
+
 /* The tiles of `tiles` that have the point in this row and column. */
 rn_span rn_wino_tiles_with(const rn_wino_job *j, rn_span tiles, size_t row, size_t column);
 

@@ -28,6 +28,11 @@ static size_t tiles_of_image(const rn_desc *d)
     return rn_ceil_div(d->out.h, 4) * rn_ceil_div(d->out.w, 4);
 }
 
+static bool is_fused(const rn_desc *d, const rn_micro *micro)
+{
+    return d->groups == 1 && micro->fused_tiles > 0;
+}
+
 /* Multiply-adds of vectors per input channel and output block, and what the transform of the
  * weights takes of the same time, as measured. For one image: a batch must not change an image's
  * answer. Groups have few channels to share the transforms of V and M, which take about as long as
@@ -37,7 +42,7 @@ static bool pays(const rn_desc *d, const rn_micro *micro)
 {
     const size_t tiles = tiles_of_image(d);
     const size_t stride = d->window.stride_h, side = rn_wino_side(stride);
-    const size_t cost = transform_cost[stride][d->groups == 1 && micro->fused_tiles > 0];
+    const size_t cost = transform_cost[stride][is_fused(d, micro)];
     const size_t products = side * side * tiles, pixels = d->out.h * d->out.w;
     if (d->groups == 1) return cost + products < 9 * pixels;
     return cost + 2 * products < rn_min(d->in[0].c / d->groups, RN_BLOCK) * pixels &&
@@ -105,7 +110,7 @@ size_t rn_wino_images(const rn_desc *d, size_t n, const rn_micro *micro)
 {
     const size_t tiles = tiles_of_image(d), most = FUSED_GROUPS * micro->fused_tiles;
     const bool same = d->out.h % 4 == 0 && d->out.w % 4 == 0; /* of one class */
-    const bool some_fill_groups = d->groups == 1 && tiles <= most && most % tiles == 0;
+    const bool some_fill_groups = is_fused(d, micro) && tiles <= most && most % tiles == 0;
     return some_fill_groups && !same ? rn_min(n, most / tiles) : n;
 }
 
@@ -121,6 +126,7 @@ rn_wino_job rn_wino_plan(const rn_desc *d, size_t n, size_t threads, const rn_mi
         .out_blocks = rn_conv_out_blocks(d),
         .band = rn_conv_band(d),
         .group_blocks = blocks_at_once(d, micro),
+        .fused = is_fused(d, micro),
         .banded = d->groups > 1,
     };
     j.transform = &micro->winograd[j.stride - 1];
@@ -128,7 +134,6 @@ rn_wino_job rn_wino_plan(const rn_desc *d, size_t n, size_t threads, const rn_mi
     j.sums = rn_wino_sums(j.stride);
     const size_t all = j.out_blocks * U_POINTS * rn_wino_u_point(j.in_blocks);
     count_classes(&j, n);
-    j.fused = !j.banded && micro->fused_tiles > 0;
     j.groups = rn_ceil_div(j.out_blocks, j.group_blocks);
     if (j.fused)
         j.blocks = fused_blocks(&j, threads);
@@ -206,13 +211,20 @@ rn_span rn_wino_tiles(const rn_wino_job *j, size_t block)
     return (rn_span){groups.begin * group, rn_min(groups.end * group, all)};
 }
 
+rn_span rn_wino_tall(const rn_wino_job *j)
+{
+    return (rn_span){0, j->class_end[CLASS_4X4]};
+}
+
+rn_span rn_wino_wide(const rn_wino_job *j)
+{
+    return (rn_span){j->class_end[CLASS_4X3], j->class_end[CLASS_3X4]};
+}
+
 rn_span rn_wino_tiles_with(const rn_wino_job *j, rn_span tiles, size_t row, size_t column)
 {
-    if (rn_wino_fours_only(j->stride, row)) tiles.end = rn_min(tiles.end, j->class_end[CLASS_4X4]);
-    if (rn_wino_fours_only(j->stride, column)) {
-        tiles.begin = rn_max(tiles.begin, j->class_end[CLASS_4X3]);
-        tiles.end = rn_min(tiles.end, j->class_end[CLASS_3X4]);
-    }
+    if (rn_wino_fours_only(j->stride, row)) tiles = rn_span_common(tiles, rn_wino_tall(j));
+    if (rn_wino_fours_only(j->stride, column)) tiles = rn_span_common(tiles, rn_wino_wide(j));
     return tiles;
 }
 
