@@ -40,21 +40,24 @@ static const struct options *options_of(const struct http_request *r)
 
 /* ---- the watch ------------------------------------------------------------------------------- */
 
-/* While a request is read, or waited for. libmicrohttpd is made to look, reads what has arrived and
- * finds the end of the stream; on_completed() says why. */
-static void on_reading_ends(struct watched *watched, enum watch_event event)
+/* While a request is read, or waited for. libmicrohttpd is made to look, and finds the end of the
+ * stream; on_completed() says why. But when a byte has just come it reads that alone: so it is made
+ * to look again, until watch_set() or watch_close() ends it. */
+static bool on_reading_ends(struct watched *watched, enum watch_event event)
 {
     struct peer *peer = (struct peer *)watched;
     if (event == WATCH_DEADLINE) atomic_store(&peer->late, true);
     shutdown(peer->fd, SHUT_RD);
+    return true;
 }
 
 /* While it is suspended. */
-static void on_abandoned(struct watched *watched, enum watch_event event)
+static bool on_abandoned(struct watched *watched, enum watch_event event)
 {
     struct http_request *r = ((struct peer *)watched)->request;
     r->request.dropped = event == WATCH_HANGUP ? DROPPED_GONE : DROPPED_LATE;
     if (r->handler->abandon(&r->request)) MHD_resume_connection(r->connection);
+    return false;
 }
 
 /* Until the request line is complete. libmicrohttpd closes what is idle; this is for those who send

@@ -9,8 +9,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "clock.h"
-
 enum { EVENTS = 64, MAX_SLEEP_MS = 60000 };
 
 struct watch {
@@ -24,11 +22,15 @@ struct watch {
     bool ending;
 };
 
-static void tell(struct watched *watched, enum watch_event why)
+static void tell(struct watch *w, struct watched *watched, enum watch_event why)
 {
-    void (*event)(struct watched * watched, enum watch_event event) = watched->event;
-    watched->event = NULL;
-    if (event) event(watched, why);
+    if (!watched->event) return;
+    if (watched->event(watched, why)) {
+        watched->deadline = clock_ns() + WATCH_AGAIN;
+        if (watched->deadline < w->nearest) w->nearest = watched->deadline;
+    } else {
+        watched->event = NULL;
+    }
 }
 
 /* What epoll says may be of somebody who is not watched any more, even if the descriptor is: the id
@@ -39,7 +41,7 @@ static void note_hangup(struct watch *w, uint64_t id)
     while (watched && watched->id != id) watched = watched->next;
     if (!watched) return;
     watched->gone = true;
-    tell(watched, WATCH_HANGUP);
+    tell(w, watched, WATCH_HANGUP);
 }
 
 /* And who was gone before he was watched. */
@@ -51,7 +53,7 @@ static void tell_deadlines(struct watch *w)
     for (struct watched *watched = w->first; watched; watched = watched->next) {
         if (!watched->event || !watched->deadline) continue;
         if (now >= watched->deadline)
-            tell(watched, watched->gone ? WATCH_HANGUP : WATCH_DEADLINE);
+            tell(w, watched, watched->gone ? WATCH_HANGUP : WATCH_DEADLINE);
         else if (watched->deadline < w->nearest)
             w->nearest = watched->deadline;
     }
@@ -155,8 +157,7 @@ void watch_close(struct watch *w, struct watched *watched)
     pthread_mutex_unlock(&w->lock);
 }
 
-void watch_set(struct watch *w, struct watched *watched, uint64_t deadline,
-               void (*event)(struct watched *watched, enum watch_event event))
+void watch_set(struct watch *w, struct watched *watched, uint64_t deadline, watch_event_fn *event)
 {
     pthread_mutex_lock(&w->lock);
     watched->event = event;

@@ -7,19 +7,26 @@
  * half and would still read can't be told from one that is gone without writing to it: it counts as
  * gone.
  *
- * Threads: every call from any thread, open and close once for each connection. An event comes at
- * most once for each watch_set(), on the watch's own thread and under its lock: it must not block
- * and not call the watch. Once watch_set() or watch_close() has returned, no event of an earlier
- * one is on its way. */
+ * Threads: every call from any thread, open and close once for each connection. An event comes on
+ * the watch's own thread and under its lock: it must not block and not call the watch. Once
+ * watch_set() or watch_close() has returned, no event of an earlier one is on its way. */
 #ifndef SERVER_WATCH_H
 #define SERVER_WATCH_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "clock.h"
+
 struct watch;
 
+#define WATCH_AGAIN (50 * NS_PER_MS)
+
 enum watch_event { WATCH_DEADLINE, WATCH_HANGUP };
+
+struct watched;
+/* True: it is to be told again in WATCH_AGAIN. */
+typedef bool watch_event_fn(struct watched *watched, enum watch_event event);
 
 struct watched {
     /* private to the watch, under its lock */
@@ -27,7 +34,7 @@ struct watched {
     uint64_t id, deadline;
     int fd;
     bool gone;
-    void (*event)(struct watched *watched, enum watch_event event); /* NULL: nothing is told */
+    watch_event_fn *event; /* NULL: nothing is told */
 };
 
 /* NULL: no memory, descriptors or threads. */
@@ -41,6 +48,6 @@ void watch_close(struct watch *watch, struct watched *watched);
 /* What is told from now on, whatever it was before: that the client has hung up, also if it did so
  * long ago, or that the deadline has passed; clock_ns(), 0: none. event NULL: nothing. */
 void watch_set(struct watch *watch, struct watched *watched, uint64_t deadline,
-               void (*event)(struct watched *watched, enum watch_event event));
+               watch_event_fn *event);
 
 #endif

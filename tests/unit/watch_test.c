@@ -22,14 +22,17 @@ struct client {
     atomic_int events;
     enum watch_event last;
     int near, far;
+    int again; /* how many events are to be told again */
 };
 
-static void on_event(struct watched *watched, enum watch_event event)
+static bool on_event(struct watched *watched, enum watch_event event)
 {
     struct client *client = (struct client *)watched;
+    const int before = atomic_fetch_add(&client->events, 1);
+    const bool again = before < client->again;
     client->last = event;
-    atomic_fetch_add(&client->events, 1);
-    sem_post(&client->told);
+    sem_post(&client->told); /* once it is told for the last time, the client may be gone */
+    return again;
 }
 
 /* Over TCP: a connection on loopback. */
@@ -209,6 +212,45 @@ START_TEST(a_hangup_is_remembered)
 }
 END_TEST
 
+START_TEST(told_again)
+{
+    static struct client passes, leaves;
+    client_open(&passes);
+    client_open(&leaves);
+    passes.again = leaves.again = 3;
+    const uint64_t began = clock_ns();
+    await(&passes, began + NS_PER_MS);
+    await(&leaves, 0);
+    close(leaves.far);
+    for (int i = 0; i < 4; i++) {
+        sem_wait(&passes.told);
+        sem_wait(&leaves.told);
+    }
+    ck_assert_uint_ge(clock_ns() - began, 3 * WATCH_AGAIN);
+    ck_assert_int_eq(passes.last, WATCH_DEADLINE);
+    ck_assert_int_eq(leaves.last, WATCH_HANGUP);
+    clock_sleep(2 * WATCH_AGAIN);
+    ck_assert_int_eq(atomic_load(&passes.events), 4);
+    ck_assert_int_eq(atomic_load(&leaves.events), 4);
+}
+END_TEST
+
+/* Another watch_set() ends it. */
+START_TEST(told_again_until_it_is_removed)
+{
+    static struct client client;
+    client_open(&client);
+    client.again = 1000;
+    await(&client, 1);
+    sem_wait(&client.told);
+    sem_wait(&client.told);
+    watch_set(watch, &client.watched, 0, NULL);
+    const int events = atomic_load(&client.events);
+    clock_sleep(2 * WATCH_AGAIN);
+    ck_assert_int_eq(atomic_load(&client.events), events);
+}
+END_TEST
+
 static void *one_after_another(void *seed)
 {
     for (size_t i = 0; i < 60; i++) {
@@ -255,6 +297,8 @@ int main(void)
     tcase_add_test(tests, what_was_removed_is_not_told);
     tcase_add_test(tests, watched_anew);
     tcase_add_test(tests, a_hangup_is_remembered);
+    tcase_add_test(tests, told_again);
+    tcase_add_test(tests, told_again_until_it_is_removed);
     tcase_add_test(tests, many_threads);
     return run_suite(suite);
 }
