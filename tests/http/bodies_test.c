@@ -87,7 +87,7 @@ static bool send_pieces(int fd, const struct wire *wire, struct dice *dice)
     for (size_t at = 0, size; at < wire->size; at += size) {
         size = --pieces ? 1 + roll(dice, wire->size - at) : wire->size - at;
         if (!client_send(fd, wire->bytes + at, size)) return false;
-        if (pieces && roll(dice, 4) == 0) usleep((useconds_t)(1 + roll(dice, 200)));
+        if (pieces && roll(dice, 4) == 0) clock_sleep((1 + roll(dice, 200)) * NS_PER_US);
     }
     return true;
 }

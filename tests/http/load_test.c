@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "http/client.h"
 #include "http/daemon.h"
 
@@ -133,7 +134,7 @@ START_TEST(the_end_under_load)
     DAEMON_START(&server, "--log-level", "warning", "--workers", workers[_i % 2]);
     ask_alone();
     start_clients(thread, index);
-    usleep(500000);
+    clock_sleep(500 * NS_PER_MS);
     ck_assert_int_eq(daemon_stop(&server, SIGTERM), 0);
     atomic_store(&finish, true);
     for (size_t i = 0; i < CLIENTS; i++) pthread_join(thread[i], NULL);
@@ -152,11 +153,11 @@ START_TEST(the_end_of_a_starved_daemon)
     DAEMON_START(&server, "--max-delay", "1500000");
     const int fd = client_open(server.port);
     ck_assert(send_image(fd, 1));
-    usleep(200000);
+    clock_sleep(200 * NS_PER_MS);
     kill(server.pid, SIGTERM);
-    usleep(100000);
+    clock_sleep(100 * NS_PER_MS);
     kill(server.pid, SIGSTOP);
-    usleep(600000);
+    clock_sleep(600 * NS_PER_MS);
     kill(server.pid, SIGCONT);
     struct response response = client_receive(fd);
     ck_assert_int_eq(response.status, 200);

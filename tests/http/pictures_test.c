@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "http/fixture.h"
 #include "ingest/image.h"
 
@@ -136,7 +137,7 @@ START_TEST(a_form_may_be_split_anywhere)
                            form.size - 1};
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         ck_assert(client_send(fd, head, strlen(head)) && client_send(fd, form.at, ends[i]));
-        usleep(3000); // so that the daemon reads the piece alone
+        clock_sleep(3 * NS_PER_MS); // so that the daemon reads the piece alone
         ck_assert(client_send(fd, form.at + ends[i], form.size - ends[i]));
         expect_same(client_receive(fd), "in two pieces");
     }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "http/fixture.h"
 
 #include "check_main.h"
@@ -129,7 +130,7 @@ static void crowd_start(struct crowd *crowd, pthread_t thread[ASKERS])
 {
     for (size_t i = 0; i < ASKERS; i++)
         ck_assert_int_eq(pthread_create(&thread[i], NULL, ask_on, crowd), 0);
-    while (atomic_load(&crowd->answers) + atomic_load(&crowd->wrong) < 20) usleep(1000);
+    while (atomic_load(&crowd->answers) + atomic_load(&crowd->wrong) < 20) clock_sleep(NS_PER_MS);
 }
 
 static void crowd_stop(struct crowd *crowd, pthread_t thread[ASKERS])
@@ -167,7 +168,7 @@ END_TEST
 static void await_log(const char *part, size_t count)
 {
     size_t lines = 0;
-    for (int i = 0; i < 6000 && lines < count; i++, usleep(10000)) {
+    for (int i = 0; i < 6000 && lines < count; i++, clock_sleep(10 * NS_PER_MS)) {
         char *log = daemon_log(&server);
         lines = 0;
         for (const char *at = log; (at = strstr(at, part)) != NULL; at++) lines++;
