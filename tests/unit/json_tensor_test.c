@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buffer.h"
 #include "floats.h"
 
 #include "check_main.h"
@@ -236,39 +237,49 @@ START_TEST(mistakes_are_named_with_their_place)
 }
 END_TEST
 
-static void nested(char *text, size_t depth, const char *open, const char *inner, const char *close)
+static void append_nested(struct buffer *text, size_t depth, const char *open, const char *inner,
+                          const char *close)
 {
-    *text = '\0';
-    for (size_t i = 0; i < depth; i++) strcat(text, open);
-    strcat(text, inner);
-    for (size_t i = 0; i < depth; i++) strcat(text, close);
+    for (size_t i = 0; i < depth; i++) buffer_text(text, open);
+    buffer_text(text, inner);
+    for (size_t i = 0; i < depth; i++) buffer_text(text, close);
+}
+
+/* Feeds the text, then frees it. */
+static struct json_tensor *fed(struct buffer *text, bool *good)
+{
+    struct json_tensor *json = json_tensor_new(&usual);
+    *good = json_tensor_feed(json, text->bytes, text->size);
+    buffer_free(text);
+    return json;
 }
 
 START_TEST(depth_is_limited)
 {
-    char text[1000];
+    struct buffer text = {0};
     struct json_tensor *json;
     struct json_result result;
+    bool good;
     for (size_t depth = 31; depth <= 34; depth++) {
-        nested(text, depth, "[", "1", "]");
-        json = json_tensor_new(&usual);
-        ck_assert_int_eq(json_tensor_feed(json, text, strlen(text)), depth <= 32);
+        append_nested(&text, depth, "[", "1", "]");
+        json = fed(&text, &good);
+        ck_assert_int_eq(good, depth <= 32);
         ck_assert_int_eq(json_tensor_finish(json, &result), depth <= 32);
         json_tensor_free(json);
-        nested(text, depth, "{\"a\":", "1", "}");
-        json = json_tensor_new(&usual);
-        ck_assert_int_eq(json_tensor_feed(json, text, strlen(text)), depth <= 32);
+        append_nested(&text, depth, "{\"a\":", "1", "}");
+        json = fed(&text, &good);
+        ck_assert_int_eq(good, depth <= 32);
         json_tensor_free(json);
     }
-    nested(text, 33, "[", "", "");
-    check(text, strlen(text),
+    append_nested(&text, 33, "[", "", "");
+    check(text.bytes, text.size,
           "1: byte 32: [0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0]"
           "[0][0][0][0][0][0][0][0][0][0][0][0][0]: nested deeper than 32");
-    char body[1000] = "{\"input\":";
-    nested(text, 32, "[", "", "");
-    strcat(body, text);
-    json = json_tensor_new(&usual);
-    ck_assert(!json_tensor_feed(json, body, strlen(body)));
+    buffer_free(&text);
+    buffer_text(&text, "{\"input\":");
+    append_nested(&text, 32, "[", "", "");
+    json = fed(&text, &good);
+    ck_assert(!good);
     ck_assert_ptr_nonnull(strstr(json_tensor_error(json)->text, "nested deeper than 32"));
     json_tensor_free(json);
 }
