@@ -5,10 +5,16 @@
 
 #include "float_text.h"
 
-static void append_float(struct buffer *text, float value)
+void answer_floats(struct buffer *text, const float *values, size_t count)
 {
-    char digits[FLOAT_TEXT_SIZE];
-    buffer_append(text, digits, float_text(value, digits));
+    enum { PART = 256 }; /* that room is made for at once: most texts take less than they may */
+    for (size_t i = 0; i < count; i += PART) {
+        const size_t part = count - i < PART ? count - i : PART;
+        if (i) buffer_append(text, ",", 1);
+        if (!buffer_reserve(text, part * FLOAT_TEXT_SIZE)) return;
+        text->size += float_texts(values + i, part, text->bytes + text->size);
+        text->bytes[text->size] = '\0';
+    }
 }
 
 /* One sample as nested arrays: dim[0] x ... x dim[rank - 1]. */
@@ -16,15 +22,13 @@ static const float *append_nested(struct buffer *text, const float *value, const
                                   size_t rank)
 {
     buffer_append(text, "[", 1);
-    for (size_t i = 0; i < dim[0]; i++) {
+    if (rank == 1) answer_floats(text, value, dim[0]);
+    for (size_t i = 0; rank > 1 && i < dim[0]; i++) {
         if (i) buffer_append(text, ",", 1);
-        if (rank > 1)
-            value = append_nested(text, value, dim + 1, rank - 1);
-        else
-            append_float(text, *value++);
+        value = append_nested(text, value, dim + 1, rank - 1);
     }
     buffer_append(text, "]", 1);
-    return value;
+    return rank == 1 ? value + dim[0] : value;
 }
 
 static void append_top(struct buffer *text, const struct answer *answer, const float *logits,
@@ -42,7 +46,7 @@ static void append_top(struct buffer *text, const struct answer *answer, const f
             buffer_append(text, ",", 1);
         }
         buffer_text(text, "\"score\":");
-        append_float(text, score[i]);
+        answer_floats(text, &score[i], 1);
         buffer_append(text, "}", 1);
     }
     buffer_append(text, "]", 1);

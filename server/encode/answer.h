@@ -19,6 +19,8 @@ void answer_json(struct buffer *text, const struct answer *answer);
 /* What answers of all protocols begin with: {"KEY":model,"model_version":..,"id":.. */
 void answer_head(struct buffer *text, const char *key, const struct answer *answer);
 
+/* "1,-2.5,3" */
+void answer_floats(struct buffer *text, const float *values, size_t count);
 /* The outputs alone: [[..],..] */
 void answer_tensor(struct buffer *text, const struct answer *answer);
 

@@ -5,24 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "encode/float_text.h"
-
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "floats are copied as they are");
-
-static void append_flat(struct buffer *text, const float *values, size_t count)
-{
-    char digits[FLOAT_TEXT_SIZE];
-    for (size_t i = 0; i < count; i++) {
-        if (i) buffer_append(text, ",", 1);
-        buffer_append(text, digits, float_text(values[i], digits));
-    }
-}
 
 /* "value:index:label" */
 static void class_line(struct buffer *line, const float *logits, size_t cls, const char *label)
 {
     line->size = 0;
-    append_flat(line, &logits[cls], 1);
+    answer_floats(line, &logits[cls], 1);
     buffer_format(line, label ? ":%zu:%s" : ":%zu", cls, label);
 }
 
@@ -78,7 +67,7 @@ void answer_v2(struct buffer *text, struct buffer *tail, const struct answer *an
     else if (binary)
         buffer_append(tail, answer->output, answer->samples * size * sizeof(float));
     else
-        append_flat(&data, answer->output, answer->samples * size);
+        answer_floats(&data, answer->output, answer->samples * size);
     answer_head(text, "model_name", answer);
     buffer_format(text, ",\"outputs\":[{\"name\":\"%s\",\"datatype\":\"%s\",", V2_OUTPUT,
                   k ? "BYTES" : "FP32");
@@ -127,7 +116,7 @@ void answer_labels(struct buffer *text, const struct answer *answer)
         else
             buffer_format(text, "\"%zu\"", cls[i]);
         buffer_text(text, ":");
-        append_flat(text, &score[i], 1);
+        answer_floats(text, &score[i], 1);
     }
     buffer_text(text, "}\n");
 }

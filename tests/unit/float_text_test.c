@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check_main.h"
+#include "encode/answer.h"
 #include "ingest/number.h"
+
+#include "check_main.h"
 
 enum { EXPONENTS = 15 }; /* a part of the 255 finite ones */
 
@@ -168,6 +170,24 @@ START_TEST(lists)
 }
 END_TEST
 
+/* They are written in parts. */
+START_TEST(long_lists_of_an_answer)
+{
+    enum { MOST = 600 };
+    static float values[MOST];
+    static char want[MOST * FLOAT_TEXT_SIZE];
+    for (size_t i = 0; i < MOST; i++) values[i] = (float)i / -7;
+    for (size_t count = 0; count <= MOST; count++) {
+        struct buffer text = {0};
+        answer_floats(&text, values, count);
+        ck_assert(!text.failed);
+        ck_assert_uint_eq(text.size, float_texts(values, count, want));
+        if (count) ck_assert_mem_eq(text.bytes, want, text.size);
+        buffer_free(&text);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("float_text");
@@ -177,6 +197,7 @@ int main(void)
     tcase_add_loop_test(tests, each_reads_back, 0, 255 / EXPONENTS);
     tcase_add_test(tests, none_is_too_long);
     tcase_add_test(tests, lists);
+    tcase_add_test(tests, long_lists_of_an_answer);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
