@@ -3,7 +3,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "ingest/image_files.h"
@@ -42,38 +41,56 @@ bool image_go_on(const struct image_file *file, struct image_error *error)
     return image_fail(error, IMAGE_CANCELLED, "image: nobody waits for it any more");
 }
 
-bool image_new(struct image *image, size_t width, size_t height, size_t max_pixels,
-               struct image_error *error)
+/* ---- from file to floats --------------------------------------------------------------------- */
+
+static bool check_size(const struct image_reading *reading, size_t width, size_t height)
 {
-    *image = (struct image){width, height, NULL};
-    if (width == 0 || height == 0) return image_damaged(error, "no pixels");
+    const size_t most = reading->file->max_pixels;
+    if (width == 0 || height == 0) return image_damaged(reading->error, "no pixels");
     // a resized row or column has a size of its own: the product is no bound for it
     if (width > IMAGE_MAX_SIDE || height > IMAGE_MAX_SIDE)
-        return image_fail(error, IMAGE_TOO_LARGE, "image: %zux%zu pixels, a side may have %d",
-                          width, height, IMAGE_MAX_SIDE);
-    const size_t pixels = width * height;
-    if (pixels > max_pixels || pixels > SIZE_MAX / 3)
-        return image_fail(error, IMAGE_TOO_LARGE,
+        return image_fail(reading->error, IMAGE_TOO_LARGE,
+                          "image: %zux%zu pixels, a side may have %d", width, height,
+                          IMAGE_MAX_SIDE);
+    if (width * height > most || width * height > SIZE_MAX / 3)
+        return image_fail(reading->error, IMAGE_TOO_LARGE,
                           "image: %zux%zu pixels, --max-image-pixels allows %zu", width, height,
-                          max_pixels);
-    image->rgb = malloc(3 * pixels);
-    return image->rgb != NULL || image_no_memory(error);
+                          most);
+    return true;
 }
 
-bool image_decode(struct image *image, const struct image_file *file, struct image_error *error)
+bool image_begin(struct image_reading *reading, size_t width, size_t height, unsigned orientation)
 {
-    switch (image_kind_of(file->bytes, file->size)) {
-    case IMAGE_JPEG: return image_jpeg(image, file, error);
-    case IMAGE_PNG: return image_png(image, file, error);
+    if (!check_size(reading, width, height)) return false;
+    const bool swap = orientation >= 5;
+    reading->view = image_view_of(reading->recipe, swap ? height : width, swap ? width : height);
+    const struct image_scaling how = {.width = width,
+                                      .height = height,
+                                      .orientation = orientation,
+                                      .part = reading->view.part,
+                                      .filter = reading->recipe->how.filter};
+    return image_scaler_init(&reading->scaler, &how) || image_no_memory(reading->error);
+}
+
+static bool decode(struct image_reading *reading)
+{
+    switch (image_kind_of(reading->file->bytes, reading->file->size)) {
+    case IMAGE_JPEG: return image_jpeg(reading);
+    case IMAGE_PNG: return image_png(reading);
     case IMAGE_NONE: break;
     }
-    return image_damaged(error, "neither JPEG nor PNG");
+    return image_damaged(reading->error, "neither JPEG nor PNG");
 }
 
-void image_free(struct image *image)
+bool image_read(const struct image_file *file, const struct image_recipe *recipe, float *chw,
+                struct image_error *error)
 {
-    free(image->rgb);
-    *image = (struct image){0};
+    struct image_reading reading = {.file = file, .recipe = recipe, .error = error};
+    bool good = decode(&reading);
+    if (good && !image_scaler_finish(&reading.scaler)) good = image_no_memory(error);
+    if (good) image_fill(&reading.scaler.out, &reading.view, recipe, chw);
+    image_scaler_free(&reading.scaler);
+    return good;
 }
 
 /* ---- orientation ----------------------------------------------------------------------------- */
@@ -102,27 +119,4 @@ unsigned image_orientation(const uint8_t *exif, size_t size)
         return read_number(entry + 2, 2, big) == SHORT && value >= 1 && value <= 8 ? value : 1;
     }
     return 1;
-}
-
-bool image_turn(struct image *image, unsigned orientation)
-{
-    if (orientation == 1) return true;
-    // mirrored left to right, upside down, rows and columns exchanged
-    const bool mirror =
-        orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
-    const bool flip = orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
-    const bool swap = orientation >= 5;
-    const size_t width = swap ? image->height : image->width;
-    const size_t height = swap ? image->width : image->height;
-    uint8_t *rgb = malloc(3 * width * height);
-    if (!rgb) return false;
-    for (size_t y = 0; y < height; y++)
-        for (size_t x = 0; x < width; x++) {
-            const size_t right = mirror ? width - 1 - x : x, down = flip ? height - 1 - y : y;
-            const size_t from = swap ? right * image->width + down : down * image->width + right;
-            memcpy(rgb + 3 * (y * width + x), image->rgb + 3 * from, 3);
-        }
-    free(image->rgb);
-    *image = (struct image){width, height, rgb};
-    return true;
 }

@@ -1,7 +1,9 @@
-/* Pictures: JPEG and PNG files to RGB, and RGB to what a network takes.
+/* Pictures: JPEG and PNG files to what a network takes.
  *
- * Pixels are those that PIL's Image.open(file).convert("RGB") and Image.resize() give. Sizes are
- * checked before anything is decoded. No state: any thread. */
+ * The result is that of PIL's Image.open(file).convert("RGB"), ImageOps.exif_transpose() and
+ * Image.resize(), byte for byte, and of torchvision's or timm's further steps. Rows are scaled
+ * while they are decoded: a picture is never in memory as a whole, but for an interlaced or
+ * progressive file. Sizes are checked before anything is decoded. No state: any thread. */
 #ifndef SERVER_INGEST_IMAGE_H
 #define SERVER_INGEST_IMAGE_H
 
@@ -13,12 +15,6 @@
 #include "resnet.h"
 
 enum { IMAGE_MAX_SIDE = 65535 };
-
-/* height rows of width pixels of three bytes: R, G, B */
-struct image {
-    size_t width, height;
-    uint8_t *rgb;
-};
 
 enum image_kind { IMAGE_NONE, IMAGE_JPEG, IMAGE_PNG };
 
@@ -39,21 +35,6 @@ struct image_error {
     char text[160];
 };
 
-/* Decodes a file; an EXIF orientation is applied, as PIL's ImageOps.exif_transpose() does. False:
- * `error` says why, nothing is to be freed. */
-bool image_decode(struct image *image, const struct image_file *file, struct image_error *error);
-void image_free(struct image *image);
-
-/* A part of the image in another size. */
-struct image_part {
-    size_t full_width, full_height;  /* that the whole image is scaled to */
-    size_t left, top, width, height; /* of the part within */
-};
-
-/* Antialiased. False: no memory. */
-bool image_resize(struct image *out, const struct image *in, const struct image_part *part,
-                  rn_filter filter);
-
 /* What a network takes. */
 struct image_recipe {
     size_t channels; /* 3, or 1: grey as PIL's convert("L") gives */
@@ -63,8 +44,8 @@ struct image_recipe {
 
 struct image_recipe image_recipe_of(const rn_model_info *info);
 
-/* Writes channels x height x width floats: torchvision's Resize, CenterCrop, ToTensor and
- * Normalize, or timm's where it has others. False: no memory. */
-bool image_tensor(const struct image *image, const struct image_recipe *recipe, float *chw);
+/* Writes channels x height x width floats. False: `error` says why. */
+bool image_read(const struct image_file *file, const struct image_recipe *recipe, float *chw,
+                struct image_error *error);
 
 #endif

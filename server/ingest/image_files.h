@@ -1,8 +1,9 @@
-/* The decoders behind image_decode(): inside image.c, image_jpeg.c and image_png.c only. */
+/* The decoders, and what they hand their rows to: inside image*.c only. */
 #ifndef SERVER_INGEST_IMAGE_FILES_H
 #define SERVER_INGEST_IMAGE_FILES_H
 
 #include "ingest/image.h"
+#include "ingest/image_scale.h"
 
 /* They say why and return false. */
 bool image_fail(struct image_error *error, enum image_problem problem, const char *format, ...)
@@ -13,19 +14,37 @@ bool image_no_memory(struct image_error *error);
 /* False: cancelled. Decoders ask it for every row, and between. */
 bool image_go_on(const struct image_file *file, struct image_error *error);
 
-/* Checks a size against the limit and makes room for the pixels. */
-bool image_new(struct image *image, size_t width, size_t height, size_t max_pixels,
-               struct image_error *error);
+/* What of a picture the network sees: a part of it, at (left, top) of the input. */
+struct image_view {
+    struct image_part part;
+    size_t left, top;
+};
 
-/* Both free what they have made when they fail. */
-bool image_jpeg(struct image *image, const struct image_file *file, struct image_error *error);
-bool image_png(struct image *image, const struct image_file *file, struct image_error *error);
+struct image_view image_view_of(const struct image_recipe *recipe, size_t width, size_t height);
+
+/* The view's part and, where it is smaller than the input, what stands beside it: to floats. */
+void image_fill(const struct image *part, const struct image_view *view,
+                const struct image_recipe *recipe, float *chw);
+
+/* A file on its way to a network. */
+struct image_reading {
+    const struct image_file *file;
+    const struct image_recipe *recipe;
+    struct image_error *error;
+    struct image_view view;
+    struct image_scaler scaler; /* says what of the file is needed, and takes these rows */
+};
+
+/* A decoder knows the size, and the orientation, and nothing is decoded yet: checks the size
+ * against the limit and makes scaler and view. */
+bool image_begin(struct image_reading *reading, size_t width, size_t height, unsigned orientation);
+
+/* From image_begin() to the last row of the scaler's area. */
+bool image_jpeg(struct image_reading *reading);
+bool image_png(struct image_reading *reading);
 
 /* The orientation, 1 to 8, in the payload of a JPEG's APP1 marker or a PNG's eXIf chunk (which has
  * no "Exif\0\0" in front); 1 where there is none. */
 unsigned image_orientation(const uint8_t *exif, size_t size);
-
-/* Turns and mirrors the image upright. False: no memory. */
-bool image_turn(struct image *image, unsigned orientation);
 
 #endif

@@ -1,8 +1,8 @@
 /* JPEG by libjpeg-turbo: the only jpeglib.h here.
  *
- * All pixels are decoded. libjpeg can scale while it decodes, but the picture is then another one:
- * beside a full decode and resize, bytes differ by up to 10 where 1.5 is left to resize, by up to 3
- * where 3 is left, and still by 2 where 6 is left. */
+ * Pixels are made of the blocks around what is needed, and of these all. libjpeg can scale while it
+ * decodes, but the picture is then another one: beside a full decode and resize, bytes differ by up
+ * to 10 where 1.5 is left to resize, by up to 3 where 3 is left, and still by 2 where 6 is left. */
 #include "ingest/image_files.h"
 
 #include <setjmp.h>
@@ -21,10 +21,8 @@ struct reader {
     struct jpeg_error_mgr errors;
     struct jpeg_progress_mgr progress;
     jmp_buf failed;
-    const struct image_file *file;
-    struct image *image;
-    struct image_error *error;
-    uint8_t *row; /* of a CMYK file */
+    struct image_reading *reading;
+    uint8_t *row;
 };
 
 static void fail(j_common_ptr common)
@@ -32,7 +30,7 @@ static void fail(j_common_ptr common)
     struct reader *reader = common->client_data;
     char text[JMSG_LENGTH_MAX];
     common->err->format_message(common, text);
-    image_damaged(reader->error, text);
+    image_damaged(reader->reading->error, text);
     longjmp(reader->failed, 1);
 }
 
@@ -47,8 +45,8 @@ static void on_progress(j_common_ptr common)
 {
     struct reader *reader = common->client_data;
     if (reader->jpeg.input_scan_number > MAX_SCANS)
-        image_fail(reader->error, IMAGE_DAMAGED, "image: more than %d scans", MAX_SCANS);
-    else if (image_go_on(reader->file, reader->error))
+        image_fail(reader->reading->error, IMAGE_DAMAGED, "image: more than %d scans", MAX_SCANS);
+    else if (image_go_on(reader->reading->file, reader->reading->error))
         return;
     longjmp(reader->failed, 1);
 }
@@ -69,9 +67,11 @@ static unsigned multiply(unsigned a, unsigned b)
     return (product + (product >> 8)) >> 8;
 }
 
-/* Inks are stored inverted, as Adobe does: PIL takes all files so. */
-static void rgb_of_cmyk(const uint8_t *cmyk, size_t width, uint8_t *rgb)
+/* In place. Inks are stored inverted, as Adobe does: PIL takes all files so. */
+static void rgb_of_cmyk(uint8_t *row, size_t width)
 {
+    const uint8_t *cmyk = row;
+    uint8_t *rgb = row;
     for (size_t x = 0; x < width; x++, cmyk += 4, rgb += 3)
         for (size_t i = 0; i < 3; i++) {
             const unsigned light = cmyk[3], ink = multiply(255u - cmyk[i], light);
@@ -79,58 +79,84 @@ static void rgb_of_cmyk(const uint8_t *cmyk, size_t width, uint8_t *rgb)
         }
 }
 
+static void read_row(struct reader *reader)
+{
+    jpeg_read_scanlines(&reader->jpeg, &reader->row, 1);
+}
+
+/* To the row `end`; whole rows of blocks are only skipped, which jpeg_skip_scanlines() does right
+ * from one's beginning on, and never to the file's end: that has to be there. */
+static void pass_rows(struct reader *reader, size_t end)
+{
+    struct jpeg_decompress_struct *jpeg = &reader->jpeg;
+    const size_t block = DCTSIZE * (size_t)jpeg->max_v_samp_factor;
+    while (jpeg->output_scanline < end && jpeg->output_scanline % block) read_row(reader);
+    const size_t blocks = (end - jpeg->output_scanline) / block;
+    if (blocks > 1) jpeg_skip_scanlines(jpeg, (JDIMENSION)((blocks - 1) * block));
+    while (jpeg->output_scanline < end) read_row(reader);
+}
+
+/* Only the columns of blocks that are needed become pixels, and some beside them: the values of
+ * these depend on their neighbours. */
+static size_t crop(struct jpeg_decompress_struct *jpeg, const struct image_area *area)
+{
+    const size_t beside = 3 * DCTSIZE * (size_t)jpeg->max_h_samp_factor;
+    const size_t end = area->left + area->width + beside;
+    JDIMENSION left = (JDIMENSION)(area->left > beside ? area->left - beside : 0);
+    JDIMENSION width = (JDIMENSION)(end < jpeg->image_width ? end : jpeg->image_width) - left;
+    jpeg_crop_scanline(jpeg, &left, &width);
+    return left;
+}
+
 static void read_rows(struct reader *reader)
 {
     struct jpeg_decompress_struct *jpeg = &reader->jpeg;
-    const bool cmyk = jpeg->out_color_space == JCS_CMYK;
-    while (jpeg->output_scanline < jpeg->output_height) {
-        uint8_t *rgb = reader->image->rgb + 3 * (size_t)jpeg->output_scanline * jpeg->output_width;
-        JSAMPROW row = cmyk ? reader->row : rgb;
-        jpeg_read_scanlines(jpeg, &row, 1);
-        if (cmyk) rgb_of_cmyk(reader->row, jpeg->output_width, rgb);
+    struct image_scaler *scaler = &reader->reading->scaler;
+    const size_t left = crop(jpeg, &scaler->area);
+    pass_rows(reader, scaler->area.top);
+    for (size_t y = 0; y < scaler->area.height; y++) {
+        read_row(reader);
+        if (jpeg->out_color_space == JCS_CMYK) rgb_of_cmyk(reader->row, jpeg->output_width);
+        image_scaler_row(scaler, reader->row + 3 * (scaler->area.left - left));
     }
+    pass_rows(reader, jpeg->output_height);
 }
 
 static bool read_image(struct reader *reader)
 {
     struct jpeg_decompress_struct *jpeg = &reader->jpeg;
+    const struct image_file *file = reader->reading->file;
     if (setjmp(reader->failed)) return false;
     jpeg_create_decompress(jpeg);
     jpeg->progress = &reader->progress;
-    jpeg_mem_src(jpeg, reader->file->bytes, reader->file->size);
+    jpeg_mem_src(jpeg, file->bytes, file->size);
     jpeg_save_markers(jpeg, JPEG_APP0 + 1, MAX_EXIF);
     jpeg_read_header(jpeg, TRUE);
     const bool cmyk = jpeg->jpeg_color_space == JCS_CMYK || jpeg->jpeg_color_space == JCS_YCCK;
     jpeg->out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
-    if (!image_new(reader->image, jpeg->image_width, jpeg->image_height, reader->file->max_pixels,
-                   reader->error))
+    if (!image_begin(reader->reading, jpeg->image_width, jpeg->image_height, orientation_of(jpeg)))
         return false;
-    if (cmyk && !(reader->row = malloc(4 * (size_t)jpeg->image_width)))
-        return image_no_memory(reader->error);
+    reader->row = malloc((cmyk ? 4 : 3) * (size_t)jpeg->image_width);
+    if (!reader->row) return image_no_memory(reader->reading->error);
     jpeg_start_decompress(jpeg);
     read_rows(reader);
-    const unsigned orientation = orientation_of(jpeg); // finishing drops the markers
     jpeg_finish_decompress(jpeg);
-    return image_turn(reader->image, orientation) || image_no_memory(reader->error);
+    return true;
 }
 
-bool image_jpeg(struct image *image, const struct image_file *file, struct image_error *error)
+bool image_jpeg(struct image_reading *reading)
 {
     struct reader *reader = calloc(1, sizeof *reader);
-    if (!reader) return image_no_memory(error);
-    *image = (struct image){0};
+    if (!reader) return image_no_memory(reading->error);
     reader->jpeg.err = jpeg_std_error(&reader->errors);
     reader->jpeg.client_data = reader;
     reader->errors.error_exit = fail;
     reader->errors.emit_message = warn;
     reader->progress.progress_monitor = on_progress;
-    reader->file = file;
-    reader->image = image;
-    reader->error = error;
+    reader->reading = reading;
     const bool good = read_image(reader);
     jpeg_destroy_decompress(&reader->jpeg);
     free(reader->row);
     free(reader);
-    if (!good) image_free(image);
     return good;
 }

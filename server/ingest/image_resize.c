@@ -1,19 +1,12 @@
-/* Resizing as PIL does it: a filter widened by the scale, rows first and columns second, each with
- * coefficients of 22 bits behind the point and a result rounded to a byte. Only the part that is
- * asked for is computed. */
+/* Resizing as PIL does it: a filter widened by the scale, coefficients of 22 bits behind the point,
+ * each sum rounded to a byte. */
 #include "ingest/image_resize.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "isa.h"
-
-/* One direction: samples `first` to `first + count` of a scale from `in` to `out` samples. */
-struct axis {
-    size_t in, out, first, count;
-};
 
 static double bilinear(double x)
 {
@@ -29,53 +22,57 @@ static double bicubic(double x)
     return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
 }
 
-static const struct {
+static const struct filter {
     double (*weigh)(double x);
     double support; /* weights are 0 from this distance on */
 } filters[] = {[RN_BILINEAR] = {bilinear, 1}, [RN_BICUBIC] = {bicubic, 2}};
 
-static void taps_free(struct image_taps *taps)
+void image_taps_free(struct image_taps *taps)
 {
     free(taps->first);
     free(taps->count);
     free(taps->weight);
 }
 
-/* The weights of one output sample, whose middle lies at `center` in the source. exact: room for
- * taps->most numbers. */
-static void fill_taps(struct image_taps *taps, size_t index, const struct axis *axis,
-                      rn_filter filter, double *exact)
+/* The taps of the output sample `index` of the axis, at the place `to`. exact: room for taps->most
+ * numbers. */
+static void fill_taps(struct image_taps *taps, size_t to, const struct image_axis *axis,
+                      size_t index, const struct filter *filter, double *exact)
 {
     const double step = (double)axis->in / (double)axis->out, scale = step < 1 ? 1 : step;
     const double center = ((double)(axis->first + index) + 0.5) * step;
-    const double support = filters[filter].support * scale;
+    const double support = filter->support * scale;
     const double low = center - support + 0.5, high = center + support + 0.5;
     const size_t first = low < 0 ? 0 : (size_t)low;
-    const size_t end = high > (double)axis->in ? axis->in : (size_t)high;
+    const size_t end = high > (double)axis->in ? axis->in : (size_t)high, count = end - first;
     double sum = 0;
-    for (size_t i = 0; i < end - first; i++) {
-        exact[i] = filters[filter].weigh(((double)(first + i) - center + 0.5) * (1 / scale));
+    for (size_t i = 0; i < count; i++) {
+        exact[i] = filter->weigh(((double)(first + i) - center + 0.5) * (1 / scale));
         sum += exact[i];
     }
-    for (size_t i = 0; i < end - first; i++) {
+    int32_t *out = taps->weight + to * taps->most;
+    for (size_t i = 0; i < count; i++) {
         const double weight = exact[i] / sum * (1 << IMAGE_TAP_BITS);
-        taps->weight[index * taps->most + i] = (int32_t)(weight < 0 ? weight - 0.5 : weight + 0.5);
+        out[axis->mirrored ? count - 1 - i : i] =
+            (int32_t)(weight < 0 ? weight - 0.5 : weight + 0.5);
     }
-    taps->first[index] = first;
-    taps->count[index] = end - first;
+    taps->first[to] = axis->mirrored ? axis->in - end : first;
+    taps->count[to] = count;
 }
 
-static bool taps_init(struct image_taps *taps, const struct axis *axis, rn_filter filter)
+bool image_taps_init(struct image_taps *taps, const struct image_axis *axis, rn_filter filter)
 {
+    const struct filter *shape = &filters[filter];
     const double step = (double)axis->in / (double)axis->out, scale = step < 1 ? 1 : step;
-    taps->most = (size_t)ceil(filters[filter].support * scale) * 2 + 1;
+    taps->most = (size_t)ceil(shape->support * scale) * 2 + 1;
     taps->most = (taps->most + 1) / 2 * 2;
     taps->first = calloc(axis->count, sizeof *taps->first);
     taps->count = calloc(axis->count, sizeof *taps->count);
     taps->weight = calloc(axis->count, taps->most * sizeof *taps->weight);
     double *exact = calloc(taps->most, sizeof *exact);
     const bool good = taps->first && taps->count && taps->weight && exact;
-    for (size_t i = 0; i < axis->count && good; i++) fill_taps(taps, i, axis, filter, exact);
+    for (size_t i = 0; i < axis->count && good; i++)
+        fill_taps(taps, axis->mirrored ? axis->count - 1 - i : i, axis, i, shape, exact);
     free(exact);
     return good;
 }
@@ -112,10 +109,8 @@ void image_row_plain(const struct image_taps *taps, const uint8_t *in, size_t in
 void image_column_plain(const struct image_rows *rows, uint8_t *out, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
-        const uint8_t *in = rows->in + i;
         int32_t sum = 1 << (IMAGE_TAP_BITS - 1);
-        for (size_t tap = 0; tap < rows->count; tap++)
-            sum += in[tap * rows->stride] * rows->weight[tap];
+        for (size_t tap = 0; tap < rows->count; tap++) sum += rows->in[tap][i] * rows->weight[tap];
         out[i] = to_byte(sum);
     }
 }
@@ -140,74 +135,9 @@ const struct image_resize_impl image_resize_impls[] = {
     {0},
 };
 
-/* ---- both passes ----------------------------------------------------------------------------- */
-
-/* What both passes need. */
-struct passes {
-    const struct image_resize_impl *impl;
-    const struct image *in;
-    const struct image_part *part;
-    struct image_taps across, down;
-};
-
-/* The rows of the source from `first` to `end`, to rows of the part's width. */
-static void resize_rows(const struct passes *p, size_t first, size_t end, uint8_t *out)
-{
-    const size_t size = 3 * p->part->width;
-    for (size_t y = first; y < end; y++, out += size) {
-        const uint8_t *row = p->in->rgb + 3 * y * p->in->width;
-        if (p->part->full_width == p->in->width)
-            memcpy(out, row + 3 * p->part->left, size);
-        else
-            p->impl->row(&p->across, row, p->in->width, out, p->part->width);
-    }
-}
-
-/* half: the rows of the source from `first` on, resized in width. */
-static void resize_columns(const struct passes *p, const uint8_t *half, size_t first, uint8_t *out)
-{
-    const size_t size = 3 * p->part->width;
-    for (size_t y = 0; y < p->part->height; y++, out += size) {
-        const struct image_rows rows = {p->down.weight + y * p->down.most, p->down.count[y],
-                                        half + (p->down.first[y] - first) * size, size};
-        if (p->part->full_height == p->in->height)
-            memcpy(out, half + (p->part->top + y - first) * size, size);
-        else
-            p->impl->column(&rows, out, size);
-    }
-}
-
-static bool run_passes(const struct passes *p, uint8_t *out)
-{
-    const size_t last = p->part->height - 1;
-    const size_t first = p->down.first[0], end = p->down.first[last] + p->down.count[last];
-    uint8_t *half = malloc(3 * p->part->width * (end - first));
-    if (!half) return false;
-    resize_rows(p, first, end, half);
-    resize_columns(p, half, first, out);
-    free(half);
-    return true;
-}
-
-bool image_resize_by(const struct image_resize_impl *impl, struct image *out,
-                     const struct image *in, const struct image_part *part, rn_filter filter)
-{
-    const struct axis x = {in->width, part->full_width, part->left, part->width};
-    const struct axis y = {in->height, part->full_height, part->top, part->height};
-    struct passes p = {impl, in, part, {0}, {0}};
-    *out = (struct image){part->width, part->height, malloc(3 * part->width * part->height)};
-    const bool good = out->rgb && taps_init(&p.across, &x, filter) &&
-                      taps_init(&p.down, &y, filter) && run_passes(&p, out->rgb);
-    if (!good) image_free(out);
-    taps_free(&p.across);
-    taps_free(&p.down);
-    return good;
-}
-
-bool image_resize(struct image *out, const struct image *in, const struct image_part *part,
-                  rn_filter filter)
+const struct image_resize_impl *image_resize_best(void)
 {
     const struct image_resize_impl *impl = image_resize_impls;
     while (!impl->available()) impl++;
-    return image_resize_by(impl, out, in, part, filter);
+    return impl;
 }

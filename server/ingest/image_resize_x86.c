@@ -63,8 +63,8 @@ AVX2 static void column_block(const struct image_rows *rows, size_t at, uint8_t 
 {
     const __m256i half = _mm256_set1_epi32(HALF);
     __m256i sum[4] = {half, half, half, half};
-    const uint8_t *in = rows->in + at;
-    for (size_t tap = 0; tap < rows->count; tap++, in += rows->stride) {
+    for (size_t tap = 0; tap < rows->count; tap++) {
+        const uint8_t *in = rows->in[tap] + at;
         const __m256i weight = _mm256_set1_epi32(rows->weight[tap]);
         for (size_t i = 0; i < 4; i++) {
             const __m128i bytes = _mm_loadl_epi64((const void *)(in + 8 * i));

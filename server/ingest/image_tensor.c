@@ -1,10 +1,9 @@
 /* A picture to what a network takes: which part of it in which size, then floats. The sizes are
  * those of torchvision's Resize and CenterCrop and of timm's ResizeKeepRatio and CenterCropOrPad.
  */
-#include "ingest/image.h"
+#include "ingest/image_files.h"
 
 #include <math.h>
-#include <string.h>
 
 struct image_recipe image_recipe_of(const rn_model_info *info)
 {
@@ -21,26 +20,26 @@ static size_t at_least_one(double size)
 }
 
 /* The ratio is kept, and one side becomes that of `box`. */
-static struct size keep_ratio(const struct image *image, struct size box, bool inside)
+static struct size keep_ratio(struct size image, struct size box, bool inside)
 {
-    const double across = (double)image->width / (double)box.width;
-    const double down = (double)image->height / (double)box.height;
+    const double across = (double)image.width / (double)box.width;
+    const double down = (double)image.height / (double)box.height;
     const double ratio = inside == (across > down) ? across : down;
-    return (struct size){at_least_one(nearbyint((double)image->width / ratio)),
-                         at_least_one(nearbyint((double)image->height / ratio))};
+    return (struct size){at_least_one(nearbyint((double)image.width / ratio)),
+                         at_least_one(nearbyint((double)image.height / ratio))};
 }
 
 /* The shorter side becomes `side`: torchvision rounds the longer one down. */
-static struct size set_shorter(const struct image *image, size_t side)
+static struct size set_shorter(struct size image, size_t side)
 {
-    const bool tall = image->width <= image->height;
-    const size_t shorter = tall ? image->width : image->height;
-    const size_t longer = tall ? image->height : image->width;
+    const bool tall = image.width <= image.height;
+    const size_t shorter = tall ? image.width : image.height;
+    const size_t longer = tall ? image.height : image.width;
     const size_t scaled = (size_t)((double)(side * longer) / (double)shorter);
     return tall ? (struct size){side, scaled} : (struct size){scaled, side};
 }
 
-static struct size scaled_size(const struct image *image, const rn_preprocessing *how)
+static struct size scaled_size(struct size image, const rn_preprocessing *how)
 {
     const struct size box = {how->width, how->height};
     switch (how->fit) {
@@ -51,7 +50,7 @@ static struct size scaled_size(const struct image *image, const rn_preprocessing
     case RN_FIT_STRETCH: return box;
     case RN_FIT_NONE: break;
     }
-    return (struct size){image->width, image->height};
+    return image;
 }
 
 /* One direction of a middle that is cut out: what of it is the picture, and where. */
@@ -82,36 +81,37 @@ static uint8_t grey_of(const uint8_t *rgb)
     return (uint8_t)((rgb[0] * 19595u + rgb[1] * 38470u + rgb[2] * 7471u + 0x8000) >> 16);
 }
 
-/* part: what of the picture the input shows; x, y: where. */
-static void fill_channel(const struct image *part, const struct image_recipe *recipe,
-                         const struct cut *x, const struct cut *y, size_t channel, float *out)
+struct image_view image_view_of(const struct image_recipe *recipe, size_t width, size_t height)
+{
+    const struct size size = scaled_size((struct size){width, height}, &recipe->how);
+    const struct cut x = cut_middle(size.width, recipe->width);
+    const struct cut y = cut_middle(size.height, recipe->height);
+    const struct image_part part = {size.width, size.height, x.from, y.from, x.count, y.count};
+    return (struct image_view){part, x.to, y.to};
+}
+
+static void fill_channel(const struct image *part, const struct image_view *view,
+                         const struct image_recipe *recipe, size_t channel, float *out)
 {
     const rn_preprocessing *how = &recipe->how;
     float value[256];
     for (size_t i = 0; i < 256; i++)
         value[i] = ((float)i / 255 - how->mean[channel]) / how->std[channel];
     const float padding = value[padding_of(how, channel)];
-    if (x->count < recipe->width || y->count < recipe->height)
+    if (part->width < recipe->width || part->height < recipe->height)
         for (size_t i = 0; i < recipe->height * recipe->width; i++) out[i] = padding;
-    for (size_t row = 0; row < y->count; row++) {
+    for (size_t row = 0; row < part->height; row++) {
         const uint8_t *rgb = part->rgb + 3 * row * part->width;
-        float *to = out + (y->to + row) * recipe->width + x->to;
-        for (size_t i = 0; i < x->count; i++, rgb += 3)
+        float *to = out + (view->top + row) * recipe->width + view->left;
+        for (size_t i = 0; i < part->width; i++, rgb += 3)
             to[i] = value[recipe->channels == 1 ? grey_of(rgb) : rgb[channel]];
     }
 }
 
-bool image_tensor(const struct image *image, const struct image_recipe *recipe, float *chw)
+void image_fill(const struct image *part, const struct image_view *view,
+                const struct image_recipe *recipe, float *chw)
 {
-    const struct size size = scaled_size(image, &recipe->how);
-    const struct cut x = cut_middle(size.width, recipe->width);
-    const struct cut y = cut_middle(size.height, recipe->height);
-    const struct image_part part = {size.width, size.height, x.from, y.from, x.count, y.count};
-    struct image cut;
-    if (!image_resize(&cut, image, &part, recipe->how.filter)) return false;
     const size_t area = recipe->height * recipe->width;
     for (size_t c = 0; c < recipe->channels; c++)
-        fill_channel(&cut, recipe, &x, &y, c, chw + c * area);
-    image_free(&cut);
-    return true;
+        fill_channel(part, view, recipe, c, chw + c * area);
 }

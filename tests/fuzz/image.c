@@ -3,14 +3,15 @@
 #include "ingest/image.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum { HEAD = 4, MAX_PIXELS = 1 << 16 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-static void prepare(const struct image *image, const uint8_t choice[HEAD])
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
+    if (size < HEAD) return 0;
+    const uint8_t *choice = bytes;
     const struct image_recipe recipe = {choice[0] & 1 ? 3 : 1,
                                         1 + choice[1] % 40,
                                         1 + choice[1] / 8,
@@ -20,26 +21,17 @@ static void prepare(const struct image *image, const uint8_t choice[HEAD])
                                          choice[0] & 16 ? RN_BICUBIC : RN_BILINEAR,
                                          {0.5f, 0.5f, 0.5f},
                                          {0.5f, 0.5f, 0.5f}}};
-    const size_t count = recipe.channels * recipe.height * recipe.width;
-    float *chw = malloc(count * sizeof *chw);
-    if (!chw || !image_tensor(image, &recipe, chw)) abort();
-    for (size_t i = 0; i < count; i++)
-        if (!(chw[i] >= -1 && chw[i] <= 1)) abort();
-    free(chw);
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
-{
-    struct image_error error = {0};
-    struct image image;
-    if (size < HEAD) return 0;
     const struct image_file file = {bytes + HEAD, size - HEAD, MAX_PIXELS, NULL};
-    if (image_decode(&image, &file, &error)) {
-        if (image.width * image.height - 1 >= MAX_PIXELS) abort();
-        prepare(&image, bytes);
-        image_free(&image);
+    const size_t count = recipe.channels * recipe.height * recipe.width;
+    struct image_error error = {0};
+    float *chw = malloc(count * sizeof *chw);
+    if (!chw) abort();
+    if (image_read(&file, &recipe, chw, &error)) {
+        for (size_t i = 0; i < count; i++)
+            if (!(chw[i] >= -1 && chw[i] <= 1)) abort();
     } else if (!*error.text) {
         abort();
     }
+    free(chw);
     return 0;
 }

@@ -9,11 +9,11 @@
 #include <string.h>
 
 #include "check_main.h"
-#include "ingest/image_resize.h"
+#include "ingest/image_scale.h"
 
 #define FOLDER "tests/golden/images/"
 
-enum { MOST = 1 << 20, MAX_PIXELS = 100000 };
+enum { MOST = 1 << 20, MAX_PIXELS = 100000, TINY = 5 };
 
 static uint8_t *read_file(const char *name, size_t *size)
 {
@@ -30,16 +30,18 @@ static uint8_t *read_file(const char *name, size_t *size)
     return exact;
 }
 
-static struct image decode(const char *name)
+/* channels x height x width floats; the caller's */
+static float *tensor_of(const char *name, const struct image_recipe *recipe)
 {
     struct image_error error;
-    struct image image;
     size_t size;
     uint8_t *bytes = read_file(name, &size);
     const struct image_file file = {bytes, size, MAX_PIXELS, NULL};
-    ck_assert_msg(image_decode(&image, &file, &error), "%s: %s", name, error.text);
+    float *chw = malloc(recipe->channels * recipe->height * recipe->width * sizeof *chw);
+    ck_assert_ptr_nonnull(chw);
+    ck_assert_msg(image_read(&file, recipe, chw, &error), "%s: %s", name, error.text);
     free(bytes);
-    return image;
+    return chw;
 }
 
 static uint32_t word_at(const uint8_t *bytes)
@@ -49,11 +51,24 @@ static uint32_t word_at(const uint8_t *bytes)
     return word;
 }
 
-static int largest_difference(const uint8_t *a, const uint8_t *b, size_t size)
+/* The picture in that size, or its middle, as bytes: no normalisation, so none is lost. */
+static struct image_recipe bytes_recipe(rn_fit fit, size_t width, size_t height, rn_filter filter)
 {
-    int most = 0;
-    for (size_t i = 0; i < size; i++) most = abs(a[i] - b[i]) > most ? abs(a[i] - b[i]) : most;
-    return most;
+    return (struct image_recipe){
+        3, height, width, {fit, height, width, filter, {0, 0, 0}, {1, 1, 1}}};
+}
+
+static void check_bytes(const char *name, const struct image_recipe *recipe, const uint8_t *want)
+{
+    const size_t area = recipe->height * recipe->width;
+    float *chw = tensor_of(name, recipe);
+    for (size_t i = 0; i < 3 * area; i++) {
+        const long got = lrintf(255 * chw[i % 3 * area + i / 3]);
+        ck_assert_msg(got == want[i], "%s in %zux%zu, fit %d, filter %d: byte %zu is %ld, not %d",
+                      name, recipe->width, recipe->height, recipe->how.fit, recipe->how.filter, i,
+                      got, want[i]);
+    }
+    free(chw);
 }
 
 static void check_pixels(const char *name)
@@ -64,12 +79,10 @@ static void check_pixels(const char *name)
     *strchr(expected, '.') = '-';
     strncat(expected, ".rgb", sizeof expected - strlen(expected) - 1);
     uint8_t *want = read_file(expected, &size);
-    struct image image = decode(name);
-    ck_assert_msg(image.width == word_at(want) && image.height == word_at(want + 4), "%s: %zux%zu",
-                  name, image.width, image.height);
-    const int difference = largest_difference(image.rgb, want + 8, size - 8);
-    ck_assert_msg(difference == 0, "%s: differs by %d", name, difference);
-    image_free(&image);
+    const struct image_recipe whole =
+        bytes_recipe(RN_FIT_NONE, word_at(want), word_at(want + 4), RN_BILINEAR);
+    ck_assert_uint_eq(size, 8 + 3 * whole.width * whole.height);
+    check_bytes(name, &whole, want + 8);
     free(want);
 }
 
@@ -98,84 +111,153 @@ START_TEST(sizes_are_those_of_pil)
 {
     size_t size, cases = 0;
     uint8_t *records = read_file("resize.bin", &size);
-    struct image image = decode("color-444.jpg");
     for (size_t at = 0; at < size; cases++) {
-        struct image out;
-        const size_t width = word_at(records + at), height = word_at(records + at + 4);
-        const rn_filter filter = word_at(records + at + 8) ? RN_BICUBIC : RN_BILINEAR;
-        const struct image_part whole = {width, height, 0, 0, width, height};
-        ck_assert(image_resize(&out, &image, &whole, filter));
-        const int difference = largest_difference(out.rgb, records + at + 12, 3 * width * height);
-        ck_assert_msg(difference == 0, "%zux%zu, filter %d: differs by %d", width, height, filter,
-                      difference);
-        image_free(&out);
-        at += 12 + 3 * width * height;
+        const uint8_t *r = records + at;
+        const struct image_recipe recipe =
+            bytes_recipe(RN_FIT_STRETCH, word_at(r), word_at(r + 4), word_at(r + 8));
+        check_bytes("color-444.jpg", &recipe, r + 12);
+        at += 12 + 3 * recipe.width * recipe.height;
     }
     ck_assert_uint_eq(cases, 20);
-    image_free(&image);
     free(records);
 }
 END_TEST
+
+/* Files of which only a part is decoded: each way of sampling, of coding and of lying. */
+START_TEST(parts_are_those_of_pil)
+{
+    size_t size, cases = 0;
+    uint8_t *records = read_file("parts.bin", &size);
+    for (size_t at = 0; at < size; cases++) {
+        const uint8_t *r = records + at;
+        const char *name = (const char *)r;
+        struct image_recipe recipe =
+            bytes_recipe(word_at(r + 32), word_at(r + 36), word_at(r + 40), word_at(r + 44));
+        recipe.how.width = recipe.how.height = word_at(r + 48);
+        check_bytes(name, &recipe, r + 52);
+        at += 52 + 3 * recipe.width * recipe.height;
+    }
+    ck_assert_uint_eq(cases, 48);
+    free(records);
+}
+END_TEST
+
+/* ---- the scaler alone ------------------------------------------------------------------------ */
+
+enum { SIDE = 23 };
+
+/* rgb: the rows as they lie in the file. The caller's. */
+static uint8_t *scale(const struct image_scaling *how, const uint8_t *rgb)
+{
+    struct image_scaler scaler;
+    ck_assert(image_scaler_init(&scaler, how));
+    const struct image_area *area = &scaler.area;
+    ck_assert_uint_le(area->left + area->width, how->width);
+    ck_assert_uint_le(area->top + area->height, how->height);
+    for (size_t y = area->top; y < area->top + area->height; y++) {
+        uint8_t *row = malloc(3 * area->width); // the sanitizer sees its end
+        ck_assert_ptr_nonnull(row);
+        memcpy(row, rgb + 3 * (y * how->width + area->left), 3 * area->width);
+        image_scaler_row(&scaler, row);
+        free(row);
+    }
+    ck_assert(image_scaler_finish(&scaler));
+    ck_assert_uint_eq(scaler.out.width, how->part.width);
+    ck_assert_uint_eq(scaler.out.height, how->part.height);
+    uint8_t *out = scaler.out.rgb;
+    scaler.out.rgb = NULL;
+    image_scaler_free(&scaler);
+    return out;
+}
 
 /* Each implementation gives the bytes of the plain one: all small sizes, and values that overflow a
  * byte on both sides. */
 START_TEST(implementations_are_equal)
 {
-    enum { SIDE = 23 };
     const struct image_resize_impl *plain = image_resize_impls;
+    uint8_t rgb[3 * SIDE * 9];
     while (strcmp(plain->name, "plain") != 0) plain++;
     for (const struct image_resize_impl *impl = image_resize_impls; impl != plain; impl++)
         for (size_t i = 0; impl->available() && i < SIDE * SIDE * 2; i++) {
             const size_t side = 1 + i % SIDE, other = 1 + i / SIDE % SIDE * 3;
-            const rn_filter filter = i % 2 ? RN_BICUBIC : RN_BILINEAR;
-            struct image in = {side, 1 + other % 9, malloc(3 * side * (1 + other % 9))}, a, b;
-            ck_assert_ptr_nonnull(in.rgb);
-            for (size_t k = 0; k < 3 * in.width * in.height; k++)
-                in.rgb[k] = (uint8_t)(i < SIDE * SIDE ? k * 7919 >> 3 : k / 5 % 2 * 255);
-            const struct image_part part = {
-                other, side, other / 5, side / 3, other - other / 5, side - side / 3};
-            ck_assert(image_resize_by(plain, &a, &in, &part, filter));
-            ck_assert(image_resize_by(impl, &b, &in, &part, filter));
-            ck_assert_msg(memcmp(a.rgb, b.rgb, 3 * a.width * a.height) == 0,
-                          "%s: %zux%zu to %zux%zu", impl->name, in.width, in.height, other, side);
-            image_free(&in);
-            image_free(&a);
-            image_free(&b);
+            for (size_t k = 0; k < sizeof rgb; k++)
+                rgb[k] = (uint8_t)(i < SIDE * SIDE ? k * 7919 >> 3 : k / 5 % 2 * 255);
+            struct image_scaling how = {
+                side,
+                1 + other % 9,
+                1 + i % 8,
+                {other, side, other / 5, side / 3, other - other / 5, side - side / 3},
+                i % 2 ? RN_BICUBIC : RN_BILINEAR,
+                plain};
+            uint8_t *a = scale(&how, rgb);
+            how.impl = impl;
+            uint8_t *b = scale(&how, rgb);
+            ck_assert_msg(memcmp(a, b, 3 * how.part.width * how.part.height) == 0,
+                          "%s: %zux%zu to %zux%zu", impl->name, how.width, how.height, other, side);
+            free(a);
+            free(b);
         }
 }
 END_TEST
 
-/* Any part is what the whole has there. */
+/* Where the pixel (x, y) of an upright picture lies in a file. */
+static size_t place_of(const struct image_scaling *how, size_t x, size_t y)
+{
+    const bool swap = how->orientation >= 5;
+    const size_t width = swap ? how->height : how->width, height = swap ? how->width : how->height;
+    const bool mirror = strchr("2367", '0' + (int)how->orientation) != NULL;
+    const bool flip = strchr("3478", '0' + (int)how->orientation) != NULL;
+    const size_t right = mirror ? width - 1 - x : x, down = flip ? height - 1 - y : y;
+    return 3 * (swap ? right * how->width + down : down * how->width + right);
+}
+
+/* Any part is what the whole has there, however the picture lies in its file. */
+static void check_part(const uint8_t *upright, const struct image_scaling *how)
+{
+    const bool swap = how->orientation >= 5;
+    const struct image_part *part = &how->part;
+    struct image_scaling all = *how;
+    uint8_t lying[3 * SIDE * SIDE];
+    all.width = swap ? how->height : how->width, all.height = swap ? how->width : how->height;
+    all.orientation = 1;
+    all.part = (struct image_part){part->full_width, part->full_height, 0, 0,
+                                   part->full_width, part->full_height};
+    for (size_t y = 0; y < all.height; y++)
+        for (size_t x = 0; x < all.width; x++)
+            memcpy(lying + place_of(how, x, y), upright + 3 * (y * all.width + x), 3);
+    uint8_t *whole = scale(&all, upright), *some = scale(how, lying);
+    for (size_t y = 0; y < part->height; y++)
+        ck_assert_mem_eq(some + 3 * y * part->width,
+                         whole + 3 * ((part->top + y) * part->full_width + part->left),
+                         3 * part->width);
+    free(whole);
+    free(some);
+}
+
 START_TEST(parts_are_cut_from_the_whole)
 {
-    struct image image = decode("color-444.jpg");
-    for (rn_filter filter = RN_BILINEAR; filter <= RN_BICUBIC; filter++)
-        for (size_t width = 5; width < 130; width += 31)
-            for (size_t height = 4; height < 100; height += 43) {
-                const struct image_part all = {width, height, 0, 0, width, height};
-                const struct image_part some = {width,      height,        width / 3,
-                                                height / 4, width / 2 + 1, height / 2};
-                struct image whole, part;
-                ck_assert(image_resize(&whole, &image, &all, filter));
-                ck_assert(image_resize(&part, &image, &some, filter));
-                for (size_t y = 0; y < part.height; y++)
-                    ck_assert_mem_eq(part.rgb + 3 * y * part.width,
-                                     whole.rgb + 3 * ((some.top + y) * width + some.left),
-                                     3 * part.width);
-                image_free(&whole);
-                image_free(&part);
-            }
-    image_free(&image);
+    uint8_t upright[3 * SIDE * SIDE];
+    for (size_t i = 0; i < sizeof upright; i++) upright[i] = (uint8_t)(i * i * 7919 >> 5);
+    for (size_t i = 0; i < 2 * 8 * 13 * 3; i++) {
+        const size_t width = 1 + i % 13 * 3, height = 1 + i % 3 * 20;
+        const struct image_scaling how = {
+            SIDE,
+            1 + i % SIDE,
+            1 + i % 8,
+            {width, height, width / 3, height / 4, width / 2 + 1, height / 2 + 1},
+            i / 8 % 2 ? RN_BICUBIC : RN_BILINEAR,
+            NULL};
+        check_part(upright, &how);
+    }
 }
 END_TEST
 
-static void check_tensor(const struct image *image, const struct image_recipe *recipe,
-                         const uint8_t *want, const char *name)
+/* ---- tensors --------------------------------------------------------------------------------- */
+
+static void check_tensor(const struct image_recipe *recipe, const uint8_t *want, const char *name)
 {
     const size_t count = recipe->channels * recipe->height * recipe->width;
-    float *got = malloc(count * sizeof *got), expected;
-    ck_assert_ptr_nonnull(got);
-    ck_assert(image_tensor(image, recipe, got));
+    float *got = tensor_of("color-444.jpg", recipe), expected;
     for (size_t i = 0; i < count; i++) {
         memcpy(&expected, want + i * sizeof expected, sizeof expected);
         ck_assert_msg(fabsf(got[i] - expected) < 1e-6f, "%s: %zu: %g, want %g", name, i,
@@ -195,10 +277,8 @@ START_TEST(tensors_are_those_of_torchvision)
     const struct image_recipe recipe = {3, 32, 32, {RN_FIT_COVER, 40, 40, RN_BILINEAR, IMAGENET}};
     size_t size;
     uint8_t *want = read_file("tensor.bin", &size);
-    struct image image = decode("color-444.jpg");
     ck_assert_uint_eq(size, 3 * 32 * 32 * sizeof(float));
-    check_tensor(&image, &recipe, want, "Resize(40), CenterCrop(32)");
-    image_free(&image);
+    check_tensor(&recipe, want, "Resize(40), CenterCrop(32)");
     free(want);
 }
 END_TEST
@@ -207,7 +287,6 @@ START_TEST(tensors_are_those_of_timm)
 {
     size_t size, cases = 0;
     uint8_t *records = read_file("recipes.bin", &size);
-    struct image image = decode("color-444.jpg");
     for (size_t at = 0; at < size; cases++) {
         const uint8_t *r = records + at;
         const struct image_recipe recipe = {
@@ -217,11 +296,10 @@ START_TEST(tensors_are_those_of_timm)
             {word_at(r), word_at(r + 4), word_at(r + 8), word_at(r + 12), IMAGENET}};
         char name[40];
         snprintf(name, sizeof name, "recipe %zu", cases);
-        check_tensor(&image, &recipe, r + 28, name);
+        check_tensor(&recipe, r + 28, name);
         at += 28 + recipe.channels * recipe.height * recipe.width * sizeof(float);
     }
     ck_assert_uint_eq(cases, 17);
-    image_free(&image);
     free(records);
 }
 END_TEST
@@ -229,47 +307,43 @@ END_TEST
 /* Pictures as narrow as they come: nothing grows with the longer side. */
 START_TEST(narrow_pictures_cost_no_memory)
 {
+    static const char *const names[] = {"narrow/row.png", "narrow/column.png", "narrow/turned.png"};
     const struct image_recipe cover = {3, 32, 32, {RN_FIT_COVER, 36, 36, RN_BICUBIC, IMAGENET}};
     struct image_recipe stretch = cover, inside = cover;
-    float chw[3 * 32 * 32];
-    struct image image = {1, IMAGE_MAX_SIDE, calloc(IMAGE_MAX_SIDE, 3)};
-    ck_assert_ptr_nonnull(image.rgb);
     stretch.how.fit = RN_FIT_STRETCH;
     inside.how.fit = RN_FIT_INSIDE;
-    for (size_t turn = 0; turn < 2; turn++) {
-        ck_assert(image_tensor(&image, &cover, chw));
-        ck_assert(image_tensor(&image, &stretch, chw));
-        ck_assert(image_tensor(&image, &inside, chw));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        free(tensor_of(names[i], &cover));
+        free(tensor_of(names[i], &stretch));
+        float *chw = tensor_of(names[i], &inside);
         ck_assert(fabsf(chw[0]) < 0.05f); // the mean beside it
-        image.width = IMAGE_MAX_SIDE, image.height = 1;
+        free(chw);
     }
-    image_free(&image);
 }
 END_TEST
 
 /* Files that are cut or damaged anywhere are refused or read, and nothing else happens. */
 static void damage(const char *name)
 {
+    const struct image_recipe recipe = bytes_recipe(RN_FIT_COVER, TINY, TINY, RN_BICUBIC);
     struct image_error error;
-    struct image image;
+    float chw[3 * TINY * TINY];
     size_t size;
     uint8_t *bytes = read_file(name, &size);
     const struct image_file whole = {bytes, size, MAX_PIXELS, NULL};
     struct image_file file = whole;
     for (size_t cut = 0; cut < size; cut += 1 + size / 60) {
         file.size = cut;
-        if (image_decode(&image, &file, &error)) {
+        if (image_read(&file, &recipe, chw, &error))
             ck_assert_msg(cut + 20 > size, "%s: taken with %zu of %zu bytes", name, cut, size);
-            image_free(&image);
-        }
     }
     for (size_t at = 0; at < size; at += 1 + size / 200) {
         bytes[at] ^= (uint8_t)(1 + at % 255);
-        if (image_decode(&image, &whole, &error)) image_free(&image);
+        image_read(&whole, &recipe, chw, &error);
         bytes[at] ^= (uint8_t)(1 + at % 255);
     }
     file = (struct image_file){bytes, size, 61 * 47 - 1, NULL};
-    ck_assert(!image_decode(&image, &file, &error));
+    ck_assert(!image_read(&file, &recipe, chw, &error));
     ck_assert_int_eq(error.problem, IMAGE_TOO_LARGE);
     ck_assert_ptr_nonnull(strstr(error.text, "pixels, --max-image-pixels allows 2866"));
     free(bytes);
@@ -278,29 +352,30 @@ static void damage(const char *name)
 START_TEST(damaged_files_are_refused)
 {
     const struct image_file gif = {"GIF89a", 6, MAX_PIXELS, NULL}, none = {"", 0, MAX_PIXELS, NULL};
+    const struct image_recipe recipe = bytes_recipe(RN_FIT_COVER, TINY, TINY, RN_BICUBIC);
     struct image_error error;
-    struct image image;
+    float chw[3 * TINY * TINY];
     ck_assert_uint_ge(each_picture(damage), 30);
-    ck_assert(!image_decode(&image, &gif, &error));
+    ck_assert(!image_read(&gif, &recipe, chw, &error));
     ck_assert_int_eq(error.problem, IMAGE_DAMAGED);
-    ck_assert(!image_decode(&image, &none, &error));
+    ck_assert(!image_read(&none, &recipe, chw, &error));
 }
 END_TEST
 
 /* Whatever kind it is, it is not decoded for nobody. */
 static void decode_cancelled(const char *name)
 {
+    const struct image_recipe recipe = bytes_recipe(RN_FIT_COVER, TINY, TINY, RN_BICUBIC);
     atomic_bool cancelled = true;
     struct image_error error;
-    struct image image;
+    float chw[3 * TINY * TINY];
     size_t size;
     uint8_t *bytes = read_file(name, &size);
     const struct image_file file = {bytes, size, MAX_PIXELS, &cancelled};
-    ck_assert_msg(!image_decode(&image, &file, &error), "%s was decoded", name);
+    ck_assert_msg(!image_read(&file, &recipe, chw, &error), "%s was decoded", name);
     ck_assert_msg(error.problem == IMAGE_CANCELLED, "%s: %s", name, error.text);
     atomic_store(&cancelled, false);
-    ck_assert(image_decode(&image, &file, &error));
-    image_free(&image);
+    ck_assert(image_read(&file, &recipe, chw, &error));
     free(bytes);
 }
 
@@ -316,6 +391,7 @@ int main(void)
     TCase *tests = tcase_create("all");
     tcase_add_test(tests, pixels_are_those_of_pil);
     tcase_add_test(tests, sizes_are_those_of_pil);
+    tcase_add_test(tests, parts_are_those_of_pil);
     tcase_add_test(tests, implementations_are_equal);
     tcase_add_test(tests, parts_are_cut_from_the_whole);
     tcase_add_test(tests, tensors_are_those_of_torchvision);

@@ -44,7 +44,6 @@ static void start(void)
 {
     rn_error err;
     rn_model *model;
-    struct image image;
     struct image_error error;
     float tensor[PIXELS];
     DAEMON_START(&server, "--max-body-bytes", "30000", "--max-image-pixels", "3000");
@@ -54,11 +53,9 @@ static void start(void)
                   err.text);
     const struct image_recipe recipe = image_recipe_of(rn_model_info_of(model));
     const struct image_file file = {jpeg.at, jpeg.size, 3000, NULL};
-    ck_assert(image_decode(&image, &file, &error));
-    ck_assert(image_tensor(&image, &recipe, tensor));
+    ck_assert(image_read(&file, &recipe, tensor, &error));
     want = ask("POST", RAW "Content-Type: application/octet-stream\r\n", tensor, sizeof tensor);
     ck_assert_int_eq(want.status, 200);
-    image_free(&image);
     rn_model_release(model);
 }
 

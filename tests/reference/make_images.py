@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Makes tests/golden/images: small pictures of each kind, and what PIL and torchvision make of them.
 
-    /usr/bin/python3 tests/reference/make_images.py
+    /usr/bin/python3 tests/reference/make_images.py        needs cjpeg of libjpeg-turbo-progs
 
 NAME.jpg or NAME.png with NAME.rgb: width and height (u32 each), then RGB bytes of
 ImageOps.exif_transpose(Image.open(f)).convert("RGB").
@@ -9,9 +9,14 @@ resize.bin: records of width, height, filter (0 bilinear, 1 bicubic), then the R
 color-444.jpg in that size. tensor.bin: float32 of torchvision's usual preparation of the same.
 recipes.bin: records of fit, height, width, filter (as in resnet.h), and the input's channels, height
 and width, then its float32 of the same picture: the steps that timm and torchvision take.
+parts/NAME.jpg: larger ones, of which a network sees the middle. parts.bin: records of the name (32
+bytes), fit, width, height, filter, the size to scale to, then the RGB bytes of that part of it.
+narrow/NAME.png: as narrow as a picture can be.
 """
 import os
+import shutil
 import struct
+import subprocess
 import zlib
 
 import numpy
@@ -126,12 +131,62 @@ def write_inks():
         file.truncate()
 
 
+LARGE = 320, 240
+PARTS = [  # fit, width, height, filter, size to scale to
+    (3, 30, 20, 0, 0), (0, 24, 24, 0, 60), (0, 20, 30, 1, 100), (0, 40, 40, 1, 48)]
+
+
+def make_large():
+    """Each way of sampling and of coding; PIL writes three of these, cjpeg the others."""
+    x, y = numpy.meshgrid(numpy.arange(LARGE[0]), numpy.arange(LARGE[1]))
+    planes = [128 + 110 * numpy.sin(x / (9.0 + c) + y / 31.0) * numpy.cos(y / (12.0 - c)) +
+              40 * ((x + 2 * y + 9 * c) % 61 < 6) for c in range(4)]
+    planes = numpy.clip(numpy.stack(planes, -1), 0, 255).astype(numpy.uint8)
+    image = Image.fromarray(planes[:, :, :3])
+    for name, options in (("444", {"subsampling": 0}), ("422", {"subsampling": 1}),
+                          ("420", {"subsampling": 2}), ("progressive", {"progressive": True})):
+        image.save(path("parts/%s.jpg" % name), quality=40, **options)
+    image.convert("L").save(path("parts/grey.jpg"), quality=40)
+    Image.fromarray(planes, "CMYK").save(path("parts/cmyk.jpg"), quality=40, subsampling=2)
+    for orientation in (3, 6):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        image.save(path("parts/turned-%d.jpg" % orientation), quality=40, exif=exif)
+    image.save(path("large.ppm"))
+    with open(path("scans"), "w") as out:
+        out.write("0 1 2: 0-0, 0, 1;\n")
+    for name, *options in (("440", "-sample", "1x2"), ("411", "-sample", "4x1"),
+                           ("mixed", "-sample", "2x2,2x1,1x2"), ("coarse", "-scans", path("scans"))):
+        subprocess.check_call(["cjpeg", "-quality", "40", "-outfile", path("parts/%s.jpg" % name),
+                               *options, path("large.ppm")])
+    os.remove(path("large.ppm"))
+    os.remove(path("scans"))
+
+
+def write_parts():
+    with open(path("parts.bin"), "wb") as out:
+        for name in sorted(os.listdir(path("parts"))):
+            image = ImageOps.exif_transpose(Image.open(path("parts/" + name))).convert("RGB")
+            for fit, width, height, code, size in PARTS:
+                scaled = scale(image, fit, size, size, (Image.BILINEAR, Image.BICUBIC)[code])
+                out.write(struct.pack("<32s5I", ("parts/" + name).encode(), fit, width, height, code,
+                                      size) + cut(scaled, height, width, 0).tobytes())
+
+
+def make_narrow():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("1", (65535, 1)).save(path("narrow/row.png"))
+    Image.new("1", (1, 65535)).save(path("narrow/column.png"))
+    Image.new("1", (65535, 1)).save(path("narrow/turned.png"), exif=exif)
+
+
 def main():
-    os.makedirs(FOLDER, exist_ok=True)
-    for old in os.listdir(FOLDER):
-        os.remove(path(old))
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    for folder in ("", "parts", "narrow"):
+        os.makedirs(path(folder))
     make_files()
-    for name in sorted(os.listdir(FOLDER)):
+    for name in sorted(name for name in os.listdir(FOLDER) if "." in name):
         image = ImageOps.exif_transpose(Image.open(path(name))).convert("RGB")
         with open(path(name.replace(".", "-") + ".rgb"), "wb") as out:
             out.write(struct.pack("<II", *image.size) + image.tobytes())
@@ -143,6 +198,9 @@ def main():
                 out.write(struct.pack("<III", width, height, code) +
                           image.resize((width, height), kind).tobytes())
     write_tensors(image)
+    make_large()
+    write_parts()
+    make_narrow()
 
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
