@@ -7,9 +7,11 @@ size_t tensor_samples(const struct tensor *tensor, const rn_model_info *info, co
                       bool flat, char error[240])
 {
     const size_t *dim = tensor->dim, *want = info->input;
-    if (flat && tensor->rank == 2 && dim[1] == info->input_size) return dim[0];
-    if (!flat && tensor->rank == 4 && !memcmp(dim + 1, want, 3 * sizeof *want)) return dim[0];
-    if (!flat && tensor->rank == 3 && !memcmp(dim, want, 3 * sizeof *want)) return 1;
+    size_t samples = 0;
+    if (flat && tensor->rank == 2 && dim[1] == info->input_size) samples = dim[0];
+    if (!flat && tensor->rank == 4 && !memcmp(dim + 1, want, 3 * sizeof *want)) samples = dim[0];
+    if (!flat && tensor->rank == 3 && !memcmp(dim, want, 3 * sizeof *want)) samples = 1;
+    if (samples) return samples;
 
     char shape[160] = "[";
     for (size_t i = 0, at = 1; i < tensor->rank && at < sizeof shape; i++)
