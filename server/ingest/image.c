@@ -105,7 +105,7 @@ static unsigned read_number(const uint8_t *at, size_t bytes, bool big_endian)
 
 unsigned image_orientation(const uint8_t *exif, size_t size)
 {
-    enum { HEADER = 8, ENTRY = 12, ORIENTATION = 0x0112, SHORT = 3 };
+    enum { HEADER = 8, ENTRY = 12, ORIENTATION = 0x0112, SHORT = 3, LONG = 4 };
     if (size >= 6 && memcmp(exif, "Exif\0", 6) == 0) exif += 6, size -= 6;
     if (size < HEADER || (memcmp(exif, "MM\0*", 4) != 0 && memcmp(exif, "II*\0", 4) != 0)) return 1;
     const bool big = exif[0] == 'M';
@@ -115,8 +115,9 @@ unsigned image_orientation(const uint8_t *exif, size_t size)
     for (size_t i = 0; i < entries && size - directory - 2 >= (i + 1) * ENTRY; i++) {
         const uint8_t *entry = exif + directory + 2 + i * ENTRY;
         if (read_number(entry, 2, big) != ORIENTATION) continue;
-        const unsigned value = read_number(entry + 8, 2, big);
-        return read_number(entry + 2, 2, big) == SHORT && value >= 1 && value <= 8 ? value : 1;
+        const unsigned type = read_number(entry + 2, 2, big);
+        const unsigned value = read_number(entry + 8, type == LONG ? 4 : 2, big);
+        return (type == SHORT || type == LONG) && value >= 1 && value <= 8 ? value : 1;
     }
     return 1;
 }

@@ -1,4 +1,4 @@
-/* The decoders, and what they hand their rows to: inside image*.c only. */
+/* The decoders, and what they hand their rows to: inside image*.c and a test only. */
 #ifndef SERVER_INGEST_IMAGE_FILES_H
 #define SERVER_INGEST_IMAGE_FILES_H
 
