@@ -93,7 +93,7 @@ static int type_q(const char *header, const char *type)
 int accept_type(const char *header, const char *const *offers, size_t count)
 {
     int best = ACCEPT_NONE, best_q = 0;
-    if (!header) return 0;
+    if (!header || !header[strspn(header, ", \t")]) return 0;
     for (size_t i = 0; i < count; i++) {
         const int q = type_q(header, offers[i]);
         if (q <= best_q) continue;

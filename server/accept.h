@@ -10,7 +10,8 @@
 enum { ACCEPT_NONE = -1 };
 
 /* Accept: the index of the offered media type ("application/json") with the highest q, the first of
- * equals; ACCEPT_NONE: the client refuses all. header NULL: whatever there is. */
+ * equals; ACCEPT_NONE: the client refuses all. header NULL or without an element: whatever there
+ * is. */
 int accept_type(const char *header, const char *const *offers, size_t count);
 
 /* The q of a name in Accept-Encoding in thousandths, 0: refused; `absent` where neither it nor "*"

@@ -31,6 +31,7 @@ static bool is_malformed(const char *name, const char *value)
 void framing_add(struct framing *framing, const char *name, const char *value)
 {
     framing->malformed |= !value || is_malformed(name, value);
+    framing->hosts += !strcasecmp(name, "Host");
     if (!strcasecmp(name, "Content-Length")) {
         framing->lengths++;
         framing->length = value;
@@ -50,5 +51,7 @@ const char *framing_error(const struct framing *framing)
         return "a Transfer-Encoding other than chunked";
     if (framing->lengths && strspn(framing->length, "0123456789") != strlen(framing->length))
         return "a Content-Length that is no number";
+    if (framing->hosts > 1) return "more than one Host";
+    if (framing->hosts < framing->wants_host) return "no Host";
     return NULL;
 }

@@ -135,10 +135,10 @@ static enum MHD_Result answer(struct http_request *r)
     return http_send_reply(r);
 }
 
-static enum MHD_Result begin(struct http_request *r, const char *method)
+static enum MHD_Result begin(struct http_request *r, const char *method, const char *version)
 {
     r->progress = AT_BODY;
-    if (http_read_head(r, method)) return answer(r);
+    if (http_read_head(r, method, version)) return answer(r);
     if (r->request.deadline) watch_reading(r); /* which may be nearer than it was */
     return MHD_YES;
 }
@@ -219,10 +219,10 @@ static enum MHD_Result on_access(void *argument, struct MHD_Connection *connecti
                                  size_t *upload_size, void **context)
 {
     struct http_request *r = *context;
-    (void)argument, (void)connection, (void)url, (void)version;
+    (void)argument, (void)connection, (void)url;
     if (!r) return MHD_NO;
     switch (r->progress) {
-    case AT_HEADERS: return begin(r, method);
+    case AT_HEADERS: return begin(r, method, version);
     case AT_BODY:
         if (!*upload_size) return end(r);
         const size_t size = *upload_size;
@@ -360,8 +360,7 @@ static struct MHD_Daemon *start_daemon(struct http *http, const struct options *
     return MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
         on_access, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET,
-        http->listener, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)threads,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT,
+        http->listener, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)threads, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)(options->connections > threads ? options->connections : threads),
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)options->connections_per_address,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)options->idle_timeout,

@@ -43,9 +43,9 @@ static enum MHD_Result add_framing(void *framing, enum MHD_ValueKind kind, const
     return MHD_YES;
 }
 
-static bool read_framing(struct http_request *r)
+static bool read_framing(struct http_request *r, const char *version)
 {
-    struct framing framing = {0};
+    struct framing framing = {.wants_host = strcmp(version, "HTTP/1.0") != 0};
     struct request *request = &r->request;
     MHD_get_connection_values(r->connection, MHD_HEADER_KIND, add_framing, &framing);
     const char *error = framing_error(&framing);
@@ -107,12 +107,12 @@ static bool find_handler(struct http_request *r)
 }
 
 /* Now, when no body follows, or the client waits to be asked for it. */
-bool http_read_head(struct http_request *r, const char *method)
+bool http_read_head(struct http_request *r, const char *method, const char *version)
 {
     struct request *request = &r->request;
     r->method = method;
     take_id(r);
-    const bool framed = read_framing(r);
+    const bool framed = read_framing(r, version);
     if (request->reply.close || !check_sizes(r)) return true;
     if (find_handler(r) && framed && check_length(r)) {
         request->reply = (struct reply){0};

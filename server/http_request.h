@@ -59,7 +59,7 @@ struct http_request {
 void http_make_id(struct http_request *r);
 /* The headers are there: chooses the handler and begins with it. True: there is a reply, to be sent
  * now; else one that there may be is to be sent when the body has been read. */
-bool http_read_head(struct http_request *r, const char *method);
+bool http_read_head(struct http_request *r, const char *method, const char *version);
 
 /* Sends the reply, which is a failure when there is none. */
 enum MHD_Result http_send_reply(struct http_request *r);

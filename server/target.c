@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static int hex_value(char c)
 {
@@ -55,9 +56,10 @@ static const char *read_path(struct target *target, char *path)
 {
     static const char *const scheme[] = {"http://", "https://"};
     for (size_t i = 0; i < 2; i++)
-        if (!strncmp(path, scheme[i], strlen(scheme[i]))) {
+        if (!strncasecmp(path, scheme[i], strlen(scheme[i]))) {
             path += strlen(scheme[i]);
             path += strcspn(path, "/");
+            if (!*path) return NULL; /* no path: that of `target` from the start */
         }
     const char *error = decode(path, true);
     if (error) return error;

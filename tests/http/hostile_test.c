@@ -114,7 +114,12 @@ static const struct {
     {"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", 0},
     {"TRACE /livez HTTP/1.1\r\nHost: x\r\n\r\n", 405},
     {"get /livez HTTP/1.1\r\nHost: x\r\n\r\n", 405},
-    {"GET /livez HTTP/1.1\r\n\r\n", 0}, /* no Host */
+    {"GET http://x HTTP/1.1\r\nHost: x\r\n\r\n", 200},
+    {"GET HTTP://x?a=b HTTP/1.1\r\nHost: x\r\n\r\n", 200},
+    {"GET /livez HTTP/1.1\r\n\r\n", 400},
+    {"GET /livez HTTP/1.1\r\nHost: x\r\nhost: x\r\n\r\n", 400},
+    {"GET /livez HTTP/1.0\r\n\r\n", 200},
+    {"GET /livez HTTP/1.0\r\nHost: x\r\nHost: y\r\n\r\n", 400},
     {"GET /livez HTTP/9.9\r\nHost: x\r\n\r\n", 0},
     {"GET /livez\r\n\r\n", 0},
     {"GET  HTTP/1.1\r\nHost: x\r\n\r\n", 0},

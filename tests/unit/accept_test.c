@@ -31,7 +31,8 @@ START_TEST(types)
     expect("application/json ; Q=0.001", 0);
     expect("application/json;q=1.000", 0);
     expect("image/p, image/*png, im/*, image", ACCEPT_NONE);
-    expect("", ACCEPT_NONE);
+    expect("", 0);
+    expect(" ,, ", 0);
     expect("text/html", ACCEPT_NONE);
     expect("*/*;q=0.0", ACCEPT_NONE);
 }
