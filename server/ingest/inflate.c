@@ -8,9 +8,9 @@
 #define ZLIB_CONST /* what is read is const */
 #include <zlib.h>
 
-/* Text of numbers shrinks to about half, and zeros in a text to a thousandth: this much is allowed
- * to be less than honest bodies need, once it is more than MIN_SIZE. */
-#define MAX_RATIO ((size_t)200)
+/* Text of numbers shrinks to about half, pictures hardly. Nothing but zeros shrinks to a
+ * thousandth: of that no more than MIN_SIZE is taken. */
+#define MAX_RATIO ((size_t)INFLATE_MAX_RATIO)
 #define MIN_SIZE  ((size_t)1 << 20)
 #define PIECE     32768
 
@@ -18,6 +18,7 @@ struct inflater {
     z_stream stream;
     size_t max_size;
     size_t in, out; /* bytes so far */
+    bool gzip;
     bool ended;
     unsigned char piece[PIECE];
 };
@@ -45,10 +46,19 @@ struct inflater *inflater_new(enum coding coding, size_t max_size)
     struct inflater *inflater = calloc(1, sizeof *inflater);
     if (!inflater) return NULL;
     inflater->max_size = max_size;
-    const int window = coding == CODING_GZIP ? MAX_WBITS + 16 : MAX_WBITS; // 16: gzip's header
+    inflater->gzip = coding == CODING_GZIP;
+    const int window = inflater->gzip ? MAX_WBITS + 16 : MAX_WBITS; // 16: gzip's header
     if (inflateInit2(&inflater->stream, window) == Z_OK) return inflater;
     free(inflater);
     return NULL;
+}
+
+/* Bytes behind the end: with gzip another stream may follow (RFC 1952: a file is a series of
+ * members). */
+static bool begin_again(struct inflater *inflater)
+{
+    inflater->ended = false;
+    return inflater->gzip && inflateReset(&inflater->stream) == Z_OK;
 }
 
 /* Counts a piece that came out. */
@@ -80,7 +90,7 @@ enum inflater_status inflater_feed(struct inflater *inflater, const void *bytes,
         stream->next_in = at;
         stream->avail_in = part;
         do {
-            if (inflater->ended) return INFLATER_WRONG; // bytes behind the end
+            if (inflater->ended && !begin_again(inflater)) return INFLATER_WRONG;
             stream->next_out = inflater->piece;
             stream->avail_out = PIECE;
             const uInt before = stream->avail_in;

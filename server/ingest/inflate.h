@@ -10,6 +10,9 @@
 
 enum coding { CODING_NONE, CODING_GZIP, CODING_DEFLATE };
 
+/* What comes out may be so many times what came in, once it is more than 1 MiB. */
+enum { INFLATE_MAX_RATIO = 200 };
+
 /* The coding of a Content-Encoding header, NULL for none; false when it is not understood. */
 bool coding_of(const char *header, enum coding *coding);
 
@@ -20,9 +23,9 @@ typedef bool inflater_take_fn(void *context, const void *bytes, size_t size);
 
 enum inflater_status {
     INFLATER_OK,
-    INFLATER_STOPPED, /* take() said so */
-    INFLATER_WRONG,   /* not this coding, or damaged */
-    INFLATER_TOO_LONG,
+    INFLATER_STOPPED,  /* take() said so */
+    INFLATER_WRONG,    /* not this coding, or damaged */
+    INFLATER_TOO_LONG, /* longer than max_size, or beyond the ratio */
     INFLATER_NO_MEMORY,
 };
 
@@ -33,7 +36,7 @@ struct inflater *inflater_new(enum coding coding, size_t max_size);
 enum inflater_status inflater_feed(struct inflater *inflater, const void *bytes, size_t size,
                                    inflater_take_fn *take, void *context);
 
-/* Whether the compressed stream is at its end. */
+/* Whether the compressed stream is at an end. */
 bool inflater_complete(const struct inflater *inflater);
 
 /* Bytes that came out. */

@@ -45,9 +45,12 @@ static bool feed_packed(struct ingest *ingest, const void *bytes, size_t size)
     case INFLATER_WRONG: return ingest_fail(ingest, "body: not what its Content-Encoding says");
     case INFLATER_TOO_LONG: break;
     }
-    return ingest_error_set(&ingest->error, 413,
-                            "body: unpacked more than %zu bytes, or too many for what was sent",
-                            ingest->spec.max_size);
+    if (inflater_size(ingest->inflater) > ingest->spec.max_size)
+        return ingest_error_set(&ingest->error, 413,
+                                "body: unpacked longer than --max-body-bytes allows: %zu",
+                                ingest->spec.max_size);
+    return ingest_error_set(&ingest->error, 413, "body: unpacked more than %d times what was sent",
+                            INFLATE_MAX_RATIO);
 }
 
 bool ingest_feed(struct ingest *ingest, const void *bytes, size_t size)

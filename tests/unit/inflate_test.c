@@ -12,12 +12,13 @@ enum { SIZE = 300000 };
 
 static unsigned char plain[SIZE], packed[SIZE + 1000], got[SIZE + 1];
 
-static size_t pack(enum coding coding, const void *bytes, size_t size)
+/* Behind the first `at` bytes of `packed`; how many there are then. */
+static size_t pack_at(size_t at, enum coding coding, const void *bytes, size_t size)
 {
     z_stream stream = {.next_in = (unsigned char *)(uintptr_t)bytes,
                        .avail_in = (uInt)size,
-                       .next_out = packed,
-                       .avail_out = sizeof packed};
+                       .next_out = packed + at,
+                       .avail_out = (uInt)(sizeof packed - at)};
     ck_assert_int_eq(deflateInit2(&stream, 6, Z_DEFLATED,
                                   coding == CODING_GZIP ? MAX_WBITS + 16 : MAX_WBITS, 8,
                                   Z_DEFAULT_STRATEGY),
@@ -25,6 +26,11 @@ static size_t pack(enum coding coding, const void *bytes, size_t size)
     ck_assert_int_eq(deflate(&stream, Z_FINISH), Z_STREAM_END);
     deflateEnd(&stream);
     return sizeof packed - stream.avail_out;
+}
+
+static size_t pack(enum coding coding, const void *bytes, size_t size)
+{
+    return pack_at(0, coding, bytes, size);
 }
 
 static void fill(void)
@@ -81,6 +87,32 @@ START_TEST(any_split_gives_the_same)
 }
 END_TEST
 
+/* One behind the other, as pigz and bgzip write them. */
+START_TEST(a_gzip_file_has_members)
+{
+    size_t count, size = 0;
+    bool complete;
+    fill();
+    size = pack_at(size, CODING_GZIP, plain, 3000);
+    size = pack_at(size, CODING_GZIP, plain, 0);
+    size = pack_at(size, CODING_GZIP, plain + 3000, 2000);
+    for (size_t piece = 1; piece < 2 * size; piece = piece * 3 / 2 + 1) {
+        ck_assert_int_eq(unpack(CODING_GZIP, size, piece, SIZE, &count, &complete), INFLATER_OK);
+        ck_assert(complete);
+        ck_assert_uint_eq(count, 5000);
+        ck_assert_mem_eq(got, plain, count);
+        ck_assert_int_eq(unpack(CODING_GZIP, size, piece, 4999, &count, &complete),
+                         INFLATER_TOO_LONG);
+        ck_assert_int_eq(unpack(CODING_GZIP, size - 1, piece, SIZE, &count, &complete),
+                         INFLATER_OK);
+        ck_assert(!complete);
+    }
+    size = pack(CODING_DEFLATE, plain, 3000);
+    size = pack_at(size, CODING_DEFLATE, plain, 3000);
+    ck_assert_int_eq(unpack(CODING_DEFLATE, size, SIZE, SIZE, &count, &complete), INFLATER_WRONG);
+}
+END_TEST
+
 START_TEST(a_cut_stream_is_not_complete)
 {
     size_t count;
@@ -105,9 +137,11 @@ START_TEST(damage_is_noticed)
     ck_assert_int_eq(unpack(CODING_GZIP, size, 100, SIZE, &count, &complete), INFLATER_WRONG);
     pack(CODING_GZIP, plain, 5000);
     ck_assert_int_eq(unpack(CODING_DEFLATE, size, 100, SIZE, &count, &complete), INFLATER_WRONG);
-    packed[size] = 'x'; // something behind the end
-    ck_assert_int_eq(unpack(CODING_GZIP, size + 1, 100, SIZE, &count, &complete), INFLATER_WRONG);
-    ck_assert_int_eq(unpack(CODING_GZIP, size + 1, SIZE, SIZE, &count, &complete), INFLATER_WRONG);
+    packed[size] = packed[size + 1] = 'x'; // no other member behind the end
+    ck_assert_int_eq(unpack(CODING_GZIP, size + 2, 100, SIZE, &count, &complete), INFLATER_WRONG);
+    ck_assert_int_eq(unpack(CODING_GZIP, size + 2, SIZE, SIZE, &count, &complete), INFLATER_WRONG);
+    ck_assert_int_eq(unpack(CODING_GZIP, size + 1, SIZE, SIZE, &count, &complete), INFLATER_OK);
+    ck_assert(!complete); // it might have been one
     memcpy(packed, "{\"input\":[1]}", 13);
     ck_assert_int_eq(unpack(CODING_GZIP, 13, 13, SIZE, &count, &complete), INFLATER_WRONG);
 }
@@ -174,6 +208,7 @@ int main(void)
     Suite *suite = suite_create("inflate");
     TCase *tests = tcase_create("all");
     tcase_add_test(tests, any_split_gives_the_same);
+    tcase_add_test(tests, a_gzip_file_has_members);
     tcase_add_test(tests, a_cut_stream_is_not_complete);
     tcase_add_test(tests, damage_is_noticed);
     tcase_add_test(tests, bombs_do_not_go_off);

@@ -210,7 +210,9 @@ START_TEST(a_surplus_number_ends_the_body)
     for (size_t i = 0; i < 1001; i++) memcpy(text + 10 + 2 * i, "7,", 2);
     ck_assert_ptr_null(json(text));
     ck_assert_uint_eq(ingest_error(ingest)->status, 413);
-    ck_assert_str_eq(ingest_error(ingest)->text, "byte 2010: input[1000]: more than 1000 numbers");
+    ck_assert_str_eq(
+        ingest_error(ingest)->text,
+        "byte 2010: input[1000]: more than the 1000 numbers that --queue-bytes allows");
 }
 END_TEST
 
@@ -547,6 +549,27 @@ START_TEST(compressed_bodies)
     memset(text + 11, ' ', 100);
     ck_assert_ptr_null(feed_gzip(text, 0, 7));
     ck_assert_uint_eq(ingest_error(ingest)->status, 413);
+    ck_assert_str_eq(ingest_error(ingest)->text,
+                     "body: unpacked longer than --max-body-bytes allows: 100");
+}
+END_TEST
+
+/* A bomb that is within --max-body-bytes. */
+START_TEST(what_shrinks_too_much_is_refused)
+{
+    enum { SIZE = 4 << 20, PACKED = SIZE / 800 };
+    static unsigned char zeros[SIZE], packed[PACKED];
+    uLongf size = PACKED;
+    ck_assert_int_eq(compress(packed, &size, zeros, SIZE), Z_OK);
+    const struct ingest_spec spec = {.form = INGEST_RAW,
+                                     .coding = CODING_DEFLATE,
+                                     .max_size = SIZE,
+                                     .sample_size = 2,
+                                     .max_floats = SIZE};
+    ck_assert_ptr_null(feed_by(&spec, packed, size, 1000));
+    ck_assert_uint_eq(ingest_error(ingest)->status, 413);
+    ck_assert_str_eq(ingest_error(ingest)->text,
+                     "body: unpacked more than 200 times what was sent");
 }
 END_TEST
 
@@ -573,6 +596,7 @@ int main(void)
     tcase_add_test(tests, npy_bodies);
     tcase_add_test(tests, pictures_are_decoded_at_the_end);
     tcase_add_test(tests, compressed_bodies);
+    tcase_add_test(tests, what_shrinks_too_much_is_refused);
     tcase_add_test(tests, raw_floats_are_whole_samples);
     tcase_add_test(tests, raw_mistakes_are_named);
     return run_suite(suite);
