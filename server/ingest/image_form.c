@@ -1,4 +1,4 @@
-/* A picture as a body, bare or as the first part of a multipart form: decoded and prepared for the
+/* A picture as a body, bare or as the part `data` of a multipart form: decoded and prepared for the
  * network. */
 #include "ingest/form.h"
 
@@ -13,7 +13,8 @@ static bool read(const struct whole_body *body, struct tensor *tensor, struct in
     const char *file = body->bytes;
     size_t size = body->size;
     if (*spec->boundary) {
-        const char *problem = multipart_first(file, size, spec->boundary, &file, &size);
+        const struct multipart form = {file, size, spec->boundary};
+        const char *problem = multipart_find(&form, "data", &file, &size);
         if (problem) return ingest_error_set(error, 400, "body: %s", problem);
     }
     const struct image_recipe *recipe = &spec->recipe;

@@ -1,4 +1,4 @@
-/* The first part of a multipart/form-data body, what `curl -F data=@file` sends. No state. */
+/* One part of a multipart/form-data body, as `curl -F data=@file` sends it. No state. */
 #ifndef SERVER_INGEST_MULTIPART_H
 #define SERVER_INGEST_MULTIPART_H
 
@@ -10,9 +10,15 @@ enum { MULTIPART_BOUNDARY_SIZE = 71 }; /* with the NUL; RFC 2046 allows 70 chara
 /* The boundary of a Content-Type; false when it has none that is allowed. */
 bool multipart_boundary(const char *content_type, char boundary[MULTIPART_BOUNDARY_SIZE]);
 
-/* Finds the content of the first part inside the body. NULL when all is well, else what is wrong: a
- * constant. */
-const char *multipart_first(const char *body, size_t size, const char *boundary, const char **part,
-                            size_t *part_size);
+struct multipart {
+    const char *bytes;
+    size_t size;
+    const char *boundary;
+};
+
+/* Finds the content of the part with that name inside the body, or of the first part where none has
+ * it. NULL when all is well, else what is wrong: a constant. */
+const char *multipart_find(const struct multipart *body, const char *name, const char **part,
+                           size_t *part_size);
 
 #endif

@@ -21,7 +21,7 @@ static void check_part(const char *body, size_t size, const char *boundary)
 {
     const char *part;
     size_t part_size;
-    if (multipart_first(body, size, boundary, &part, &part_size)) return;
+    if (multipart_find(&(struct multipart){body, size, boundary}, "b", &part, &part_size)) return;
     const size_t length = strlen(boundary);
     if (part < body || part_size > size || part + part_size > body + size) abort();
     // "\r\n--boundary" follows; an empty part may share its end of line with the headers
