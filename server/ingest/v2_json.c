@@ -51,20 +51,22 @@ static bool read_parameters(struct ingest *ingest, const struct value *parameter
                      "parameters.binary_data_output", &result->v2.binary_output);
 }
 
-/* Memory of the client's machine is not read or written; silence would leave it waiting. */
-static bool refuse_shared_memory(struct ingest *ingest, const struct value *parameters,
-                                 const char *place)
+/* Those of an input or output. Memory of the client's machine is not read or written; silence would
+ * leave it waiting. */
+static bool find_parameters(struct ingest *ingest, const struct value *owner, const char *place,
+                            const struct value **parameters)
 {
-    return !value_member(parameters, "shared_memory_region") ||
+    *parameters = value_member(owner, "parameters");
+    if (*parameters && value_type(*parameters) != VALUE_OBJECT)
+        return ingest_fail(ingest, "%s.parameters: not an object", place);
+    return !value_member(*parameters, "shared_memory_region") ||
            ingest_fail(ingest, "%s.parameters.shared_memory_region: not understood here", place);
 }
 
 static bool read_output(struct ingest *ingest, const struct value *value, size_t index)
 {
     struct ingest_v2 *v2 = &ingest->result.v2;
-    const struct value *parameters = value_member(value, "parameters");
-    const struct value *binary = value_member(parameters, "binary_data");
-    const struct value *classes = value_member(parameters, "classification");
+    const struct value *parameters;
     char place[80];
     uint64_t count = 0;
     snprintf(place, sizeof place, "outputs[%zu].name", index);
@@ -77,7 +79,9 @@ static bool read_output(struct ingest *ingest, const struct value *value, size_t
         if (strcmp(v2->output[i].name, v2->output[index].name) == 0)
             return ingest_fail(ingest, "%s: asked for twice", place);
     snprintf(place, sizeof place, "outputs[%zu]", index);
-    if (!refuse_shared_memory(ingest, parameters, place)) return false;
+    if (!find_parameters(ingest, value, place, &parameters)) return false;
+    const struct value *binary = value_member(parameters, "binary_data");
+    const struct value *classes = value_member(parameters, "classification");
     snprintf(place, sizeof place, "outputs[%zu].parameters.binary_data", index);
     v2->output[index].has_binary = binary != NULL;
     if (!read_bool(ingest, binary, place, &v2->output[index].binary)) return false;
@@ -102,27 +106,51 @@ static bool read_outputs(struct ingest *ingest, const struct value *outputs)
     return true;
 }
 
+/* true and false, nested or flat: the reader of number arrays left them in the envelope. */
+static bool take_booleans(struct ingest *ingest, const struct value *value, size_t *capacity)
+{
+    struct tensor *tensor = &ingest->result.tensor;
+    if (value_type(value) == VALUE_BOOL) {
+        if (!ingest_reserve(ingest, capacity, tensor->count + 1)) return false;
+        tensor->data[tensor->count++] = value_is_true(value);
+        return true;
+    }
+    if (value_type(value) != VALUE_ARRAY)
+        return ingest_fail(ingest, "inputs[0].data: neither true nor false");
+    for (size_t i = 0; i < value_size(value); i++)
+        if (!take_booleans(ingest, value_element(value, i), capacity)) return false;
+    return true;
+}
+
+/* In the JSON: numbers, whatever their type, or what BOOL has. */
+static bool take_data(struct ingest *ingest, const struct value *data, enum datatype datatype)
+{
+    struct json_array array;
+    size_t capacity = 0;
+    if (!datatype_in_json(datatype))
+        return ingest_fail(ingest, "inputs[0].data: %s can't be written as JSON",
+                           datatype_name(datatype));
+    if (datatype == DATATYPE_BOOL && value_type(data) == VALUE_ARRAY)
+        return take_booleans(ingest, data, &capacity);
+    if (!json_form_array(ingest, data, "inputs[0].data", &array)) return false;
+    json_form_take(ingest);
+    return true;
+}
+
 /* The data of the input: in the JSON, or the size of what follows it. */
 static bool read_data(struct ingest *ingest, const struct value *input, enum datatype datatype,
                       size_t *binary)
 {
     struct tensor *tensor = &ingest->result.tensor;
-    const struct value *size = value_member(value_member(input, "parameters"), "binary_data_size");
-    struct json_array array;
+    const struct value *data = value_member(input, "data"), *parameters;
     uint64_t bytes;
     *binary = 0;
-    if (!refuse_shared_memory(ingest, value_member(input, "parameters"), "inputs[0]")) return false;
-    if (!size) {
-        if (!datatype_in_json(datatype))
-            return ingest_fail(ingest, "inputs[0].data: %s can't be written as JSON",
-                               datatype_name(datatype));
-        if (!json_form_array(ingest, value_member(input, "data"), "inputs[0].data", &array))
-            return false;
-        json_form_take(ingest);
-        return json_form_check_count(ingest, "inputs[0].data", tensor);
-    }
-    if (value_member(input, "data"))
-        return ingest_fail(ingest, "inputs[0]: both data and binary_data_size");
+    if (!find_parameters(ingest, input, "inputs[0]", &parameters)) return false;
+    const struct value *size = value_member(parameters, "binary_data_size");
+    if (!size)
+        return take_data(ingest, data, datatype) &&
+               json_form_check_count(ingest, "inputs[0].data", tensor);
+    if (data) return ingest_fail(ingest, "inputs[0]: both data and binary_data_size");
     if (!json_form_whole(ingest, size, "inputs[0].parameters.binary_data_size", 1, 0x1p53, &bytes))
         return false;
     if (bytes % datatype_size(datatype))

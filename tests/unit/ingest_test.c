@@ -377,6 +377,24 @@ START_TEST(v2_binary_tensors)
 }
 END_TEST
 
+#define V2_BOOL(data) \
+    "{\"inputs\":[{\"data\":" data ",\"name\":\"x\",\"datatype\":\"BOOL\",\"shape\":[2,2]}]}"
+
+START_TEST(v2_booleans)
+{
+    static const char *const text[] = {V2_BOOL("[true,false,true,true]"),
+                                       V2_BOOL("[[true,false],[true,true]]"), V2_BOOL("[1,0,1,1]")};
+    static const float want[] = {1, 0, 1, 1};
+    for (size_t i = 0; i < sizeof text / sizeof *text; i++)
+        for (size_t piece = 1; piece < strlen(text[i]); piece += 3) {
+            const struct ingest_result *result = feed_v2(text[i], strlen(text[i]), SIZE_MAX, piece);
+            ck_assert_msg(result != NULL, "%s", ingest_error(ingest)->text);
+            expect_dims(&result->tensor, 2, (size_t[]){2, 2});
+            ck_assert_mem_eq(result->tensor.data, want, sizeof want);
+        }
+}
+END_TEST
+
 #define V2_INPUT(more) "{\"inputs\":[{\"name\":\"x\",\"datatype\":\"FP32\",\"shape\":[1,2]" more
 
 static const struct {
@@ -390,6 +408,15 @@ static const struct {
     {V2_INPUT(",\"data\":[1]}]}"), "inputs[0].data: 1 numbers, shape [1,2] needs 2"},
     {V2_INPUT(",\"data\":[1,\"a\"]}]}"), "inputs[0].data[1]: not a number"},
     {V2_INPUT(",\"data\":[\"a\"]}]}"), "inputs[0].data: not an array of numbers"},
+    {V2_INPUT(",\"data\":[true,false]}]}"), "inputs[0].data: not an array of numbers"},
+    {V2_INPUT(",\"data\":[1,2],\"parameters\":[]}]}"), "inputs[0].parameters: not an object"},
+    {V2_INPUT(",\"data\":[1,2]}],\"outputs\":[{\"name\":\"a\",\"parameters\":1}]}"),
+     "outputs[0].parameters: not an object"},
+    {V2_BOOL("[true]"), "inputs[0].data: 1 numbers, shape [2,2] needs 4"},
+    {V2_BOOL("[true,1]"), "inputs[0].data: neither true nor false"},
+    {V2_BOOL("[true,null]"), "inputs[0].data: neither true nor false"},
+    {V2_BOOL("[1,true]"), "inputs[0].data[1]: not a number"},
+    {V2_BOOL("true"), "inputs[0].data: not an array of numbers"},
     {V2_INPUT("}]}"), "inputs[0].data: is missing"},
     {V2_INPUT(",\"data\":[1,2],\"parameters\":{\"binary_data_size\":8}}]}"),
      "inputs[0]: both data and binary_data_size"},
@@ -591,6 +618,7 @@ int main(void)
     tcase_add_test(tests, any_split_gives_the_same);
     tcase_add_test(tests, v2_requests);
     tcase_add_test(tests, v2_binary_tensors);
+    tcase_add_test(tests, v2_booleans);
     tcase_add_loop_test(tests, a_v2_mistake_is_named, 0, sizeof v2_mistakes / sizeof *v2_mistakes);
     tcase_add_test(tests, v1_requests);
     tcase_add_test(tests, npy_bodies);
