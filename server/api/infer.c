@@ -170,7 +170,9 @@ static void release(struct request *request)
     struct infer *infer = request->state;
     if (!infer) return;
     const unsigned status = request->reply.status;
-    if (status >= 400 && status < 429) metrics_failure(request->server->metrics, REASON_INPUT);
+    const bool counted = request->dropped; /* by HTTP, whatever had been wrong before */
+    if (!counted && status >= 400 && status < 429)
+        metrics_failure(request->server->metrics, REASON_INPUT);
     if (infer->model && status != 200)
         statistics_fail(infer->model->statistics, clock_ns() - request->began);
     ingest_free(infer->ingest);

@@ -138,6 +138,10 @@ START_TEST(a_client_leaves_while_it_is_read)
     expect_dropped("cancelled", "reading", 2);
     for (int i = 0; i < 40; i++) close(send_part("/infer")); /* the end comes with the bytes */
     expect_dropped("cancelled", "reading", 42);
+    close(send_part("/infer?model=nope")); /* wrong already: it counts once all the same */
+    expect_dropped("cancelled", "reading", 43);
+    await_metric("resnetd_failures_total{reason=\"cancelled\"}", 43);
+    await_metric("resnetd_failures_total{reason=\"input\"}", 0);
     await_metric("resnetd_http_connections", 1);
 }
 END_TEST
