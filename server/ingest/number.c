@@ -234,7 +234,8 @@ static bool has_avx2(void)
 
 static bool has_avx512(void)
 {
-    return isa_allows("avx512") && has_avx2() && __builtin_cpu_supports("avx512vbmi2");
+    return isa_allows("avx512") && has_avx2() && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2");
 }
 #endif
 

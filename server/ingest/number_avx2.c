@@ -1,4 +1,4 @@
-/* number_run() with AVX2, and with AVX-512 for its first half. The plain twin is in number.c.
+/* number_run() with AVX2. The plain twin is in number.c.
  *
  * A window of text is taken in two passes without a branch that depends on the digits:
  *   1. 64 bytes at a time become bitmaps, from which follow the first byte and the end of each
@@ -8,7 +8,7 @@
  *      another float32 than the exact one goes to number_scan(), and so does a token of a rare
  *      form or one that breaks the grammar.
  * No state: any thread. */
-#include "ingest/number.h"
+#include "ingest/number_x86.h"
 
 #if defined(__x86_64__)
 
@@ -16,9 +16,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define AVX2 __attribute__((target("avx2,fma,bmi,bmi2,lzcnt")))
-#define AVX512 \
-    __attribute__((target("avx2,fma,bmi,bmi2,lzcnt,avx512f,avx512bw,avx512vl,avx512vbmi2")))
+#define AVX2   __attribute__((target("avx2,fma,bmi,bmi2,lzcnt")))
 #define INLINE static inline __attribute__((always_inline))
 
 #define BLOCK  64
@@ -60,7 +58,7 @@ static const uint8_t by_low_half[16] = {BY_LOW_HALF}, by_high_half[16] = {BY_HIG
 
 /* ---- pass 1 ---------------------------------------------------------------------------------- */
 
-AVX2 INLINE struct bitmaps classify_half_avx2(const char *text)
+AVX2 INLINE struct bitmaps classify_half(const char *text)
 {
     const __m256i low = _mm256_broadcastsi128_si256(TABLE(by_low_half));
     const __m256i high = _mm256_broadcastsi128_si256(TABLE(by_high_half));
@@ -78,15 +76,15 @@ AVX2 INLINE struct bitmaps classify_half_avx2(const char *text)
         (uint32_t)_mm256_movemask_epi8(other)};
 }
 
-AVX2 INLINE struct bitmaps classify_avx2(const char *text)
+AVX2 INLINE struct bitmaps classify(const char *text)
 {
-    const struct bitmaps a = classify_half_avx2(text), b = classify_half_avx2(text + 32);
+    const struct bitmaps a = classify_half(text), b = classify_half(text + 32);
     return (struct bitmaps){a.token | b.token << 32, a.comma | b.comma << 32,
                             a.digit | b.digit << 32, a.letter | b.letter << 32,
                             a.other | b.other << 32};
 }
 
-AVX2 INLINE void add_edges_avx2(struct edges *edges, uint64_t bits, size_t offset)
+AVX2 INLINE void add_edges(struct edges *edges, uint64_t bits, size_t offset)
 {
     uint16_t *at = edges->at + edges->count;
     edges->count += (size_t)_mm_popcnt_u64(bits);
@@ -98,64 +96,26 @@ AVX2 INLINE void add_edges_avx2(struct edges *edges, uint64_t bits, size_t offse
         }
 }
 
-AVX512 INLINE struct bitmaps classify_avx512(const char *text)
-{
-    const __m512i low = _mm512_broadcast_i32x4(TABLE(by_low_half));
-    const __m512i high = _mm512_broadcast_i32x4(TABLE(by_high_half));
-    const __m512i bytes = _mm512_loadu_si512(text);
-    const __m512i upper = _mm512_and_si512(_mm512_srli_epi16(bytes, 4), _mm512_set1_epi8(15));
-    const __m512i class =
-        _mm512_and_si512(_mm512_shuffle_epi8(low, bytes), _mm512_shuffle_epi8(high, upper));
-    return (struct bitmaps){_mm512_cmpgt_epi8_mask(class, _mm512_set1_epi8(CLASS_SPACE)),
-                            _mm512_movepi8_mask(class),
-                            _mm512_cmpeq_epi8_mask(class, _mm512_set1_epi8(CLASS_DIGIT)),
-                            _mm512_cmpeq_epi8_mask(class, _mm512_set1_epi8(CLASS_LETTER)),
-                            _mm512_testn_epi8_mask(class, class)};
-}
-
-AVX512 INLINE void add_edges_avx512(struct edges *edges, uint64_t bits, size_t offset)
-{
-    static const uint8_t counting[BLOCK] = {
-        0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
-        22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
-        44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
-    uint16_t *at = edges->at + edges->count;
-    const size_t count = (size_t)_mm_popcnt_u64(bits);
-    const __m512i places = _mm512_maskz_compress_epi8(bits, _mm512_loadu_si512(counting));
-    const __m512i base = _mm512_set1_epi16((short)offset);
-    const __m512i first = _mm512_cvtepu8_epi16(_mm512_castsi512_si256(places));
-    _mm512_storeu_si512(at, _mm512_add_epi16(first, base));
-    if (count > 32) {
-        const __m512i second = _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(places, 1));
-        _mm512_storeu_si512(at + 32, _mm512_add_epi16(second, base));
-    }
-    edges->count += count;
-}
-
 /* The edges of the tokens in [at, end), up to the first thing that is not "number ," or to the end
  * of the window. */
-#define FIND_EDGES(isa, ISA)                                                               \
-    ISA static void find_edges_##isa(struct edges *edges, const char *at, const char *end) \
-    {                                                                                      \
-        uint64_t carry = 0; /* whether the block before ended inside a token */            \
-        edges->count = 0;                                                                  \
-        edges->integers = true;                                                            \
-        edges->exponents = false;                                                          \
-        for (size_t offset = 0; offset < WINDOW; offset += BLOCK) {                        \
-            if (end - at < (ptrdiff_t)(offset + BLOCK)) return;                            \
-            const struct bitmaps map = classify_##isa(at + offset);                        \
-            const uint64_t changes = map.token ^ (map.token << 1 | carry);                 \
-            const uint64_t wrong = ((changes & ~map.token) ^ map.comma) | map.other;       \
-            add_edges_##isa(edges, changes & ~(0 - _blsi_u64(wrong)), offset);             \
-            edges->integers &= map.digit == map.token;                                     \
-            edges->exponents |= map.letter != 0;                                           \
-            if (wrong) return;                                                             \
-            carry = map.token >> 63;                                                       \
-        }                                                                                  \
+AVX2 static void find_edges(struct edges *edges, const char *at, const char *end)
+{
+    uint64_t carry = 0; // whether the block before ended inside a token
+    edges->count = 0;
+    edges->integers = true;
+    edges->exponents = false;
+    for (size_t offset = 0; offset < WINDOW; offset += BLOCK) {
+        if (end - at < (ptrdiff_t)(offset + BLOCK)) return;
+        const struct bitmaps map = classify(at + offset);
+        const uint64_t changes = map.token ^ (map.token << 1 | carry);
+        const uint64_t wrong = ((changes & ~map.token) ^ map.comma) | map.other;
+        add_edges(edges, changes & ~(0 - _blsi_u64(wrong)), offset);
+        edges->integers &= map.digit == map.token;
+        edges->exponents |= map.letter != 0;
+        if (wrong) return;
+        carry = map.token >> 63;
     }
-
-FIND_EDGES(avx2, AVX2)
-FIND_EDGES(avx512, AVX512)
+}
 
 /* ---- pass 2 ---------------------------------------------------------------------------------- */
 
@@ -370,7 +330,7 @@ AVX2 static size_t read_tokens(const char *text, const struct edges *edges, floa
     return read_by_fours(text, edge, dst, count, read_four_numbers);
 }
 
-/* ---- both ------------------------------------------------------------------------------------ */
+/* ---- runs ------------------------------------------------------------------------------------ */
 
 /* Tokens whose field would begin in front of the text. */
 static size_t run_head(struct number_text *text, float *dst, size_t room)
@@ -383,33 +343,22 @@ static size_t run_head(struct number_text *text, float *dst, size_t room)
     return count;
 }
 
-INLINE size_t run(struct number_text *text, float *dst, size_t room,
-                  void (*find_edges)(struct edges *, const char *, const char *))
+size_t number_window_avx2(struct number_text *text, float *dst, size_t room)
 {
     struct edges edges;
-    size_t count = run_head(text, dst, room);
-    if (text->at - text->begin < REACH) return count;
-    for (;;) {
-        find_edges(&edges, text->at, text->end);
-        size_t tokens = edges.count / 2;
-        if (tokens > room - count) tokens = room - count;
-        if (tokens == 0) break;
-        const size_t read = read_tokens(text->at, &edges, dst + count, tokens);
-        count += read;
-        if (read > 0) text->at += edges.at[2 * read - 1] + 1;
-        if (read < tokens) return count;
-    }
-    return count + number_run_plain(text, dst + count, room - count);
+    if (text->at - text->begin < REACH) return run_head(text, dst, room);
+    find_edges(&edges, text->at, text->end);
+    const size_t tokens = edges.count / 2 < room ? edges.count / 2 : room;
+    const size_t read = read_tokens(text->at, &edges, dst, tokens);
+    if (read > 0) text->at += edges.at[2 * read - 1] + 1;
+    return read;
 }
 
 size_t number_run_avx2(struct number_text *text, float *dst, size_t room)
 {
-    return run(text, dst, room, find_edges_avx2);
-}
-
-size_t number_run_avx512(struct number_text *text, float *dst, size_t room)
-{
-    return run(text, dst, room, find_edges_avx512);
+    size_t count = 0, read;
+    while ((read = number_window_avx2(text, dst + count, room - count)) > 0) count += read;
+    return count + number_run_plain(text, dst + count, room - count);
 }
 
 #endif
