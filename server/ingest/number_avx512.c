@@ -4,9 +4,10 @@
  *   1. 64 bytes at a time become bitmaps. From them follow the grammar, by integer arithmetic on 64
  *      bytes at once, and one dense row of digits, without points, signs and what is between the
  *      numbers; of each token its first byte, and where in that row its whole part and it end;
- *   2. eight tokens at a time, the digits in front of each end become integers, then doubles.
- * Its last bits may be wrong; a double that could round to another float32 than the exact one, a
- * token with an exponent and whatever breaks the grammar is left to number_window_avx2().
+ *   2. eight tokens at a time, the digits in front of each end become integers, then doubles. Their
+ *      last bits may be wrong.
+ * A double that could round to another float32 than the exact one, an exponent not of the form
+ * "e-05", and whatever breaks the grammar is left to number_window_avx2().
  * No state: any thread. */
 #include "ingest/number_x86.h"
 
@@ -21,43 +22,52 @@
                           "avx512vbmi,avx512vbmi2")))
 #define INLINE static inline __attribute__((always_inline))
 
-#define BLOCK  64
-#define WINDOW 2048 /* bytes of text */
-#define LANE   16   /* digits of a token that are one vector's lane */
-#define DIGITS 24   /* digits of a token, zeros in front counted */
+#define BLOCK        64
+#define WINDOW       2048 /* bytes of text */
+#define LANE         16   /* digits of a token that are one vector's lane */
+#define DIGITS       24   /* digits of a token, zeros in front counted */
+#define EXPONENT_MAX 39   /* of ten, in a token's text: with DIGITS inside what scale_of() has */
 
 /* The tokens of a window that are complete. */
 struct tokens {
     size_t count;
-    size_t length; /* of their text, up to behind the last comma */
-    /* Values of all their digits in turn. */
+    size_t length;     /* of their text, up to behind the last comma */
+    const char *wrong; /* what ends them; NULL: the window's end */
+    /* Values of all their digits in turn, those of exponents too. */
     uint8_t digit[DIGITS + WINDOW + BLOCK];
-    /* Of each token, in that row: behind its last digit, and behind the last in front of its point.
+    /* Of each token, in that row: behind its last digit, and behind the last of its whole part.
      * Those of token i are at i + 1; the end of the one before is where it begins. */
     uint16_t end[1 + WINDOW / 2 + BLOCK / 2], whole[1 + WINDOW / 2 + BLOCK / 2];
-    char first[WINDOW / 2 + BLOCK]; /* its first byte */
+    char first[WINDOW / 2 + BLOCK];       /* its first byte */
+    uint8_t exponent[WINDOW / 2 + BLOCK]; /* EXPONENT, NEGATIVE; only where they are read */
 };
+
+#define EXPONENT 1 /* the token ends like "e-05" */
+#define NEGATIVE 2
 
 /* ---- pass 1 ---------------------------------------------------------------------------------- */
 
 /* Of 64 bytes, one bit each. */
 struct bitmaps {
-    uint64_t digit, zero, minus, point, comma, space;
+    uint64_t digit, zero, minus, point, comma, other; /* other: no white space either */
+    uint64_t letter, plus;                            /* e E; both only where exponents are read */
 };
 
-/* How the block before ended: its last bit of the map, at the lowest place. */
+/* How the block before ended. */
 struct carry {
-    uint64_t token, digit, minus, zero;
-    unsigned char whole; /* in a token's whole part */
+    unsigned char whole;                /* in a token's whole part */
+    uint64_t token, digit, minus, zero; /* the last bit, at the lowest place */
+    uint64_t letter, negative;          /* all bits; negative: an exponent's sign */
 };
 
 /* Of 64 bytes, one bit each: the grammar's places. */
 struct places {
-    uint64_t start;  /* a token's first byte */
-    uint64_t whole;  /* behind its whole part */
-    uint64_t end;    /* behind the token */
-    uint64_t digits; /* behind a digit */
-    uint64_t wrong;  /* what no array of simple numbers has there */
+    uint64_t start;              /* a token's first byte */
+    uint64_t whole;              /* behind its whole part */
+    uint64_t end;                /* behind the token */
+    uint64_t digits;             /* behind a digit */
+    uint64_t wrong;              /* what no array of simple numbers has there */
+    uint64_t exponent, negative; /* ends of tokens that have one, or a negative one */
 };
 
 AVX512 INLINE struct bitmaps classify(__m512i bytes, __m512i values)
@@ -65,37 +75,73 @@ AVX512 INLINE struct bitmaps classify(__m512i bytes, __m512i values)
     // white space by its lower half; no other byte is equal to what stands there
     const __m512i spaces = _mm512_broadcast_i32x4(
         _mm_setr_epi8(' ', 0, 0, 0, 0, 0, 0, 0, 0, '\t', '\n', 0, 0, '\r', 0, 0));
-    return (struct bitmaps){
+    struct bitmaps map = {
         .digit = _mm512_cmplt_epu8_mask(values, _mm512_set1_epi8(10)),
         .zero = _mm512_testn_epi8_mask(values, values),
         .minus = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('-')),
         .point = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('.')),
         .comma = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(',')),
-        .space = _mm512_cmpeq_epi8_mask(bytes, _mm512_shuffle_epi8(spaces, bytes)),
     };
+    const uint64_t space = _mm512_cmpeq_epi8_mask(bytes, _mm512_shuffle_epi8(spaces, bytes));
+    map.other = ~(map.digit | map.minus | map.point | map.comma | space);
+    return map;
 }
 
-/* A carry that starts with a token runs through its sign and digits, up to its point or end. */
-AVX512 INLINE struct places find_places(const struct bitmaps *map, struct carry *carry)
+AVX512 INLINE void classify_letters(struct bitmaps *map, __m512i bytes)
 {
-    struct places p;
-    const uint64_t body = map->digit | map->minus, token = body | map->point;
-    const uint64_t behind = token << 1 | carry->token;
+    const __m512i lower = _mm512_or_si512(bytes, _mm512_set1_epi8(0x20));
+    map->letter = _mm512_cmpeq_epi8_mask(lower, _mm512_set1_epi8('e'));
+    map->plus = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('+'));
+    map->other &= ~(map->letter | map->plus);
+}
+
+/* The map moved on by n bytes. */
+INLINE uint64_t behind(uint64_t map, uint64_t before, int n)
+{
+    return map << n | before >> (BLOCK - n);
+}
+
+/* A letter is followed by a sign, two digits and the end. */
+INLINE void find_exponents(struct places *p, const struct bitmaps *map, struct carry *carry)
+{
+    const uint64_t signs = behind(map->letter, carry->letter, 1);
+    const uint64_t early =
+        signs | behind(map->letter, carry->letter, 2) | behind(map->letter, carry->letter, 3);
+    const uint64_t ends = behind(map->letter, carry->letter, 4), negative = map->minus & signs;
+    p->wrong |= (signs & ~(map->minus | map->plus)) | (map->plus & ~signs) |
+                (map->letter & ~p->digits) | (early & p->end) | (ends & ~p->end);
+    p->exponent = ends;
+    p->negative = behind(negative, carry->negative, 3);
+    carry->letter = map->letter;
+    carry->negative = negative;
+}
+
+/* A carry that starts with a token runs through its sign and digits, up to its point, letter or
+ * end. */
+INLINE struct places find_places(const struct bitmaps *map, struct carry *carry, bool exponents)
+{
+    struct places p = {0};
+    const uint64_t body = map->digit | map->minus;
+    const uint64_t token = body | map->point | map->letter | map->plus;
+    const uint64_t inside = token << 1 | carry->token;
     unsigned long long sum;
-    p.start = token & ~behind;
-    p.end = behind & ~token;
+    p.start = token & ~inside;
+    p.end = inside & ~token;
     carry->whole = _addcarry_u64(carry->whole, body, p.start, &sum);
     p.whole = sum & ~body;
     p.digits = map->digit << 1 | carry->digit;
-    const uint64_t first = map->digit & (p.start | map->minus << 1 | carry->minus);
+    const uint64_t signs = p.start | behind(map->letter, carry->letter, 1);
+    const uint64_t minus = map->minus & p.start;
+    const uint64_t first = map->digit & (p.start | minus << 1 | carry->minus);
     const uint64_t zero = first & map->zero;
-    p.wrong = (p.end ^ map->comma) | ~(token | map->comma | map->space) |
-              ((p.whole | p.end) & ~p.digits) | (map->point & ~p.whole) | (map->minus & ~p.start) |
+    p.wrong = (p.end ^ map->comma) | map->other | ((p.whole | p.end) & ~p.digits) |
+              (map->point & ~p.whole) | (map->minus & ~signs) |
               ((zero << 1 | carry->zero) & map->digit);
     carry->token = token >> 63;
     carry->digit = map->digit >> 63;
-    carry->minus = map->minus >> 63;
+    carry->minus = minus >> 63;
     carry->zero = zero >> 63;
+    if (exponents) find_exponents(&p, map, carry);
     return p;
 }
 
@@ -111,21 +157,32 @@ AVX512 INLINE void add_offsets(uint16_t *to, uint64_t bits, size_t base)
     _mm512_storeu_si512(to, _mm512_add_epi16(wide, _mm512_set1_epi16((short)base)));
 }
 
+AVX512 INLINE void add_exponents(uint8_t *to, const struct places *p)
+{
+    const __m512i some = _mm512_maskz_mov_epi8(p->exponent, _mm512_set1_epi8(EXPONENT));
+    const __m512i all =
+        _mm512_mask_mov_epi8(some, p->negative, _mm512_set1_epi8(EXPONENT | NEGATIVE));
+    _mm512_storeu_si512(to, _mm512_maskz_compress_epi8(p->end, all));
+}
+
 /* The tokens in [at, end), up to the first thing that is not "number ," or to the window's end. */
-AVX512 static void find_tokens(struct tokens *tokens, const char *at, const char *end)
+AVX512 INLINE void find_tokens(struct tokens *tokens, const char *at, const char *end,
+                               bool exponents)
 {
     struct carry carry = {0};
     size_t digits = DIGITS, starts = 0, wholes = 1, ends = 1;
     tokens->length = 0;
+    tokens->wrong = NULL;
     memset(tokens->digit, 0, DIGITS);
     tokens->end[0] = DIGITS;
     for (size_t offset = 0; offset < WINDOW; offset += BLOCK) {
         if (end - at < (ptrdiff_t)(offset + BLOCK)) break;
         const __m512i bytes = _mm512_loadu_si512(at + offset);
         const __m512i values = _mm512_sub_epi8(bytes, _mm512_set1_epi8('0'));
-        const struct bitmaps map = classify(bytes, values);
+        struct bitmaps map = classify(bytes, values);
+        if (exponents) classify_letters(&map, bytes);
         const size_t base = digits + 1 - carry.digit; // behind the first of places.digits
-        struct places p = find_places(&map, &carry);
+        struct places p = find_places(&map, &carry, exponents);
         const uint64_t right = _blsmsk_u64(p.wrong) & ~p.wrong;
         p.start &= right, p.whole &= right, p.end &= right;
 
@@ -133,12 +190,15 @@ AVX512 static void find_tokens(struct tokens *tokens, const char *at, const char
         _mm512_storeu_si512(tokens->first + starts, _mm512_maskz_compress_epi8(p.start, bytes));
         add_offsets(tokens->whole + wholes, _pext_u64(p.whole, p.digits), base);
         add_offsets(tokens->end + ends, _pext_u64(p.end, p.digits), base);
+        if (exponents) add_exponents(tokens->exponent + ends - 1, &p);
         digits += (size_t)_mm_popcnt_u64(map.digit);
         starts += (size_t)_mm_popcnt_u64(p.start);
         wholes += (size_t)_mm_popcnt_u64(p.whole);
         ends += (size_t)_mm_popcnt_u64(p.end);
         if (p.end) tokens->length = offset + BLOCK - _lzcnt_u64(p.end);
-        if (p.wrong) break;
+        if (!p.wrong) continue;
+        tokens->wrong = at + offset + _tzcnt_u64(p.wrong);
+        break;
     }
     tokens->count = ends - 1;
 }
@@ -216,12 +276,14 @@ AVX512 INLINE __m512i front_digits(const uint8_t *digit, const uint16_t *end, __
     return join_pairs(join_fours(_mm512_maskz_mov_epi8(kept, load_fronts(digit, end))), 10000);
 }
 
-/* 10^-fraction for fractions below 16. */
-AVX512 INLINE __m512d scale_of(__m512i fraction)
+/* 10^power for powers from -64 to 63; others are taken modulo 128. */
+AVX512 INLINE __m512d scale_of(__m512i power)
 {
-    const __m512d low = _mm512_setr_pd(1e0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7);
-    const __m512d high = _mm512_setr_pd(1e-8, 1e-9, 1e-10, 1e-11, 1e-12, 1e-13, 1e-14, 1e-15);
-    return _mm512_permutex2var_pd(low, fraction, high);
+    const __m512d low = _mm512_setr_pd(1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7);
+    const __m512d high = _mm512_setr_pd(1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15);
+    const __m512d sixteens = _mm512_setr_pd(1e0, 1e16, 1e32, 1e48, 1e-64, 1e-48, 1e-32, 1e-16);
+    const __m512d units = _mm512_permutex2var_pd(low, power, high);
+    return _mm512_mul_pd(_mm512_permutexvar_pd(_mm512_srai_epi64(power, 4), sixteens), units);
 }
 
 /* Doubles from which float32 may not follow: a few units from halfway between two of those. */
@@ -233,41 +295,76 @@ AVX512 INLINE __mmask8 near_halfway(__m512d value)
     return _mm512_cmplt_epu64_mask(rest, _mm512_set1_epi64(17));
 }
 
-/* Tokens i to i + 7 -> dst, those of `wanted`. Returns which of them are not to be trusted. */
-AVX512 INLINE uint32_t read_eight(const struct tokens *tokens, size_t i, float *dst,
-                                  __mmask8 wanted)
+/* Values that are not 0 and not inside the range of normal float32. */
+AVX512 INLINE __mmask8 out_of_range(__m512d value)
+{
+    const __m512d size = _mm512_abs_pd(value);
+    const __mmask8 some = _mm512_cmp_pd_mask(size, _mm512_setzero_pd(), _CMP_GT_OQ);
+    return _mm512_mask_cmp_pd_mask(some, size, _mm512_set1_pd(0x1p-126), _CMP_LT_OQ) |
+           _mm512_cmp_pd_mask(size, _mm512_set1_pd(0x1.fffffep127), _CMP_GE_OQ);
+}
+
+/* Eight tokens, without their exponents. */
+struct eight {
+    uint16_t end[8]; /* only where some have an exponent, else it is the tokens' own */
+    __m128i count;   /* digits of each, 16 bits */
+    __m128i power;   /* of ten, that the last digit stands for */
+    __mmask8 doubt;
+};
+
+#define LOAD(at) _mm_loadu_si128((const __m128i *)(const void *)(at))
+
+AVX512 INLINE void take_exponents(struct eight *e, const struct tokens *tokens, size_t i)
 {
     const uint16_t *end = tokens->end + 1 + i;
-    const __m128i ends = _mm_loadu_si128((const __m128i *)(const void *)end);
-    const __m128i begins = _mm_loadu_si128((const __m128i *)(const void *)(end - 1));
-    const __m128i wholes = _mm_loadu_si128((const __m128i *)(const void *)(tokens->whole + 1 + i));
-    const __m128i count = _mm_sub_epi16(ends, begins);
-    const __m512i fraction = _mm512_cvtepu16_epi64(_mm_sub_epi16(ends, wholes));
-    __m512d value = _mm512_cvtepi64_pd(last_digits(tokens->digit, end, count));
-    value = _mm512_mul_pd(value, scale_of(fraction));
-    __mmask8 doubt = 0;
-    const __mmask8 more = _mm_cmpgt_epi16_mask(count, _mm_set1_epi16(LANE)) & wanted;
-    if (more) {
-        doubt = _mm_cmpgt_epi16_mask(count, _mm_set1_epi16(DIGITS));
-        const __m512d front = _mm512_cvtepi64_pd(front_digits(tokens->digit, end, count));
-        const __m512d scale = _mm512_mul_pd(scale_of(fraction), _mm512_set1_pd(1e16));
-        value = _mm512_fmadd_pd(front, scale, value);
-        const __mmask8 small = _mm512_cmpgt_epi64_mask(fraction, _mm512_set1_epi64(15));
-        value = _mm512_mask_mul_pd(value, small, value, _mm512_set1_pd(1e-16));
+    uint16_t pair[8];
+    for (size_t k = 0; k < 8; k++) memcpy(&pair[k], tokens->digit + end[k] - 2, sizeof pair[k]);
+    const __m128i kind = _mm_cvtepu8_epi16(LOAD(tokens->exponent + i));
+    const __mmask8 some = _mm_test_epi16_mask(kind, _mm_set1_epi16(EXPONENT));
+    const __mmask8 negative = _mm_test_epi16_mask(kind, _mm_set1_epi16(NEGATIVE));
+    const __m128i size = _mm_maddubs_epi16(LOAD(pair), _mm_set1_epi16(10 | 1 << 8));
+    const __m128i exponent = _mm_mask_sub_epi16(size, negative, _mm_setzero_si128(), size);
+    const __m128i digits = _mm_maskz_mov_epi16(some, _mm_set1_epi16(2));
+    _mm_storeu_si128((__m128i *)(void *)e->end, _mm_sub_epi16(LOAD(end), digits));
+    e->count = _mm_sub_epi16(e->count, digits);
+    e->power = _mm_add_epi16(e->power, digits);
+    e->power = _mm_mask_add_epi16(e->power, some, e->power, exponent);
+    e->doubt = _mm_mask_cmpgt_epi16_mask(some, size, _mm_set1_epi16(EXPONENT_MAX));
+}
+
+/* Tokens i to i + 7 -> dst, those of `wanted`. Returns which of them are not to be trusted. */
+AVX512 INLINE uint32_t read_eight(const struct tokens *tokens, size_t i, float *dst,
+                                  __mmask8 wanted, bool exponents)
+{
+    const uint16_t *end = tokens->end + 1 + i, *whole = tokens->whole + 1 + i;
+    struct eight e = {.count = _mm_sub_epi16(LOAD(end), LOAD(end - 1)),
+                      .power = _mm_sub_epi16(LOAD(whole), LOAD(end))};
+    if (exponents) {
+        take_exponents(&e, tokens, i);
+        end = e.end;
     }
+    __m512d value = _mm512_cvtepi64_pd(last_digits(tokens->digit, end, e.count));
+    if (_mm_cmpgt_epi16_mask(e.count, _mm_set1_epi16(LANE)) & wanted) {
+        const __m512d front = _mm512_cvtepi64_pd(front_digits(tokens->digit, end, e.count));
+        value = _mm512_fmadd_pd(front, _mm512_set1_pd(1e16), value);
+    }
+    value = _mm512_mul_pd(value, scale_of(_mm512_cvtepi16_epi64(e.power)));
     const __m128i first = _mm_loadl_epi64((const __m128i *)(const void *)(tokens->first + i));
     const __mmask8 negative = (__mmask8)_mm_cmpeq_epi8_mask(first, _mm_set1_epi8('-'));
     value = _mm512_mask_xor_pd(value, negative, value, _mm512_set1_pd(-0.0));
     _mm256_mask_storeu_ps(dst, wanted, _mm512_cvtpd_ps(value));
+    const __mmask8 doubt = e.doubt | _mm_cmpgt_epi16_mask(e.count, _mm_set1_epi16(DIGITS)) |
+                           (exponents ? out_of_range(value) : 0);
     return (doubt | near_halfway(value)) & wanted;
 }
 
 /* As many tokens as are simple. */
-AVX512 static size_t read_tokens(const struct tokens *tokens, float *dst, size_t count)
+AVX512 INLINE size_t read_tokens(const struct tokens *tokens, float *dst, size_t count,
+                                 bool exponents)
 {
     for (size_t i = 0; i < count; i += 8) {
         const __mmask8 wanted = count - i < 8 ? (__mmask8)((1 << (count - i)) - 1) : 0xff;
-        const uint32_t doubt = read_eight(tokens, i, dst + i, wanted);
+        const uint32_t doubt = read_eight(tokens, i, dst + i, wanted, exponents);
         if (doubt) return i + _tzcnt_u32(doubt);
     }
     return count;
@@ -282,24 +379,39 @@ static const char *skip_tokens(const char *at, size_t count)
     return at;
 }
 
-AVX512 static size_t window(struct number_text *text, float *dst, size_t room)
+/* *letter: it ends in front of a token with an exponent. */
+AVX512 INLINE size_t read_window(struct number_text *text, float *dst, size_t room, bool exponents,
+                                 bool *letter)
 {
     struct tokens tokens;
-    find_tokens(&tokens, text->at, text->end);
+    find_tokens(&tokens, text->at, text->end, exponents);
     const size_t count = tokens.count < room ? tokens.count : room;
-    const size_t read = read_tokens(&tokens, dst, count);
+    const size_t read = read_tokens(&tokens, dst, count, exponents);
     text->at = read == tokens.count ? text->at + tokens.length : skip_tokens(text->at, read);
+    *letter = read == tokens.count && tokens.wrong && (*tokens.wrong | 0x20) == 'e';
     return read;
+}
+
+AVX512 static size_t window(struct number_text *text, float *dst, size_t room, bool *letter)
+{
+    return read_window(text, dst, room, false, letter);
+}
+
+AVX512 static size_t window_of_exponents(struct number_text *text, float *dst, size_t room)
+{
+    bool letter;
+    return read_window(text, dst, room, true, &letter);
 }
 
 size_t number_run_avx512(struct number_text *text, float *dst, size_t room)
 {
     size_t count = 0, read;
     do {
-        while ((read = window(text, dst + count, room - count)) > 0) count += read;
-        read = number_window_avx2(text, dst + count, room - count);
-        count += read;
-    } while (read > 0);
+        bool letter;
+        count += read = window(text, dst + count, room - count, &letter);
+        if (letter) count += read = window_of_exponents(text, dst + count, room - count);
+        if (!read) count += read = number_window_avx2(text, dst + count, room - count);
+    } while (read);
     return count + number_run_plain(text, dst + count, room - count);
 }
 
