@@ -201,6 +201,8 @@ AVX512 INLINE void find_tokens(struct tokens *tokens, const char *at, const char
         break;
     }
     tokens->count = ends - 1;
+    // the last eight may reach beyond them
+    _mm_storeu_si128((__m128i *)(void *)(tokens->end + ends), _mm_set1_epi16(DIGITS));
 }
 
 /* ---- pass 2 ---------------------------------------------------------------------------------- */
