@@ -46,7 +46,7 @@ home_of() {
     jpeglib.h | jerror.h) echo server/ingest/image_jpeg.c ;;
     spng.h) echo server/ingest/image_png.c ;;
     onnx.pb-c.h | protobuf-c/*) echo 'core/formats/onnx_*.c' ;;
-    immintrin.h) echo 'core/kernels/x86/* server/ingest/*_x86.c' ;;
+    immintrin.h) echo 'core/kernels/x86/* server/ingest/*_x86.c server/ingest/*_avx*.c' ;;
     arm_neon.h) echo 'core/kernels/arm64/*' ;;
     esac
 }
