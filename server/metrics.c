@@ -342,12 +342,24 @@ static void render_stages(struct metrics *m, struct buffer *text, const char *na
         }
 }
 
+/* A text of the model's files as a label's value. */
+static void write_value(struct buffer *text, const char *value)
+{
+    for (const char *c = value; *c; c++) {
+        const bool plain = *c >= ' ' && *c <= '~';
+        if (*c == '"' || *c == '\\') buffer_append(text, "\\", 1);
+        buffer_append(text, plain ? c : "?", 1);
+    }
+}
+
 static void render_models(struct metrics *m, struct buffer *text, const char *name)
 {
-    for (const struct model_metrics *model = m->models; model; model = model->next)
-        buffer_format(text, "%s{model=\"%s\",digest=\"%s\",arch=\"%s\"} %d\n", name, model->name,
-                      model->digest ? model->digest : "", model->arch ? model->arch : "",
-                      model->served > 0);
+    for (const struct model_metrics *model = m->models; model; model = model->next) {
+        buffer_format(text, "%s{model=\"%s\",digest=\"%s\",arch=\"", name, model->name,
+                      model->digest ? model->digest : "");
+        write_value(text, model->arch ? model->arch : "");
+        buffer_format(text, "\"} %d\n", model->served > 0);
+    }
 }
 
 static void render_build(struct metrics *m, struct buffer *text, const char *name)

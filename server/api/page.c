@@ -14,14 +14,26 @@ static const char *host_of(const struct request *request)
     return host && *host && strspn(host, allowed) == strlen(host) ? host : "127.0.0.1:8080";
 }
 
+/* A text of the model's files. */
+static void append_text(struct buffer *html, const char *text)
+{
+    for (; *text; text++) switch (*text) {
+        case '<': buffer_text(html, "&lt;"); break;
+        case '>': buffer_text(html, "&gt;"); break;
+        case '&': buffer_text(html, "&amp;"); break;
+        case '"': buffer_text(html, "&quot;"); break;
+        default: buffer_append(html, text, 1);
+        }
+}
+
 static void append_model(struct buffer *html, const struct model *model, const char *host)
 {
     const rn_model_info *info = model->info;
-    buffer_format(html,
-                  "<h2>%s</h2>\n<p>%s, %zu&times;%zu&times;%zu in, %zu numbers out, %zu "
-                  "parameters</p>\n",
-                  model->name, info->arch, info->input[0], info->input[1], info->input[2],
-                  info->output_size, info->parameters);
+    buffer_format(html, "<h2>%s</h2>\n<p>", model->name);
+    append_text(html, info->arch);
+    buffer_format(html, ", %zu&times;%zu&times;%zu in, %zu numbers out, %zu parameters</p>\n",
+                  info->input[0], info->input[1], info->input[2], info->output_size,
+                  info->parameters);
     buffer_format(html,
                   "<pre>curl -s http://%s/v2/models/%s/example |\n"
                   "  curl -s --data-binary @- 'http://%s/infer?model=%s&amp;top_k=3'</pre>\n",

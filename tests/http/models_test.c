@@ -228,6 +228,32 @@ START_TEST(a_model_that_cannot_be_served_names_its_tensor)
 }
 END_TEST
 
+/* A config.json is a stranger's: what it says is text, in HTML too. */
+START_TEST(a_name_of_a_config_is_text)
+{
+    char path[128], option[160];
+    size_t size;
+    char *weights = read_file("deploy/models/fashion-resnet/model.safetensors", &size);
+    put_model(weights, size);
+    snprintf(path, sizeof path, "%s/config.json", folder);
+    FILE *config = fopen(path, "w");
+    ck_assert_ptr_nonnull(config);
+    fputs("{\"model_type\":\"resnet\",\"input\":{\"shape\":[1,28,28]},"
+          "\"architecture\":\"<b>&\\\"\"}",
+          config);
+    fclose(config);
+    snprintf(option, sizeof option, "m=%s", folder);
+    DAEMON_START(&server, "--model", option);
+    struct response response = client_get(server.port, "/");
+    ck_assert_ptr_null(strstr(response.body, "<b>"));
+    ck_assert_ptr_nonnull(strstr(response.body, "&lt;b&gt;&amp;&quot;"));
+    response_free(&response);
+    server_stop();
+    unlink(path);
+    free(weights);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("models");
@@ -247,5 +273,6 @@ int main(void)
     tcase_add_test(tests, bad_starts_have_their_exit_codes);
     tcase_add_checked_fixture(starts, make_folder, drop_folder);
     tcase_add_test(starts, a_model_that_cannot_be_served_names_its_tensor);
+    tcase_add_test(starts, a_name_of_a_config_is_text);
     return run_suite(suite);
 }

@@ -47,6 +47,14 @@ START_TEST(requests_count_by_route_and_code)
 }
 END_TEST
 
+/* An architecture's name comes from the model's files. */
+START_TEST(labels_are_escaped)
+{
+    metrics_add_model(metrics, "m", "d", "a\"b\\c\nd\x1b\xff");
+    expect("resnetd_model_info{model=\"m\",digest=\"d\",arch=\"a\\\"b\\\\c?d?\?\"} 1");
+}
+END_TEST
+
 START_TEST(histograms_are_cumulative)
 {
     struct model_metrics *model = metrics_add_model(metrics, "m", "d1", "resnet18");
@@ -133,6 +141,7 @@ int main(void)
     suite_add_tcase(suite, tests);
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, requests_count_by_route_and_code);
+    tcase_add_test(tests, labels_are_escaped);
     tcase_add_test(tests, histograms_are_cumulative);
     tcase_add_test(tests, gauges_go_up_and_down);
     tcase_add_test(tests, what_was_dropped_is_a_failure_too);
