@@ -209,6 +209,7 @@ static void *on_request_line(void *argument, const char *uri, struct MHD_Connect
     http_make_id(r);
     watch_reading(r);
     target_parse(&r->request.target, uri, &r->target_error);
+    r->target_end = uri + strlen(uri);
     metrics_active(http->server->metrics, 1);
     return r;
 }

@@ -2,8 +2,9 @@
  *
  * It calls the handlers of routes.def on its own threads (see request.h). Requests without a route,
  * of the wrong method, too large, too slow or ambiguously framed are answered here. What is no
- * HTTP, or has a Content-Length that is no number, libmicrohttpd answers before anybody is asked:
- * with a page of its own, not with our JSON (0.9.75 also sends the headers of that page twice). */
+ * HTTP, has a Content-Length that is no number, or breaks within its chunks, libmicrohttpd answers
+ * before anybody is asked: with a page of its own, not with our JSON (0.9.75 also sends the headers
+ * of that page twice). */
 #ifndef SERVER_HTTP_H
 #define SERVER_HTTP_H
 

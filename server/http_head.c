@@ -43,11 +43,21 @@ static enum MHD_Result add_framing(void *framing, enum MHD_ValueKind kind, const
     return MHD_YES;
 }
 
+/* Of the headers with the request line. */
+static size_t header_size(const struct http_request *r)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    return info ? info->header_size : 0;
+}
+
 static bool read_framing(struct http_request *r, const char *version)
 {
-    struct framing framing = {.wants_host = strcmp(version, "HTTP/1.0") != 0};
+    struct framing framing = {.wants_host = strcmp(version, "HTTP/1.0") != 0,
+                              .read = version + strlen(version)};
     struct request *request = &r->request;
     MHD_get_connection_values(r->connection, MHD_HEADER_KIND, add_framing, &framing);
+    framing_close(&framing, r->method + header_size(r));
     const char *error = framing_error(&framing);
     if (error) {
         request_fail(request, 400, "the request has %s", error);
@@ -73,13 +83,11 @@ static bool check_length(struct http_request *r)
 static bool check_sizes(struct http_request *r)
 {
     const struct options *options = r->request.server->options;
-    const size_t length = r->request.content_length;
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    const size_t length = r->request.content_length, headers = header_size(r);
     r->request.reply.close = true; /* the rest is not read */
-    if (info && info->header_size > options->max_header_bytes)
+    if (headers > options->max_header_bytes)
         request_fail(&r->request, 431, "headers of %zu bytes, --max-header-bytes allows %zu",
-                     info->header_size, options->max_header_bytes);
+                     headers, options->max_header_bytes);
     else if (!r->chunked && length > options->max_body_bytes)
         request_fail(&r->request, 413, "a body of %zu bytes, --max-body-bytes allows %zu", length,
                      options->max_body_bytes);
@@ -111,6 +119,8 @@ bool http_read_head(struct http_request *r, const char *method, const char *vers
 {
     struct request *request = &r->request;
     r->method = method;
+    /* What follows a NUL in the target was not looked at. */
+    if (!r->target_error && version != r->target_end + 1) r->target_error = "control character";
     take_id(r);
     const bool framed = read_framing(r, version);
     if (request->reply.close || !check_sizes(r)) return true;

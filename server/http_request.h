@@ -49,6 +49,7 @@ struct http_request {
     struct peer *peer;
     const struct handler *handler; /* NULL: none was found */
     const char *method, *target_error;
+    const char *target_end; /* libmicrohttpd's */
     enum progress progress;
     bool chunked, unsized; /* unsized: neither Content-Length nor Transfer-Encoding */
     size_t sent;

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "buffer.h"
+#include "clock.h"
 #include "http/fixture.h"
 
 #include "check_main.h"
@@ -83,6 +84,10 @@ static const char *const smuggled[] = {
     "POST /infer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\nContent-Length: "
     "0\r\n\r\n" HIDDEN,
     "POST /infer HTTP/1.1\r\nHost: x\r\nTransfer-: chunked\r\n Encoding\r\n\r\n0\r\n\r\n" HIDDEN,
+    "GET /livez HTTP/1.1\r\nHost: x\r\n: y\r\n" HIDDEN, /* no name: not the empty line */
+    "GET /livez HTTP/1.1\r\nHost: x\r\n:\r\n" HIDDEN,
+    "GET /livez HTTP/1.1\nHost: x\n:\n" HIDDEN,
+    "GET /livez HTTP/1.1\r\nHost: x\r\nX:\r\n:\r\n" HIDDEN,
     "POST /infer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n" HIDDEN,
     "POST /infer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n\r\n" HIDDEN,
     "POST /infer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
@@ -132,6 +137,9 @@ static const struct {
     {"GET /livez HTTP/1.1\r\nHost: x\r\nX : a\r\n\r\n", 400},
     {"GET /livez HTTP/1.1\r\nHost: x\r\nX: a\rY: b\r\n\r\n", 400},
     {"GET /livez HTTP/1.1\r\nHost: x\r\nX: a\x01\r\n\r\n", 400},
+    {"GET /livez HTTP/1.1\nHost: x\nX: a\n\n", 200},
+    {"GET /livez HTTP/1.1\nHost: x\r\nX: a\n\n", 400},
+    {"GET /livez HTTP/1.1\r\nHost: x\r\nCookie: a=b; c\r\nX: a\r\n\r\n", 200},
     {"\r\n\r\n\r\n\r\n", 0},
     {"", 0},
 };
@@ -146,6 +154,61 @@ START_TEST(odd_requests)
         ck_assert_msg(status != 200, "%s\nanswered: %s", odd[_i].request, text);
     free(text);
     expect_alive();
+}
+END_TEST
+
+/* A NUL: what follows it would not be seen. */
+START_TEST(hidden_bytes)
+{
+#define REQUEST(text)          \
+    {                          \
+        text, sizeof(text) - 1 \
+    }
+    static const struct {
+        const char *text;
+        size_t size;
+    } requests[] = {
+        REQUEST("GET /livez\0x HTTP/1.1\r\nHost: x\r\n\r\n"),
+        REQUEST("GET /livez?a\0=b HTTP/1.1\r\nHost: x\r\n\r\n"),
+        REQUEST("GET /livez\0 HTTP/1.1\r\nHost: x\r\n\r\n"),
+        REQUEST("GET /livez HTTP/1.1\r\nHost: x\0y\r\n\r\n"),
+        REQUEST("GET /livez HTTP/1.1\r\nX: a\0b\r\nHost: x\r\n\r\n"),
+        REQUEST("GET /livez HTTP/1.1\r\nX: a\0\r\nHost: x\r\n\r\n"),
+        REQUEST("GET /livez HTTP/1.1\r\nX\0: a\r\nHost: x\r\n\r\n"),
+        REQUEST("POST /infer HTTP/1.1\r\nHost: x\r\nContent-Length: 0\0 9\r\n\r\n"),
+        REQUEST("POST /infer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\0x\r\n\r\n"
+                "0\r\n\r\n"),
+    };
+#undef REQUEST
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        char *text = talk(requests[i].text, requests[i].size);
+        ck_assert_msg(!strncmp(text, "HTTP/1.1 400 ", 13), "%zu: %s", i, text);
+        free(text);
+    }
+    expect_alive();
+}
+END_TEST
+
+/* Headers that arrive in pieces, and take more memory than there is at first. */
+START_TEST(many_headers_in_pieces)
+{
+    struct buffer request = {0};
+    buffer_text(&request, "GET /livez HTTP/1.1\r\nHost: x\r\n");
+    while (request.size < 15000) buffer_format(&request, "X-%zu:  %0200d \r\n", request.size, 0);
+    buffer_text(&request, "\r\n");
+    for (size_t piece = 100; piece < 20000; piece *= 3) {
+        const int fd = client_open(server.port);
+        for (size_t at = 0; at < request.size; at += piece) {
+            const size_t left = request.size - at;
+            ck_assert(client_send(fd, request.bytes + at, left < piece ? left : piece));
+            clock_sleep(NS_PER_MS);
+        }
+        struct response response = client_receive(fd);
+        ck_assert_int_eq(response.status, 200);
+        response_free(&response);
+        close(fd);
+    }
+    buffer_free(&request);
 }
 END_TEST
 
@@ -402,6 +465,8 @@ int main(void)
     tcase_add_loop_test(tests, what_broke_others, 0, sizeof broke_others / sizeof *broke_others);
     tcase_add_test(tests, too_large_on_every_route);
     tcase_add_test(tests, many_chunks);
+    tcase_add_test(tests, hidden_bytes);
+    tcase_add_test(tests, many_headers_in_pieces);
     tcase_add_test(tests, headers_without_end);
     tcase_add_test(tests, answers_hold_no_new_lines_of_ours);
     tcase_add_test(tests, hostile_bodies);
