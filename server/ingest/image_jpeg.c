@@ -32,7 +32,7 @@ struct reader {
     struct jpeg_progress_mgr progress;
     jmp_buf failed;
     struct image_reading *reading;
-    uint8_t *row;
+    uint8_t *memory, *row;
 };
 
 static void fail(j_common_ptr common)
@@ -146,8 +146,9 @@ static bool read_image(struct reader *reader)
     jpeg->out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
     if (!image_begin(reader->reading, jpeg->image_width, jpeg->image_height, orientation_of(jpeg)))
         return false;
-    reader->row = malloc((cmyk ? 4 : 3) * (size_t)jpeg->image_width);
-    if (!reader->row) return image_no_memory(reader->reading->error);
+    reader->memory = malloc(1 + (cmyk ? 4 : 3) * (size_t)jpeg->image_width);
+    if (!reader->memory) return image_no_memory(reader->reading->error);
+    reader->row = reader->memory + 1; // libjpeg-turbo writes an aligned row past the caches
     jpeg_start_decompress(jpeg);
     read_rows(reader);
     jpeg_finish_decompress(jpeg);
@@ -166,7 +167,7 @@ bool image_jpeg(struct image_reading *reading)
     reader->reading = reading;
     const bool good = read_image(reader);
     jpeg_destroy_decompress(&reader->jpeg);
-    free(reader->row);
+    free(reader->memory);
     free(reader);
     return good;
 }
