@@ -356,12 +356,12 @@ static struct MHD_Daemon *start_daemon(struct http *http, const struct options *
 {
     const size_t chunk = body_chunk(http->server);
     const size_t cpus = cpus_usable();
-    size_t threads = options->http_threads ? options->http_threads : cpus < 4 ? cpus : 4;
-    if (threads < 2) threads = 2;
+    const size_t threads = options->http_threads ? options->http_threads : cpus < 4 ? cpus : 4;
+    const size_t pool = threads > 1 ? threads : 0; /* without a pool it is one thread */
     return MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
         on_access, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET,
-        http->listener, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)threads, MHD_OPTION_CONNECTION_LIMIT,
+        http->listener, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)pool, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)(options->connections > threads ? options->connections : threads),
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)options->connections_per_address,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)options->idle_timeout,

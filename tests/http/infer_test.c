@@ -1,4 +1,5 @@
 /* POST /infer: all forms of a body agree, batches are made and split, neighbours don't matter. */
+#include <glob.h>
 #include <jansson.h>
 #include <math.h>
 #include <pthread.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "http/fixture.h"
 #include "http/fashion.h"
 
@@ -330,6 +332,40 @@ START_TEST(connections_are_kept)
 }
 END_TEST
 
+static size_t http_threads_of(pid_t pid)
+{
+    char path[64];
+    glob_t tasks;
+    size_t count = 0;
+    snprintf(path, sizeof path, "/proc/%d/task/*/comm", (int)pid);
+    ck_assert_int_eq(glob(path, 0, NULL, &tasks), 0);
+    for (size_t i = 0; i < tasks.gl_pathc; i++) {
+        char name[32] = "";
+        FILE *file = fopen(tasks.gl_pathv[i], "r");
+        if (!file) continue; // it has ended
+        count += fgets(name, sizeof name, file) && !strncmp(name, "MHD-", 4);
+        fclose(file);
+    }
+    globfree(&tasks);
+    return count;
+}
+
+START_TEST(http_threads_are_as_many_as_asked_for)
+{
+    for (size_t threads = 1; threads <= 3; threads++) {
+        char text[8];
+        struct daemon daemon;
+        snprintf(text, sizeof text, "%zu", threads);
+        DAEMON_START(&daemon, "--http-threads", text);
+        // each names itself once it runs
+        for (size_t i = 0; i < 1000 && http_threads_of(daemon.pid) < threads; i++)
+            clock_sleep(5 * NS_PER_MS);
+        ck_assert_uint_eq(http_threads_of(daemon.pid), threads);
+        ck_assert_int_eq(daemon_stop(&daemon, SIGTERM), 0);
+    }
+}
+END_TEST
+
 /* A body in chunks of 1, 2, 3, ... bytes gives the same answer. */
 START_TEST(chunked_bodies)
 {
@@ -375,6 +411,7 @@ int main(void)
     tcase_add_test(tests, neighbours_do_not_matter);
     tcase_add_test(tests, concurrent_clients_share_a_batch);
     tcase_add_test(tests, connections_are_kept);
+    tcase_add_test(tests, http_threads_are_as_many_as_asked_for);
     tcase_add_test(tests, chunked_bodies);
     return run_suite(suite);
 }
