@@ -3,6 +3,7 @@
  *
  * A load takes seconds: the request is suspended and goes to the loader, a thread for such work. */
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@
 #include "registry.h"
 #include "server.h"
 
-enum { MAX_BODY = 65536, MAX_DEPTH = 32 };
+enum { MAX_BODY = 65536, MAX_BRACKETS = 32 };
 
 /* request->state */
 struct control {
@@ -72,15 +73,13 @@ static void body(struct request *request, const void *bytes, size_t size)
         buffer_append(&control->body, bytes, size);
 }
 
-/* Nesting that jansson need not see. */
-static bool is_deep(const struct buffer *body)
+/* More than any body has that is understood here: how deep they are nested jansson need not see. */
+static bool has_many_brackets(const struct buffer *body)
 {
-    size_t depth = 0;
-    for (size_t i = 0; i < body->size; i++) {
-        if (strchr("[{", body->bytes[i]) && body->bytes[i]) depth++;
-        if (depth > MAX_DEPTH) return true;
-    }
-    return false;
+    size_t brackets = 0;
+    for (size_t i = 0; i < body->size; i++)
+        brackets += body->bytes[i] == '[' || body->bytes[i] == '{';
+    return brackets > MAX_BRACKETS;
 }
 
 /* False: answered. *root is NULL for an empty body, else to be freed. */
@@ -94,7 +93,9 @@ static bool read_body(struct request *request, struct value **root)
         return false;
     }
     if (!control->body.size) return true;
-    if (!is_deep(&control->body))
+    if (has_many_brackets(&control->body))
+        snprintf(error, sizeof error, "more than %d arrays and objects", MAX_BRACKETS);
+    else
         *root = envelope_read(control->body.bytes, control->body.size, error, sizeof error);
     if (value_type(*root) == VALUE_OBJECT) return true;
     envelope_free(*root);

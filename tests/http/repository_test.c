@@ -300,7 +300,7 @@ START_TEST(what_is_refused)
     char deep[200];
     memset(deep, '[', sizeof deep - 1);
     deep[sizeof deep - 1] = '\0';
-    check("/v2/repository/index", deep, 400, "body: ");
+    check("/v2/repository/index", deep, 400, "body: more than 32 arrays and objects");
     char *large = calloc(1, 70000);
     memset(large, ' ', 69999);
     check(REPOSITORY "/m/load", large, 413, "more than 65536 bytes");
