@@ -98,9 +98,13 @@ enum inflater_status inflater_feed(struct inflater *inflater, const void *bytes,
             inflater->in += before - stream->avail_in;
             const size_t came = PIECE - stream->avail_out;
             const enum inflater_status status = status_of(result);
-            // what came out in front of damage counts, or it would matter how the body is split
+            // what came out in front of damage, and of the limit, is taken first, or it would
+            // matter how the body is split
+            const size_t room =
+                inflater->out < inflater->max_size ? inflater->max_size - inflater->out : 0;
+            const size_t taken = came < room ? came : room;
+            if (taken && !take(context, inflater->piece, taken)) return INFLATER_STOPPED;
             if (!count_out(inflater, came)) return INFLATER_TOO_LONG;
-            if (came && !take(context, inflater->piece, came)) return INFLATER_STOPPED;
             if (status != INFLATER_OK) return status;
             inflater->ended = result == Z_STREAM_END;
         } while (stream->avail_in > 0 || (stream->avail_out == 0 && !inflater->ended));
