@@ -16,7 +16,7 @@
  *   work for clients that left, queues' deadlines only    flow_test
  *   queues without an end, memory that grows              errors_test; load_test, bodies_test
  *   new lines in ids, requests in requests                answers_hold_no_new_lines_of_ours,
- *                                                         nothing_is_smuggled
+ *                                                         nothing_is_smuggled, hidden_bytes
  *
  * bodies_test mutates bodies of all forms; tests/fuzz has each of the readers alone. */
 #include <stdint.h>
