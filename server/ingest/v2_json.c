@@ -7,6 +7,13 @@
 
 #include "ingest/datatype.h"
 
+/* What need not be there; some clients write null for it. */
+static const struct value *optional(const struct value *object, const char *key)
+{
+    const struct value *value = value_member(object, key);
+    return value_type(value) == VALUE_NULL ? NULL : value;
+}
+
 /* Sequences and what starts with "triton_" ask for things that are not here. */
 static bool check_parameters(struct ingest *ingest, const struct value *parameters)
 {
@@ -56,7 +63,7 @@ static bool read_parameters(struct ingest *ingest, const struct value *parameter
 static bool find_parameters(struct ingest *ingest, const struct value *owner, const char *place,
                             const struct value **parameters)
 {
-    *parameters = value_member(owner, "parameters");
+    *parameters = optional(owner, "parameters");
     if (*parameters && value_type(*parameters) != VALUE_OBJECT)
         return ingest_fail(ingest, "%s.parameters: not an object", place);
     return !value_member(*parameters, "shared_memory_region") ||
@@ -184,10 +191,9 @@ static bool read_request(struct ingest *ingest, const struct value *root, enum d
     if (value_type(input) != VALUE_OBJECT) return ingest_fail(ingest, "inputs[0]: not an object");
     if (value_type(value_member(input, "name")) != VALUE_STRING)
         return ingest_fail(ingest, "inputs[0].name: not a string");
-    return json_form_string(ingest, value_member(root, "id"), "id", result->id,
-                            sizeof result->id) &&
-           read_parameters(ingest, value_member(root, "parameters")) &&
-           read_outputs(ingest, value_member(root, "outputs")) &&
+    return json_form_string(ingest, optional(root, "id"), "id", result->id, sizeof result->id) &&
+           read_parameters(ingest, optional(root, "parameters")) &&
+           read_outputs(ingest, optional(root, "outputs")) &&
            json_form_string(ingest, value_member(input, "name"), "inputs[0].name", result->v2.input,
                             sizeof result->v2.input) &&
            read_datatype(ingest, input, datatype) &&

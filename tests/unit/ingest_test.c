@@ -395,6 +395,25 @@ START_TEST(v2_booleans)
 }
 END_TEST
 
+/* As clients write them that know of the keys but not what for. */
+START_TEST(v2_nulls)
+{
+    static const char text[] = "{\"id\":null,\"parameters\":null,\"outputs\":null,\"inputs\":[{"
+                               "\"name\":\"x\",\"shape\":[1,2],"
+                               "\"datatype\":\"FP32\",\"parameters\":null,\"data\":[1,2]}]}";
+    static const char output[] =
+        "{\"outputs\":[{\"name\":\"o\",\"parameters\":null}],\"inputs\":[{\"name\":\"x\","
+        "\"shape\":[1,2],\"datatype\":\"FP32\",\"data\":[1,2]}]}";
+    const struct ingest_result *result = feed_v2(text, sizeof text - 1, SIZE_MAX, 10);
+    ck_assert_msg(result != NULL, "%s", ingest_error(ingest)->text);
+    ck_assert_str_eq(result->id, "");
+    ck_assert_uint_eq(result->v2.outputs, 0);
+    result = feed_v2(output, sizeof output - 1, SIZE_MAX, 10);
+    ck_assert_msg(result != NULL, "%s", ingest_error(ingest)->text);
+    ck_assert_uint_eq(result->v2.outputs, 1);
+}
+END_TEST
+
 #define V2_INPUT(more) "{\"inputs\":[{\"name\":\"x\",\"datatype\":\"FP32\",\"shape\":[1,2]" more
 
 static const struct {
@@ -619,6 +638,7 @@ int main(void)
     tcase_add_test(tests, v2_requests);
     tcase_add_test(tests, v2_binary_tensors);
     tcase_add_test(tests, v2_booleans);
+    tcase_add_test(tests, v2_nulls);
     tcase_add_loop_test(tests, a_v2_mistake_is_named, 0, sizeof v2_mistakes / sizeof *v2_mistakes);
     tcase_add_test(tests, v1_requests);
     tcase_add_test(tests, npy_bodies);
