@@ -8,6 +8,7 @@
 #include "ingest/samples.h"
 #include "model.h"
 #include "options.h"
+#include "registry.h"
 #include "server.h"
 
 /* A compressed body that does not say what is in it is JSON. */
@@ -35,6 +36,20 @@ static bool guess_form(struct request *request, struct infer *infer, char first)
     return false;
 }
 
+/* Numbers of a body that the queue may hold. Not known before its end: which model the JSON names.
+ */
+static size_t most_floats(const struct request *request, const struct infer *infer)
+{
+    const struct server *server = request->server;
+    const size_t by_bytes = server->options->queue_bytes / sizeof(float);
+    size_t sample = infer->model->info->input_size, by_samples;
+    const size_t largest = infer->model_in_query ? 0 : registry_largest_input(server->registry);
+    if (largest > sample) sample = largest;
+    if (__builtin_mul_overflow(server->options->queue_samples, sample, &by_samples))
+        return by_bytes;
+    return by_samples < by_bytes ? by_samples : by_bytes;
+}
+
 static bool start_ingest(struct request *request, struct infer *infer, char first)
 {
     const struct options *options = request->server->options;
@@ -44,7 +59,7 @@ static bool start_ingest(struct request *request, struct infer *infer, char firs
                                .json_size = infer->json_size,
                                .max_size = options->max_body_bytes,
                                .sample_size = infer->model->info->input_size,
-                               .max_floats = options->queue_bytes / sizeof(float),
+                               .max_floats = most_floats(request, infer),
                                .max_pixels = options->max_image_pixels,
                                .cancelled = &infer->decode.cancelled,
                                .recipe = image_recipe_of(infer->model->info)};

@@ -261,7 +261,9 @@ static bool take_binary(struct ingest *ingest, struct v2 *v2, const void *bytes,
                            v2->binary);
     v2->taken += size;
     if (v2->taken / each > most) {
-        ingest_fail(ingest, "body: more than the %zu numbers that --queue-bytes allows", most);
+        ingest_fail(ingest,
+                    "body: more than the %zu numbers that --queue-samples and --queue-bytes allow",
+                    most);
         ingest->error.status = 413;
         return false;
     }

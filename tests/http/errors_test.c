@@ -141,6 +141,15 @@ START_TEST(too_large)
                  413,
                  "input: 5 samples are more than --queue-samples (4) or --queue-bytes (1073741824) "
                  "ever allow");
+    /* Of numbers as text it is known at the first one too many. */
+    char json[12000] = "{\"input\":[";
+    for (size_t i = strlen(json); i + 2 < sizeof json; i += 2) memcpy(json + i, "0,", 3);
+    expect_error(client_post_json(server.port, "/infer?model=fashion-resnet", json), 413,
+                 "byte 6282: input[3136]: more than the 3136 numbers that --queue-samples and "
+                 "--queue-bytes allow");
+    expect_error(client_post_json(server.port, "/infer", json), 413,
+                 "byte 6282: input[3136]: more than the 3136 numbers that --queue-samples and "
+                 "--queue-bytes allow");
     expect_alive();
 }
 END_TEST

@@ -210,9 +210,9 @@ START_TEST(a_surplus_number_ends_the_body)
     for (size_t i = 0; i < 1001; i++) memcpy(text + 10 + 2 * i, "7,", 2);
     ck_assert_ptr_null(json(text));
     ck_assert_uint_eq(ingest_error(ingest)->status, 413);
-    ck_assert_str_eq(
-        ingest_error(ingest)->text,
-        "byte 2010: input[1000]: more than the 1000 numbers that --queue-bytes allows");
+    ck_assert_str_eq(ingest_error(ingest)->text,
+                     "byte 2010: input[1000]: more than the 1000 numbers that --queue-samples and "
+                     "--queue-bytes allow");
 }
 END_TEST
 

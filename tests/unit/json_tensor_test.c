@@ -296,13 +296,13 @@ START_TEST(limits_end_the_reading_at_once)
     ck_assert_str_eq(out, "{\"input\":0} 3:1,2,3");
     text = "{\"input\":[1,2,3,4 this is not even read";
     read_whole(&spec, text, strlen(text), out, sizeof out);
-    ck_assert_str_eq(out,
-                     "2: byte 16: input[3]: more than the 3 numbers that --queue-bytes allows");
+    ck_assert_str_eq(out, "2: byte 16: input[3]: more than the 3 numbers that --queue-samples and "
+                          "--queue-bytes allow");
     check_splits(&spec, text, strlen(text), out);
     text = "{\"instances\":[{\"a\":[1,2]},{\"a\":[3,4]}]}";
     read_whole(&spec, text, strlen(text), out, sizeof out);
-    ck_assert_str_eq(
-        out, "2: byte 34: instances[1].a[1]: more than the 3 numbers that --queue-bytes allows");
+    ck_assert_str_eq(out, "2: byte 34: instances[1].a[1]: more than the 3 numbers that "
+                          "--queue-samples and --queue-bytes allow");
 
     spec = usual;
     spec.max_arrays = 1;
