@@ -256,8 +256,8 @@ AVX512 INLINE __m512i last_digits(const uint8_t *digit, const uint16_t *end, __m
 /* The eight digits in front of the last 16 of each token. */
 AVX512 INLINE __m512i load_fronts(const uint8_t *digit, const uint16_t *end)
 {
-#define AT(i)   ((const double *)(const void *)(digit + end[i] - DIGITS))
-#define PAIR(i) _mm_loadh_pd(_mm_load_sd(AT(2 * (i))), AT(2 * (i) + 1))
+#define AT(i)   ((const void *)(digit + end[i] - DIGITS)) // of any alignment
+#define PAIR(i) _mm_loadh_pd(_mm_castsi128_pd(_mm_loadl_epi64(AT(2 * (i)))), AT(2 * (i) + 1))
     const __m256d low = _mm256_set_m128d(PAIR(1), PAIR(0)),
                   high = _mm256_set_m128d(PAIR(3), PAIR(2));
     return _mm512_castpd_si512(_mm512_insertf64x4(_mm512_castpd256_pd512(low), high, 1));
@@ -365,7 +365,7 @@ AVX512 INLINE size_t read_tokens(const struct tokens *tokens, float *dst, size_t
                                  bool exponents)
 {
     for (size_t i = 0; i < count; i += 8) {
-        const __mmask8 wanted = count - i < 8 ? (__mmask8)((1 << (count - i)) - 1) : 0xff;
+        const __mmask8 wanted = (__mmask8)(count - i < 8 ? (1 << (count - i)) - 1 : 0xff);
         const uint32_t doubt = read_eight(tokens, i, dst + i, wanted, exponents);
         if (doubt) return i + _tzcnt_u32(doubt);
     }
