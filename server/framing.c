@@ -34,8 +34,8 @@ static size_t line_ends(const char *from, const char *to)
     return ends;
 }
 
-/* It takes "Name : value", and glues a folded line to the name of the header above it. The first is
- * no token; of the second, the name no longer stands right in front of its value. */
+/* It also takes "Name : value", and glues a folded line to the name above it. The first is no
+ * token; of the second, the name no longer stands right in front of its value. */
 static bool is_malformed(const char *name, const char *value)
 {
     const uintptr_t gap = (uintptr_t)value - (uintptr_t)name - strlen(name);

@@ -25,7 +25,7 @@ struct watch;
 enum watch_event { WATCH_DEADLINE, WATCH_HANGUP };
 
 struct watched;
-/* True: it is to be told again in WATCH_AGAIN. */
+/* True: it is to be told again, WATCH_AGAIN later. */
 typedef bool watch_event_fn(struct watched *watched, enum watch_event event);
 
 struct watched {
