@@ -185,18 +185,11 @@ static enum MHD_Result finish(struct http_request *r)
 
 /* ---- libmicrohttpd's callbacks --------------------------------------------------------------- */
 
-static struct peer *peer_of(struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info ? info->socket_context : NULL;
-}
-
 /* The request line was read: the request begins. What is returned becomes *context below. */
 static void *on_request_line(void *argument, const char *uri, struct MHD_Connection *connection)
 {
     struct http *http = argument;
-    struct peer *peer = peer_of(connection);
+    struct peer *peer = http_peer(connection);
     struct http_request *r = peer ? calloc(1, sizeof *r) : NULL;
     if (!r) return NULL;
     peer->request = r;
@@ -272,7 +265,7 @@ static unsigned end_unanswered(struct http_request *r, enum MHD_RequestTerminati
         request_fail(request, 408, "nothing came for as long as --idle-timeout allows: %zu s",
                      options->idle_timeout);
     }
-    if (!request->reply.status) return 400; /* libmicrohttpd's: an end of ours has a reply */
+    if (!request->reply.status) return 400; /* libmicrohttpd gave up and said nothing */
     http_cut_off(r);
     return request->reply.status;
 }
@@ -311,7 +304,7 @@ static void on_completed(void *argument, struct MHD_Connection *connection, void
 static void on_connection(void *argument, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
-    const struct http *http = argument;
+    struct http *http = argument;
     struct peer *peer = *context;
     const bool started = code == MHD_CONNECTION_NOTIFY_STARTED;
     metrics_connections(http->server->metrics, started ? 1 : -1);
@@ -320,6 +313,7 @@ static void on_connection(void *argument, struct MHD_Connection *connection, voi
             MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
         *context = peer = calloc(1, sizeof *peer);
         if (!peer) return; /* its requests are refused */
+        peer->http = http;
         peer->fd = info->connect_fd;
         watch_open(http->watch, &peer->watched, peer->fd);
         watch_idle(http, peer);
@@ -357,11 +351,10 @@ static struct MHD_Daemon *start_daemon(struct http *http, const struct options *
     const size_t chunk = body_chunk(http->server);
     const size_t cpus = cpus_usable();
     const size_t threads = options->http_threads ? options->http_threads : cpus < 4 ? cpus : 4;
-    const size_t pool = threads > 1 ? threads : 0; /* without a pool it is one thread */
     return MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
         on_access, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET,
-        http->listener, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)pool, MHD_OPTION_CONNECTION_LIMIT,
+        http->listener, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)threads, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)(options->connections > threads ? options->connections : threads),
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)options->connections_per_address,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)options->idle_timeout,
@@ -373,6 +366,8 @@ static struct MHD_Daemon *start_daemon(struct http *http, const struct options *
 
 struct http *http_start(struct server *server, struct http_error *error)
 {
+    *error = (struct http_error){EX_OSERR, "libmicrohttpd is not the one it was built with"};
+    if (!http_find_library()) return NULL;
     struct http *http = calloc(1, sizeof *http);
     *error = (struct http_error){EX_OSERR, "no memory for the HTTP server"};
     if (!http) return NULL;

@@ -107,7 +107,8 @@ static bool find_handler(struct http_request *r)
     switch (route_find(&request->target, r->method, &request->route, &allow)) {
     case ROUTE_FOUND: r->handler = route_handler(request->route); return true;
     case ROUTE_NO_METHOD:
-        request_fail(request, 405, "%.20s is not a method of this path, %s is", r->method, allow);
+        request_fail(request, 405, "%.20s is not a method of this path, which has %s", r->method,
+                     allow);
         request->reply.allow = allow;
         return false;
     default: request_fail(request, 404, "no such path: %.200s", request->target.path); return false;
@@ -129,4 +130,31 @@ bool http_read_head(struct http_request *r, const char *method, const char *vers
         if (r->handler->begin) r->handler->begin(request);
     }
     return request->reply.status && request_header(request, "Expect") != NULL;
+}
+
+void http_explain(struct http_request *r, unsigned status)
+{
+    struct request *request = &r->request;
+    const struct options *options = request->server->options;
+    const char *length = request_header(request, "Content-Length");
+    const bool in_body = r->progress != AT_HEADERS;
+    switch (status) {
+    case 400:
+        request_fail(request, status, "%s",
+                     in_body  ? "a chunk of the body is malformed"
+                     : length ? "the request has a Content-Length that is no number"
+                              : "the request line or a header is malformed");
+        break;
+    case 413:
+        request_fail(request, status, "the body is longer than --max-body-bytes allows: %zu",
+                     options->max_body_bytes);
+        break;
+    case 414:
+    case 431:
+        request_fail(request, status, "the headers are longer than --max-header-bytes allows: %zu",
+                     options->max_header_bytes);
+        break;
+    case 505: request_fail(request, status, "HTTP/1.1 and HTTP/1.0 are spoken here"); break;
+    default: request_fail(request, status, "the request can't be taken"); break;
+    }
 }

@@ -36,7 +36,8 @@ enum progress {
 
 /* A connection, at all times watched for one thing. */
 struct peer {
-    struct watched watched;       /* first: the two are one address */
+    struct watched watched; /* first: the two are one address */
+    struct http *http;
     struct http_request *request; /* NULL: between two */
     int fd;                       /* libmicrohttpd's */
     atomic_bool late;             /* its time to be read is over */
@@ -56,11 +57,20 @@ struct http_request {
     struct http_request *next_held;
 };
 
+/* NULL: there was no memory for it. */
+struct peer *http_peer(struct MHD_Connection *connection);
+
 /* A name for the request, until it says its own. */
 void http_make_id(struct http_request *r);
 /* The headers are there: chooses the handler and begins with it. True: there is a reply, to be sent
  * now; else one that there may be is to be sent when the body has been read. */
 bool http_read_head(struct http_request *r, const char *method, const char *version);
+
+/* Makes the failure that says why libmicrohttpd refuses the request by itself, with that status. */
+void http_explain(struct http_request *r, unsigned status);
+
+/* Before all else. False: libmicrohttpd has not what is needed. */
+bool http_find_library(void);
 
 /* Sends the reply, which is a failure when there is none. */
 enum MHD_Result http_send_reply(struct http_request *r);

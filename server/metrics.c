@@ -22,8 +22,8 @@ static const double batch_bound[] = {1, 2, 4, 8, 16, 32, 64, 128, 256};
 _Static_assert(COUNT_OF(seconds_bound) < MAX_BUCKETS, "room for +Inf");
 
 /* Status codes that are counted apart; others fall to the last. */
-static const unsigned code_list[] = {200, 204, 400, 401, 403, 404, 405, 406, 408, 411,
-                                     413, 415, 422, 429, 431, 499, 501, 503, 504, 500};
+static const unsigned code_list[] = {200, 204, 400, 401, 403, 404, 405, 406, 408, 411, 413,
+                                     414, 415, 422, 429, 431, 499, 501, 503, 504, 505, 500};
 #define CODES COUNT_OF(code_list)
 
 static const char *const stage_name[] = {

@@ -47,7 +47,7 @@ static const struct {
     {"/infer", "", 400, "the body is empty"},
     {"/infer", "[1,2]", 400, "body: not a JSON object"},
     {"/infer/x", "{}", 404, "no such path: /infer/x"},
-    {"/v2/models/nope/ready", "{}", 405, "POST is not a method of this path, GET, HEAD is"},
+    {"/v2/models/nope/ready", "{}", 405, "POST is not a method of this path, which has GET, HEAD"},
 };
 
 START_TEST(json_mistakes)
@@ -73,11 +73,11 @@ START_TEST(methods_and_paths)
     struct response response = client_get(server.port, "/infer");
     ck_assert(response_header(&response, "Allow", allow, sizeof allow));
     ck_assert_str_eq(allow, "POST, PUT");
-    expect_error(response, 405, "GET is not a method of this path, POST, PUT is");
+    expect_error(response, 405, "GET is not a method of this path, which has POST, PUT");
     response = client_ask(server.port, "DELETE", "/v2/models", "", "", 0);
     ck_assert(response_header(&response, "Allow", allow, sizeof allow));
     ck_assert_str_eq(allow, "GET, HEAD");
-    expect_error(response, 405, "DELETE is not a method of this path, GET, HEAD is");
+    expect_error(response, 405, "DELETE is not a method of this path, which has GET, HEAD");
     expect_error(client_get(server.port, "/nope?x=\"<"), 404, "no such path: /nope");
     expect_error(client_get(server.port, "/a%22b"), 404, "no such path: /a\\\"b");
     expect_error(client_get(server.port, "/v2//models"), 400,
@@ -233,6 +233,60 @@ static int send_part(unsigned port, const char *part)
 }
 
 #define HALF_A_BODY "POST /infer HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\n{"
+
+#define CHUNKED                                                             \
+    "POST /infer HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" \
+    "Transfer-Encoding: chunked\r\n\r\n"
+
+/* What libmicrohttpd refuses by itself. */
+static const struct {
+    const char *request;
+    int status;
+    const char *error;
+} no_http[] = {
+    {"POST /infer HTTP/1.1\r\nHost: x\r\nContent-Length: abc\r\n\r\n", 400,
+     "the request has a Content-Length that is no number"},
+    {"POST /infer HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n", 413,
+     "the body is longer than --max-body-bytes allows: 20000"},
+    {CHUNKED "zz\r\n", 400, "a chunk of the body is malformed"},
+    {CHUNKED "1\r\n{\r\nzz\r\n", 400, "a chunk of the body is malformed"},
+    {CHUNKED "1\r\n{{{{", 400, "a chunk of the body is malformed"},
+    {CHUNKED "1\r\n}\r\nzz\r\n", 400, "byte 0: body: not a value"},
+    {CHUNKED "ffffffffffffffffff\r\n", 413,
+     "the body is longer than --max-body-bytes allows: 20000"},
+    {"GET /livez HTTP/1.1\r\nHost x\r\n\r\n", 400, "the request line or a header is malformed"},
+    {"GET /livez HTTP/9.9\r\nHost: x\r\n\r\n", 505, "HTTP/1.1 and HTTP/1.0 are spoken here"},
+    {"GET /livez FTP/1.1\r\nHost: x\r\n\r\n", 400, "the request line or a header is malformed"},
+    {"GET /livez \r\n\r\n", 400, "the request line or a header is malformed"},
+};
+
+/* One answer, an error as all others, and the connection ends. */
+static void expect_the_end(const char *request, int status, const char *error)
+{
+    char more;
+    const int fd = send_part(server.port, request);
+    expect_error(client_receive(fd), status, error);
+    ck_assert_int_le(recv(fd, &more, 1, 0), 0);
+    close(fd);
+}
+
+START_TEST(what_is_no_http)
+{
+    expect_the_end(no_http[_i].request, no_http[_i].status, no_http[_i].error);
+}
+END_TEST
+
+/* More than libmicrohttpd has memory for, if not more bytes than are allowed. */
+START_TEST(too_many_arguments)
+{
+    enum { ARGUMENTS = 3000 };
+    char request[2 * ARGUMENTS + 100] = "GET /livez?";
+    size_t size = strlen(request);
+    for (int i = 0; i < ARGUMENTS; i++, size += 2) memcpy(request + size, "a&", 2);
+    snprintf(request + size, sizeof request - size, " HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect_the_end(request, 431, "the headers are longer than --max-header-bytes allows: 16384");
+}
+END_TEST
 
 START_TEST(slow_senders)
 {
@@ -404,6 +458,8 @@ int main(void)
     tcase_add_test(tests, too_large);
     tcase_add_test(tests, no_length);
     tcase_add_test(tests, an_answer_that_is_not_finite);
+    tcase_add_loop_test(tests, what_is_no_http, 0, sizeof no_http / sizeof *no_http);
+    tcase_add_test(tests, too_many_arguments);
     tcase_add_test(own, queue_full);
     tcase_add_test(own, deadlines);
     tcase_add_test(own, slow_senders);

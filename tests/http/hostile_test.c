@@ -245,7 +245,8 @@ START_TEST(headers_without_end)
     ck_assert_ptr_nonnull(strstr(response.body, "--max-header-bytes allows 16384"));
     response_free(&response);
     close(fd);
-    await_metric("resnetd_http_requests_total{route=\"none\",code=\"431\"}", 1);
+    await_metric("resnetd_http_requests_total{route=\"none\",code=\"431\"}", 2);
+    await_metric("resnetd_http_requests_total{route=\"none\",code=\"414\"}", 1);
     expect_alive();
 }
 END_TEST

@@ -34,7 +34,7 @@ START_TEST(questions)
                "{\"error\":\"model fashion-resnet has no version 3, only 1\"}\n");
     expect_get("/v1/models/none", 404, "{\"error\":\"no model none\"}\n");
     expect_get("/v1/models/fashion-resnet:predict", 405,
-               "{\"error\":\"GET is not a method of this path, POST is\"}\n");
+               "{\"error\":\"GET is not a method of this path, which has POST\"}\n");
     expect_get("/ping", 200, "{\"status\":\"Healthy\"}\n");
 }
 END_TEST
