@@ -1,10 +1,8 @@
 /* HTTP/1.1: connections, bodies, timeouts and limits. server/http*.c alone use libmicrohttpd.
  *
  * It calls the handlers of routes.def on its own threads (see request.h). Requests without a route,
- * of the wrong method, too large, too slow or ambiguously framed are answered here. What is no
- * HTTP, has a Content-Length that is no number, or breaks within its chunks, libmicrohttpd answers
- * before anybody is asked: with a page of its own, not with our JSON (0.9.75 also sends the headers
- * of that page twice). */
+ * of the wrong method, too large, too slow or ambiguously framed are answered here; so is what
+ * libmicrohttpd refuses before anybody is asked, as what is no HTTP: see http_reply.c. */
 #ifndef SERVER_HTTP_H
 #define SERVER_HTTP_H
 
