@@ -69,8 +69,9 @@ static int serve(struct server *server)
     struct http_error error;
     const struct options *options = server->options;
     const size_t decoders = options->decoders ? options->decoders : (cpus_usable() + 1) / 2;
-    server->decoders = pool_new("decoder", decoders, options->decoder_queue);
-    server->loader = pool_new("loader", 1, LOADS_WAITING);
+    server->decoders = pool_new("decoder", decoders,
+                                (struct pool_limits){options->decoder_queue, options->queue_bytes});
+    server->loader = pool_new("loader", 1, (struct pool_limits){LOADS_WAITING, SIZE_MAX});
     if (!server->decoders || !server->loader) {
         fprintf(stderr, "resnetd: the threads cannot be started\n");
         return EX_OSERR;

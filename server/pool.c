@@ -9,7 +9,7 @@
 
 struct queue {
     struct task *head, **tail;
-    size_t waiting;
+    size_t waiting, bytes;
 };
 
 struct pool {
@@ -17,11 +17,12 @@ struct pool {
     pthread_cond_t arrival; /* a task came, or the end */
     /* all under the lock */
     struct queue queue[PRIORITIES];
-    size_t running, limit, high_in_a_row;
+    size_t running, high_in_a_row;
     struct rate rate; /* one thread's, for a task */
     bool ending;
     /* constant once started */
     const char *name;
+    struct pool_limits limits;
     size_t threads;
     pthread_t thread[];
 };
@@ -32,6 +33,7 @@ static void append(struct queue *queue, struct task *task)
     *queue->tail = task;
     queue->tail = &task->next;
     queue->waiting++;
+    queue->bytes += task->bytes;
 }
 
 static bool take_out(struct queue *queue, const struct task *task)
@@ -41,6 +43,7 @@ static bool take_out(struct queue *queue, const struct task *task)
         *p = task->next;
         if (queue->tail == &task->next) queue->tail = p;
         queue->waiting--;
+        queue->bytes -= task->bytes;
         return true;
     }
     return false;
@@ -49,6 +52,15 @@ static bool take_out(struct queue *queue, const struct task *task)
 static size_t waiting(const struct pool *pool)
 {
     return pool->queue[PRIORITY_NORMAL].waiting + pool->queue[PRIORITY_HIGH].waiting;
+}
+
+static bool is_full(const struct pool *pool, const struct task *task)
+{
+    const size_t tasks = waiting(pool);
+    const size_t bytes = pool->queue[PRIORITY_NORMAL].bytes + pool->queue[PRIORITY_HIGH].bytes;
+    if (!tasks) return false;
+    return tasks >= pool->limits.tasks || bytes > pool->limits.bytes ||
+           task->bytes > pool->limits.bytes - bytes;
 }
 
 /* Under the lock: the next task to run; NULL: none. */
@@ -93,12 +105,12 @@ static void *pool_main(void *argument)
     return NULL;
 }
 
-struct pool *pool_new(const char *name, size_t threads, size_t limit)
+struct pool *pool_new(const char *name, size_t threads, struct pool_limits limits)
 {
     struct pool *pool = calloc(1, sizeof *pool + threads * sizeof *pool->thread);
     if (!pool) return NULL;
     pool->name = name;
-    pool->limit = limit;
+    pool->limits = limits;
     for (size_t i = 0; i < PRIORITIES; i++) pool->queue[i].tail = &pool->queue[i].head;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->arrival, NULL);
@@ -137,7 +149,7 @@ static bool is_in_time(const struct pool *pool, const struct task *task)
 static enum pool_answer admit(const struct pool *pool, const struct task *task)
 {
     if (atomic_load(&task->cancelled)) return POOL_CANCELLED;
-    if (waiting(pool) == pool->limit) return POOL_FULL;
+    if (is_full(pool, task)) return POOL_FULL;
     return is_in_time(pool, task) ? POOL_OK : POOL_BUSY;
 }
 

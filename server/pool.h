@@ -1,8 +1,8 @@
 /* Threads for work that must not hold up the HTTP threads: the daemon has one pool that decodes
  * pictures and one that loads models.
  *
- * Tasks wait in a bounded queue: those of high priority first, as priority.h says, else in order of
- * arrival. What a task does is its own.
+ * Tasks wait in a queue that is bounded in number and bytes: those of high priority first, as
+ * priority.h says, else in order of arrival. What a task does is its own.
  *
  * Ownership: a task belongs to whoever pushed it, and is the pool's until run(task) is called or
  * pool_cancel() gave it back: one of the two, exactly once, for each push that returned POOL_OK.
@@ -24,6 +24,7 @@ struct task {
     /* set by the owner before the push, all that follows is 0 */
     void (*run)(struct task *task);
     enum priority priority;
+    size_t bytes;      /* that it keeps in memory while it waits */
     uint64_t deadline; /* clock_ns(): by when it should begin; 0: whenever */
     /* private to the pool, under its lock */
     struct task *next;
@@ -31,9 +32,13 @@ struct task {
     atomic_bool cancelled; /* for run() to read: nobody waits for it any more */
 };
 
-/* name: the threads', at most 15 characters, not copied; limit: tasks that may wait. NULL: no
- * memory or no thread. */
-struct pool *pool_new(const char *name, size_t threads, size_t limit);
+/* Of what waits; a task may always wait alone. */
+struct pool_limits {
+    size_t tasks, bytes;
+};
+
+/* name: the threads', at most 15 characters, not copied. NULL: no memory or no thread. */
+struct pool *pool_new(const char *name, size_t threads, struct pool_limits limits);
 /* Nothing may be waiting any more; waits for what runs. */
 void pool_free(struct pool *pool);
 

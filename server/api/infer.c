@@ -106,8 +106,9 @@ static void refuse_picture(struct request *request, enum pool_answer answer)
     const struct server *server = request->server;
     if (answer == POOL_CANCELLED) return; /* HTTP knows why */
     if (answer == POOL_FULL)
-        request_fail(request, 429, "--decoder-queue pictures wait already: %zu",
-                     server->options->decoder_queue);
+        request_fail(request, 429,
+                     "as many pictures wait as --decoder-queue and --queue-bytes allow: %zu, %zu",
+                     server->options->decoder_queue, server->options->queue_bytes);
     else
         request_fail(request, 429, "the deadline is nearer than the end of the decoders' queue");
     metrics_failure(server->metrics, answer == POOL_FULL ? REASON_QUEUE_FULL : REASON_TOO_LATE);
@@ -117,8 +118,10 @@ static void refuse_picture(struct request *request, enum pool_answer answer)
 /* To a decoder, and from there to finish(). */
 static void decode(struct request *request, struct infer *infer)
 {
-    infer->decode = (struct task){
-        .run = run_decode, .priority = infer->priority, .deadline = request->deadline};
+    infer->decode = (struct task){.run = run_decode,
+                                  .priority = infer->priority,
+                                  .bytes = ingest_to_decode(infer->ingest),
+                                  .deadline = request->deadline};
     infer->decoding = true;
     request->phase = PHASE_DECODING;
     if (!request_suspend(request)) {
@@ -139,7 +142,7 @@ static void end(struct request *request)
         request_fail(request, 400, "the body is empty");
         return;
     }
-    if (ingest_decodes(infer->ingest)) {
+    if (ingest_to_decode(infer->ingest)) {
         decode(request, infer);
         return;
     }

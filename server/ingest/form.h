@@ -35,6 +35,7 @@ typedef bool (*ingest_read)(const struct whole_body *body, struct tensor *tensor
 /* The operations of such a form. */
 bool ingest_whole_begin(struct ingest *ingest, ingest_read read);
 bool ingest_whole_feed(struct ingest *ingest, const void *bytes, size_t size);
+size_t ingest_whole_size(const struct ingest *ingest); /* bytes so far */
 bool ingest_whole_finish(struct ingest *ingest);
 void ingest_whole_release(struct ingest *ingest);
 

@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 #define ZLIB_CONST /* what is read is const */
@@ -32,9 +33,11 @@ bool coding_of(const char *header, enum coding *coding)
                  {"gzip", CODING_GZIP},
                  {"x-gzip", CODING_GZIP},
                  {"deflate", CODING_DEFLATE}};
+    const size_t length = header ? strcspn(header, " \t") : 0;
     *coding = CODING_NONE;
     for (size_t i = 0; header && i < sizeof known / sizeof *known; i++)
-        if (strcasecmp(header, known[i].name) == 0) {
+        if (length == strlen(known[i].name) && !strncasecmp(header, known[i].name, length) &&
+            !header[length + strspn(header + length, " \t")]) {
             *coding = known[i].coding;
             return true;
         }

@@ -60,9 +60,9 @@ bool ingest_feed(struct ingest *ingest, const void *bytes, size_t size)
                             : ingest->ops->feed(ingest, bytes, size);
 }
 
-bool ingest_decodes(const struct ingest *ingest)
+size_t ingest_to_decode(const struct ingest *ingest)
 {
-    return !ingest->error.status && ingest->ops == &ingest_image;
+    return !ingest->error.status && ingest->ops == &ingest_image ? ingest_whole_size(ingest) : 0;
 }
 
 const struct ingest_result *ingest_finish(struct ingest *ingest)

@@ -92,9 +92,9 @@ struct ingest;
 struct ingest *ingest_new(const struct ingest_spec *spec);
 /* False once there is an error. */
 bool ingest_feed(struct ingest *ingest, const void *bytes, size_t size);
-/* Whether ingest_finish() will decode a picture: milliseconds of work, which belong on a thread
- * that does not read from clients. */
-bool ingest_decodes(const struct ingest *ingest);
+/* Bytes of the picture that ingest_finish() will decode: milliseconds of work, which belong on a
+ * thread that does not read from clients. 0: there is none. */
+size_t ingest_to_decode(const struct ingest *ingest);
 /* After the last piece; on any thread. The result points into the ingest; NULL: see ingest_error().
  */
 const struct ingest_result *ingest_finish(struct ingest *ingest);

@@ -604,7 +604,8 @@ START_TEST(more_pictures_than_may_wait)
         if (response.status != 200) {
             ck_assert_int_eq(response.status, 429);
             ck_assert_str_eq(response.body,
-                             "{\"error\":\"--decoder-queue pictures wait already: 1\"}\n");
+                             "{\"error\":\"as many pictures wait as --decoder-queue and "
+                             "--queue-bytes allow: 1, 1073741824\"}\n");
             ck_assert(response_header(&response, "Retry-After", seconds, sizeof seconds));
             refused++;
         }

@@ -201,6 +201,8 @@ START_TEST(codings_have_names)
     ck_assert(coding_of("identity", &coding) && coding == CODING_NONE);
     ck_assert(coding_of("GZip", &coding) && coding == CODING_GZIP);
     ck_assert(coding_of("deflate", &coding) && coding == CODING_DEFLATE);
+    ck_assert(coding_of("gzip \t", &coding) && coding == CODING_GZIP);
+    ck_assert(!coding_of("gzip x", &coding) && !coding_of("gzi", &coding));
     ck_assert(!coding_of("br", &coding));
     ck_assert(!coding_of("gzip, gzip", &coding));
     ck_assert(!coding_of("", &coding));

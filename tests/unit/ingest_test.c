@@ -541,14 +541,16 @@ START_TEST(pictures_are_decoded_at_the_end)
 {
     ck_assert_ptr_null(feed(INGEST_IMAGE, "\x89PNG\r\n\x1a\n", 8, 3));
     ck_assert_uint_eq(ingest_error(ingest)->status, 422);
-    ck_assert(!ingest_decodes(ingest));
+    ck_assert(!ingest_to_decode(ingest));
     const struct ingest_spec image = {.form = INGEST_IMAGE}, raw = {.form = INGEST_RAW};
     ingest_free(ingest);
     ingest = ingest_new(&raw);
-    ck_assert(!ingest_decodes(ingest));
+    ck_assert(!ingest_to_decode(ingest));
     ingest_free(ingest);
     ingest = ingest_new(&image);
-    ck_assert(ingest_decodes(ingest));
+    ck_assert_uint_eq(ingest_to_decode(ingest), 0);
+    ck_assert(ingest_feed(ingest, "\x89PNG", 4));
+    ck_assert_uint_eq(ingest_to_decode(ingest), 4);
 }
 END_TEST
 

@@ -10,7 +10,7 @@
 
 #include "check_main.h"
 
-enum { MOST = 16 };
+enum { MOST = 16, LIMIT_BYTES = 1000 };
 
 /* A task that says who it was. */
 struct named {
@@ -57,7 +57,7 @@ static void start_blocked(size_t limit)
 {
     sem_init(&gate, 0, 0);
     sem_init(&entered, 0, 0);
-    pool = pool_new("one", 1, limit);
+    pool = pool_new("one", 1, (struct pool_limits){limit, LIMIT_BYTES});
     ck_assert_ptr_nonnull(pool);
     named_init(&blocker, 0, PRIORITY_NORMAL);
     ck_assert_int_eq(pool_push(pool, &blocker.task), POOL_OK);
@@ -95,6 +95,35 @@ START_TEST(the_queue_is_bounded)
     for (int i = 0; i < 2; i++) sem_wait(&task[i].done);
     ck_assert_int_eq(pool_push(pool, &task[2].task), POOL_OK); /* there is room again */
     sem_wait(&task[2].done);
+    pool_free(pool);
+}
+END_TEST
+
+static enum pool_answer push_bytes(struct named *named, size_t bytes)
+{
+    named_init(named, 1, PRIORITY_NORMAL);
+    named->task.bytes = bytes;
+    return pool_push(pool, &named->task);
+}
+
+START_TEST(so_are_its_bytes)
+{
+    struct named large, small[3], high;
+    start_blocked(MOST);
+    ck_assert_int_eq(push_bytes(&large, 2 * LIMIT_BYTES), POOL_OK); /* alone */
+    ck_assert_int_eq(push_bytes(&small[0], 1), POOL_FULL);
+    ck_assert(pool_cancel(pool, &large.task));
+    ck_assert_int_eq(push_bytes(&small[0], LIMIT_BYTES - 2), POOL_OK);
+    ck_assert_int_eq(push_bytes(&small[1], 3), POOL_FULL);
+    ck_assert_int_eq(push_bytes(&small[1], 2), POOL_OK);
+    named_init(&high, 2, PRIORITY_HIGH);
+    high.task.bytes = 1;
+    ck_assert_int_eq(pool_push(pool, &high.task), POOL_FULL);
+    ck_assert_int_eq(push_bytes(&small[2], SIZE_MAX), POOL_FULL);
+    sem_post(&gate);
+    for (int i = 0; i < 2; i++) sem_wait(&small[i].done);
+    ck_assert_int_eq(push_bytes(&small[2], LIMIT_BYTES), POOL_OK); /* there is room again */
+    sem_wait(&small[2].done);
     pool_free(pool);
 }
 END_TEST
@@ -202,7 +231,7 @@ START_TEST(many_threads)
     enum { THREADS = 8 };
     pthread_t thread[THREADS];
     size_t seed[THREADS];
-    pool = pool_new("three", 3, 4);
+    pool = pool_new("three", 3, (struct pool_limits){4, LIMIT_BYTES});
     ck_assert_ptr_nonnull(pool);
     for (size_t i = 0; i < THREADS; i++) {
         seed[i] = i;
@@ -221,6 +250,7 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, in_order_of_priority);
     tcase_add_test(tests, the_queue_is_bounded);
+    tcase_add_test(tests, so_are_its_bytes);
     tcase_add_test(tests, a_cancelled_task_does_not_run);
     tcase_add_test(tests, when_to_come_back);
     tcase_add_test(tests, what_cannot_be_in_time_is_refused);
