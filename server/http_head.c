@@ -151,7 +151,7 @@ void http_explain(struct http_request *r, unsigned status)
         break;
     case 414:
     case 431:
-        request_fail(request, status, "the headers are longer than --max-header-bytes allows: %zu",
+        request_fail(request, status, "the headers are more than --max-header-bytes allows: %zu",
                      options->max_header_bytes);
         break;
     case 505: request_fail(request, status, "HTTP/1.1 and HTTP/1.0 are spoken here"); break;

@@ -284,7 +284,7 @@ START_TEST(too_many_arguments)
     size_t size = strlen(request);
     for (int i = 0; i < ARGUMENTS; i++, size += 2) memcpy(request + size, "a&", 2);
     snprintf(request + size, sizeof request - size, " HTTP/1.1\r\nHost: x\r\n\r\n");
-    expect_the_end(request, 431, "the headers are longer than --max-header-bytes allows: 16384");
+    expect_the_end(request, 431, "the headers are more than --max-header-bytes allows: 16384");
 }
 END_TEST
 
