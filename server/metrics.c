@@ -53,6 +53,7 @@ struct metrics {
     _Atomic uint64_t requests[ROUTES + 1][CODES], failures[REASONS], received, sent;
     _Atomic uint64_t dropped[REASONS][PHASES];
     _Atomic int64_t connections, active;
+    atomic_size_t reading; /* bytes of bodies */
     atomic_bool ready;
     double start_time;
     pthread_mutex_t lock; /* of the list of models */
@@ -154,6 +155,11 @@ void metrics_dropped(struct metrics *metrics, enum metrics_reason reason, enum m
 void metrics_connections(struct metrics *metrics, int change)
 {
     atomic_fetch_add(&metrics->connections, change);
+}
+
+size_t metrics_reading(struct metrics *metrics, size_t more, size_t less)
+{
+    return atomic_fetch_add(&metrics->reading, more - less) + more - less;
 }
 
 void metrics_active(struct metrics *metrics, int change)
@@ -298,6 +304,11 @@ static void render_sent(struct metrics *m, struct buffer *text, const char *name
 static void render_connections(struct metrics *m, struct buffer *text, const char *name)
 {
     write_number(text, name, (double)atomic_load(&m->connections));
+}
+
+static void render_reading(struct metrics *m, struct buffer *text, const char *name)
+{
+    write_number(text, name, (double)atomic_load(&m->reading));
 }
 
 static void render_active(struct metrics *m, struct buffer *text, const char *name)

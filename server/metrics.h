@@ -69,6 +69,8 @@ void metrics_failure(struct metrics *metrics, enum metrics_reason reason);
 void metrics_dropped(struct metrics *metrics, enum metrics_reason reason, enum metrics_phase phase);
 void metrics_connections(struct metrics *metrics, int change);
 void metrics_active(struct metrics *metrics, int change);
+/* Bytes of bodies that are being read; returns how many there are then. */
+size_t metrics_reading(struct metrics *metrics, size_t more, size_t less);
 size_t metrics_active_now(struct metrics *metrics);
 size_t metrics_connections_now(struct metrics *metrics);
 void metrics_ready(struct metrics *metrics, bool ready);

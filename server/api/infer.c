@@ -138,6 +138,7 @@ static void end(struct request *request)
 {
     struct infer *infer = request->state;
     infer->stage[STAGE_READ] = request->read - request->began - infer->stage[STAGE_PARSE];
+    infer_end_reading(request, infer);
     if (!infer->ingest) { /* not a byte came */
         request_fail(request, 400, "the body is empty");
         return;
@@ -178,6 +179,7 @@ static void release(struct request *request)
         metrics_failure(request->server->metrics, REASON_INPUT);
     if (infer->model && status != 200)
         statistics_fail(infer->model->statistics, clock_ns() - request->began);
+    infer_end_reading(request, infer);
     ingest_free(infer->ingest);
     free(infer->output);
     model_release(infer->model);

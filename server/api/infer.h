@@ -32,6 +32,7 @@ struct infer {
     size_t top_k;
     enum priority priority;
     struct ingest *ingest;
+    size_t reading; /* bytes that the body counts for, while it is read */
     const struct ingest_result *result;
     uint64_t stage[STAGES]; /* ns */
     float *output;
@@ -52,6 +53,8 @@ bool infer_choose_model(struct request *request, struct infer *infer, const char
 enum priority infer_priority(uint64_t number);
 
 void infer_body(struct request *request, const void *bytes, size_t size);
+/* The body is whole, or given up: what comes of it counts elsewhere. */
+void infer_end_reading(const struct request *request, struct infer *infer);
 /* After ingest_finish(): checks the result, or answers with what was wrong, and fills infer->job
  * but for its done(). */
 bool infer_prepare(struct request *request, struct infer *infer);

@@ -76,12 +76,38 @@ static void fail_ingest(struct request *request, const struct infer *infer)
     request_fail(request, error->status, "%s", error->text);
 }
 
+void infer_end_reading(const struct request *request, struct infer *infer)
+{
+    metrics_reading(request->server->metrics, 0, infer->reading);
+    infer->reading = 0;
+}
+
+/* What clients that send slowly, or never the last byte, may hold in all. */
+static void count_reading(struct request *request, struct infer *infer)
+{
+    const struct server *server = request->server;
+    const size_t most = server->options->reading_bytes, size = ingest_size(infer->ingest);
+    const size_t all = metrics_reading(server->metrics, size, infer->reading);
+    infer->reading = size;
+    if (all <= most || all == size) return;
+    request_fail(request, 429, "bodies that are being read are more than --reading-bytes: %zu",
+                 most);
+    request->reply.retry_after = 1; /* most clients are done by then */
+    metrics_failure(server->metrics, REASON_QUEUE_FULL);
+    infer_end_reading(request, infer);
+    ingest_free(infer->ingest);
+    infer->ingest = NULL;
+}
+
 void infer_body(struct request *request, const void *bytes, size_t size)
 {
     struct infer *infer = request->state;
     const uint64_t began = clock_ns();
     if (!infer->ingest && !start_ingest(request, infer, *(const char *)bytes)) return;
-    if (!ingest_feed(infer->ingest, bytes, size)) fail_ingest(request, infer);
+    if (!ingest_feed(infer->ingest, bytes, size))
+        fail_ingest(request, infer);
+    else
+        count_reading(request, infer);
     infer->stage[STAGE_PARSE] += clock_ns() - began;
 }
 

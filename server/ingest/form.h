@@ -10,6 +10,7 @@ struct ingest {
     struct inflater *inflater; /* NULL: the body is not compressed */
     const struct ingest_form_ops *ops;
     struct ingest_spec spec;
+    size_t size; /* of the body so far, unpacked */
     struct ingest_error error;
     struct ingest_result result;
     void *state; /* the form's own */

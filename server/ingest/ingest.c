@@ -33,6 +33,7 @@ struct ingest *ingest_new(const struct ingest_spec *spec)
 static bool take_unpacked(void *context, const void *bytes, size_t size)
 {
     struct ingest *ingest = context;
+    ingest->size += size;
     return ingest->ops->feed(ingest, bytes, size);
 }
 
@@ -56,8 +57,12 @@ static bool feed_packed(struct ingest *ingest, const void *bytes, size_t size)
 bool ingest_feed(struct ingest *ingest, const void *bytes, size_t size)
 {
     if (ingest->error.status) return false;
-    return ingest->inflater ? feed_packed(ingest, bytes, size)
-                            : ingest->ops->feed(ingest, bytes, size);
+    return ingest->inflater ? feed_packed(ingest, bytes, size) : take_unpacked(ingest, bytes, size);
+}
+
+size_t ingest_size(const struct ingest *ingest)
+{
+    return ingest->size;
 }
 
 size_t ingest_to_decode(const struct ingest *ingest)

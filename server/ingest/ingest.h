@@ -92,6 +92,8 @@ struct ingest;
 struct ingest *ingest_new(const struct ingest_spec *spec);
 /* False once there is an error. */
 bool ingest_feed(struct ingest *ingest, const void *bytes, size_t size);
+/* Bytes of the body so far, unpacked. */
+size_t ingest_size(const struct ingest *ingest);
 /* Bytes of the picture that ingest_finish() will decode: milliseconds of work, which belong on a
  * thread that does not read from clients. 0: there is none. */
 size_t ingest_to_decode(const struct ingest *ingest);

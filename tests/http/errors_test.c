@@ -214,6 +214,43 @@ START_TEST(queue_full)
 }
 END_TEST
 
+/* What a client sends without ever ending it keeps others out only beyond the limit. */
+START_TEST(bodies_that_are_read_are_bounded)
+{
+    static const char head[] = "POST /infer HTTP/1.1\r\nHost: x\r\nContent-Type: "
+                               "application/octet-stream\r\nContent-Length: 6272\r\n\r\n";
+    static const char error[] = "bodies that are being read are more than --reading-bytes: 5000";
+    struct response response;
+    char seconds[16] = "";
+    DAEMON_START(&server, "--reading-bytes", "5000", "--log-level", "warning");
+    int fd = client_open(server.port);
+    client_send(fd, head, sizeof head - 1);
+    client_send(fd, zero_image, 3000);
+    await_metric("resnetd_reading_bytes", 3000);
+    response = post_image(server.port, "/infer");
+    ck_assert(response_header(&response, "Retry-After", seconds, sizeof seconds));
+    ck_assert_str_eq(seconds, "1");
+    expect_error(response, 429, error);
+    await_metric("resnetd_reading_bytes", 3000);
+    await_metric("resnetd_failures_total{reason=\"queue_full\"}", 1);
+    client_send(fd, zero_image, sizeof zero_image); /* beyond it, but alone */
+    client_send(fd, zero_image, 6272 - 3000 - sizeof zero_image);
+    response = client_receive(fd);
+    ck_assert_int_eq(response.status, 200);
+    response_free(&response);
+    await_metric("resnetd_reading_bytes", 0);
+    client_send(fd, head, sizeof head - 1);
+    client_send(fd, zero_image, 3000);
+    await_metric("resnetd_reading_bytes", 3000);
+    close(fd);
+    await_metric("resnetd_reading_bytes", 0);
+    response = post_image(server.port, "/infer");
+    ck_assert_int_eq(response.status, 200);
+    response_free(&response);
+    server_stop();
+}
+END_TEST
+
 START_TEST(deadlines)
 {
     struct daemon slow;
@@ -461,6 +498,7 @@ int main(void)
     tcase_add_loop_test(tests, what_is_no_http, 0, sizeof no_http / sizeof *no_http);
     tcase_add_test(tests, too_many_arguments);
     tcase_add_test(own, queue_full);
+    tcase_add_test(own, bodies_that_are_read_are_bounded);
     tcase_add_test(own, deadlines);
     tcase_add_test(own, slow_senders);
     tcase_add_test(own, requests_in_drops);
