@@ -80,6 +80,6 @@ const char *framing_error(const struct framing *framing)
     if (framing->lengths && strspn(framing->length, "0123456789") != strlen(framing->length))
         return "a Content-Length that is no number";
     if (framing->hosts > 1) return "more than one Host";
-    if (framing->hosts < framing->wants_host) return "no Host";
+    if (framing->wants_host && framing->hosts == 0) return "no Host";
     return NULL;
 }

@@ -26,6 +26,8 @@ tidy_one() {
     local checks=
     # Kernels may be long and deep; tests are told what happens by Check's macros.
     case $1 in core/kernels/*) checks='-readability-function-size' ;; esac
+    # What vectors write it does not see.
+    case $1 in server/*_avx*.c) checks='-clang-analyzer-core.UndefinedBinaryOperatorResult' ;; esac
     case $1 in tests/*) checks='-readability-function-size,-clang-analyzer-*,-bugprone-*,-cert-*' ;; esac
     clang-tidy --quiet --checks="$checks" "$1" -- "${flags[@]}" 2>/dev/null
 }

@@ -60,10 +60,12 @@ bool image_scaler_init(struct image_scaler *s, const struct image_scaling *how)
     for (size_t y = 0; y < s->out.height; y++)
         if (s->down.count[y] > s->ring_rows) s->ring_rows = s->down.count[y];
     s->row_size = 3 * (on_its_side(s->orientation) ? s->area.width : s->out.width);
+    const size_t out_size = 3 * s->out.width * s->out.height;
+    if (s->ring_rows == 0 || s->row_size == 0 || out_size == 0) return false; // no part is empty
     s->ring = malloc(s->ring_rows * s->row_size);
     s->window = malloc(s->ring_rows * sizeof *s->window);
     s->line = malloc(s->row_size);
-    s->out.rgb = malloc(3 * s->out.width * s->out.height);
+    s->out.rgb = malloc(out_size);
     return s->ring && s->window && s->line && s->out.rgb;
 }
 
