@@ -146,11 +146,10 @@ static enum MHD_Result begin(struct http_request *r, const char *method, const c
 static enum MHD_Result take_body(struct http_request *r, const char *bytes, size_t size)
 {
     struct request *request = &r->request;
-    const size_t most = options_of(r)->max_body_bytes;
     request->received += size;
     if (atomic_load(&r->peer->late)) return MHD_NO;
-    if (request->received > most) {
-        request_fail(request, 413, "the body is longer than --max-body-bytes allows: %zu", most);
+    if (request->received > options_of(r)->max_body_bytes) {
+        http_explain(r, 413);
         return MHD_NO;
     }
     if (!request->reply.status && r->handler->body) r->handler->body(request, bytes, size);

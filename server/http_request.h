@@ -66,7 +66,7 @@ void http_make_id(struct http_request *r);
  * now; else one that there may be is to be sent when the body has been read. */
 bool http_read_head(struct http_request *r, const char *method, const char *version);
 
-/* Makes the failure that says why libmicrohttpd refuses the request by itself, with that status. */
+/* Makes the failure of a request that can't be read, with that status: libmicrohttpd's, or ours. */
 void http_explain(struct http_request *r, unsigned status);
 
 /* Before all else. False: libmicrohttpd has not what is needed. */

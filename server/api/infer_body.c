@@ -78,7 +78,7 @@ static void fail_ingest(struct request *request, const struct infer *infer)
 
 void infer_end_reading(const struct request *request, struct infer *infer)
 {
-    metrics_reading(request->server->metrics, 0, infer->reading);
+    if (infer->reading) metrics_reading(request->server->metrics, 0, infer->reading);
     infer->reading = 0;
 }
 

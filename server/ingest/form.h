@@ -36,7 +36,6 @@ typedef bool (*ingest_read)(const struct whole_body *body, struct tensor *tensor
 /* The operations of such a form. */
 bool ingest_whole_begin(struct ingest *ingest, ingest_read read);
 bool ingest_whole_feed(struct ingest *ingest, const void *bytes, size_t size);
-size_t ingest_whole_size(const struct ingest *ingest); /* bytes so far */
 bool ingest_whole_finish(struct ingest *ingest);
 void ingest_whole_release(struct ingest *ingest);
 
@@ -50,6 +49,8 @@ bool ingest_fail_memory(struct ingest *ingest);
 bool ingest_error_set(struct ingest_error *error, unsigned status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 bool ingest_error_memory(struct ingest_error *error);
+/* The body has more numbers than spec.max_floats, which is `most`. */
+bool ingest_error_too_many(struct ingest_error *error, size_t most);
 
 /* Room for `count` floats in the result's tensor, what is there kept; false: no memory. */
 bool ingest_reserve(struct ingest *ingest, size_t *capacity, size_t count);

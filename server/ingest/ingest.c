@@ -8,6 +8,7 @@
 
 #include "form.h"
 #include "floats.h"
+#include "ingest/json_tensor.h"
 
 static const struct ingest_form_ops *const form[] = {
     [INGEST_JSON] = &ingest_infer_json, [INGEST_V2] = &ingest_v2,   [INGEST_V1] = &ingest_v1,
@@ -67,7 +68,7 @@ size_t ingest_size(const struct ingest *ingest)
 
 size_t ingest_to_decode(const struct ingest *ingest)
 {
-    return !ingest->error.status && ingest->ops == &ingest_image ? ingest_whole_size(ingest) : 0;
+    return !ingest->error.status && ingest->ops == &ingest_image ? ingest->size : 0;
 }
 
 const struct ingest_result *ingest_finish(struct ingest *ingest)
@@ -124,6 +125,11 @@ bool ingest_fail(struct ingest *ingest, const char *format, ...)
 bool ingest_error_memory(struct ingest_error *error)
 {
     return ingest_error_set(error, 500, "no memory for this body");
+}
+
+bool ingest_error_too_many(struct ingest_error *error, size_t most)
+{
+    return ingest_error_set(error, 413, "body: " TOO_MANY_NUMBERS, most);
 }
 
 bool ingest_fail_memory(struct ingest *ingest)

@@ -78,9 +78,7 @@ static const char *begin_number(struct json_tensor *json, const char *at, const 
 {
     float value;
     if (json->floats.count == json->spec.max_numbers)
-        return json_fail_limit(
-            json, at, "more than the %zu numbers that --queue-samples and --queue-bytes allow",
-            json->spec.max_numbers);
+        return json_fail_limit(json, at, TOO_MANY_NUMBERS, json->spec.max_numbers);
     if (!make_room(json)) return json_fail_memory(json);
     const char *behind = number_scan(at, end, &value);
     if (behind) return add_number(json, behind, value);

@@ -17,6 +17,9 @@
 
 enum { JSON_MAX_DEPTH = 32, JSON_MAX_RANK = 8, JSON_MAX_KEYS = 1024 };
 
+/* The limit of numbers is the queue's, in every form of a body; a format, with that size_t. */
+#define TOO_MANY_NUMBERS "more than the %zu numbers that --queue-samples and --queue-bytes allow"
+
 struct json_spec {
     /* Where number arrays are wanted, ended by NULL: "input", "inputs[].data"; "[]" stands for any
      * element, "*" for any key. An array is one of numbers when its first value is a number. */

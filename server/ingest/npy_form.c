@@ -12,10 +12,7 @@ static bool read(const struct whole_body *body, struct tensor *tensor, struct in
     const size_t most = body->spec->max_floats;
     const char *problem = npy_read(&npy, body->bytes, body->size);
     if (problem) return ingest_error_set(error, 400, "body: %s", problem);
-    if (npy.count > most)
-        return ingest_error_set(
-            error, 413,
-            "body: more than the %zu numbers that --queue-samples and --queue-bytes allow", most);
+    if (npy.count > most) return ingest_error_too_many(error, most);
     if (!tensor_reserve(tensor, &capacity, npy.count + 1)) return ingest_error_memory(error);
     npy_floats(&npy, tensor->data);
     tensor->count = npy.count;

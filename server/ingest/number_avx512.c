@@ -207,10 +207,13 @@ AVX512 INLINE void find_tokens(struct tokens *tokens, const char *at, const char
 
 /* ---- pass 2 ---------------------------------------------------------------------------------- */
 
+#define LOAD(at)      _mm_loadu_si128((const __m128i *)(const void *)(at))
+#define LOAD_HALF(at) _mm_loadl_epi64((const __m128i *)(const void *)(at))
+
 /* The last 16 digits of every second token, in a lane each. */
 AVX512 INLINE __m512i load_lanes(const uint8_t *digit, const uint16_t *end)
 {
-#define AT(i) _mm_loadu_si128((const __m128i *)(const void *)(digit + end[2 * (i)] - LANE))
+#define AT(i) LOAD(digit + end[2 * (i)] - LANE)
     const __m512i a = _mm512_inserti64x2(_mm512_castsi128_si512(AT(0)), AT(1), 1);
     return _mm512_inserti64x2(_mm512_inserti64x2(a, AT(2), 2), AT(3), 3);
 #undef AT
@@ -257,7 +260,7 @@ AVX512 INLINE __m512i last_digits(const uint8_t *digit, const uint16_t *end, __m
 AVX512 INLINE __m512i load_fronts(const uint8_t *digit, const uint16_t *end)
 {
 #define AT(i)   ((const void *)(digit + end[i] - DIGITS)) // of any alignment
-#define PAIR(i) _mm_loadh_pd(_mm_castsi128_pd(_mm_loadl_epi64(AT(2 * (i)))), AT(2 * (i) + 1))
+#define PAIR(i) _mm_loadh_pd(_mm_castsi128_pd(LOAD_HALF(AT(2 * (i)))), AT(2 * (i) + 1))
     const __m256d low = _mm256_set_m128d(PAIR(1), PAIR(0)),
                   high = _mm256_set_m128d(PAIR(3), PAIR(2));
     return _mm512_castpd_si512(_mm512_insertf64x4(_mm512_castpd256_pd512(low), high, 1));
@@ -314,8 +317,6 @@ struct eight {
     __mmask8 doubt;
 };
 
-#define LOAD(at) _mm_loadu_si128((const __m128i *)(const void *)(at))
-
 AVX512 INLINE void take_exponents(struct eight *e, const struct tokens *tokens, size_t i)
 {
     const uint16_t *end = tokens->end + 1 + i;
@@ -351,7 +352,7 @@ AVX512 INLINE uint32_t read_eight(const struct tokens *tokens, size_t i, float *
         value = _mm512_fmadd_pd(front, _mm512_set1_pd(1e16), value);
     }
     value = _mm512_mul_pd(value, scale_of(_mm512_cvtepi16_epi64(e.power)));
-    const __m128i first = _mm_loadl_epi64((const __m128i *)(const void *)(tokens->first + i));
+    const __m128i first = LOAD_HALF(tokens->first + i);
     const __mmask8 negative = (__mmask8)_mm_cmpeq_epi8_mask(first, _mm_set1_epi8('-'));
     value = _mm512_mask_xor_pd(value, negative, value, _mm512_set1_pd(-0.0));
     _mm256_mask_storeu_ps(dst, wanted, _mm512_cvtpd_ps(value));

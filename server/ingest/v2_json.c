@@ -260,13 +260,7 @@ static bool take_binary(struct ingest *ingest, struct v2 *v2, const void *bytes,
         return ingest_fail(ingest, "body: more than the %zu bytes of tensors that the JSON names",
                            v2->binary);
     v2->taken += size;
-    if (v2->taken / each > most) {
-        ingest_fail(ingest,
-                    "body: more than the %zu numbers that --queue-samples and --queue-bytes allow",
-                    most);
-        ingest->error.status = 413;
-        return false;
-    }
+    if (v2->taken / each > most) return ingest_error_too_many(&ingest->error, most);
     // all of it, where the length of the body promises as much
     size_t room = v2->binary < ingest->spec.body_size ? v2->binary : ingest->spec.body_size;
     if (room < v2->taken) room = v2->taken;

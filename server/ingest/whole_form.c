@@ -26,12 +26,6 @@ bool ingest_whole_feed(struct ingest *ingest, const void *bytes, size_t size)
     return !whole->body.failed || ingest_fail_memory(ingest);
 }
 
-size_t ingest_whole_size(const struct ingest *ingest)
-{
-    const struct whole *whole = ingest->state;
-    return whole->body.size;
-}
-
 bool ingest_whole_finish(struct ingest *ingest)
 {
     struct whole *whole = ingest->state;
