@@ -12,21 +12,24 @@
 #include "server.h"
 
 /* A compressed body that does not say what is in it is JSON. */
-static bool guess_form(struct request *request, struct infer *infer, char first)
+static bool guess_form(struct request *request, struct infer *infer, const unsigned char *bytes,
+                       size_t size)
 {
     if (infer->coding != CODING_NONE) {
         infer->form = INGEST_JSON;
         return true;
     }
-    switch ((unsigned char)first) {
+    switch (*bytes) {
     case '{':
     case '[': // no object, but JSON will say so
     case ' ':
     case '\t':
     case '\r':
     case '\n': infer->form = INGEST_JSON; return true;
+    case 0xef: // a byte order mark, here and below: JSON will say so
+    case 0xfe: infer->form = INGEST_JSON; return true;
     case 0x93: infer->form = INGEST_NPY; return true;
-    case 0xff: // JPEG
+    case 0xff: infer->form = size > 1 && bytes[1] == 0xfe ? INGEST_JSON : INGEST_IMAGE; return true;
     case 0x89: infer->form = INGEST_IMAGE; return true;
     default: break;
     }
@@ -50,10 +53,11 @@ static size_t most_floats(const struct request *request, const struct infer *inf
     return by_samples < by_bytes ? by_samples : by_bytes;
 }
 
-static bool start_ingest(struct request *request, struct infer *infer, char first)
+static bool start_ingest(struct request *request, struct infer *infer, const void *bytes,
+                         size_t size)
 {
     const struct options *options = request->server->options;
-    if (!infer->form_known && !guess_form(request, infer, first)) return false;
+    if (!infer->form_known && !guess_form(request, infer, bytes, size)) return false;
     struct ingest_spec spec = {.form = infer->form,
                                .coding = infer->coding,
                                .json_size = infer->json_size,
@@ -103,7 +107,7 @@ void infer_body(struct request *request, const void *bytes, size_t size)
 {
     struct infer *infer = request->state;
     const uint64_t began = clock_ns();
-    if (!infer->ingest && !start_ingest(request, infer, *(const char *)bytes)) return;
+    if (!infer->ingest && !start_ingest(request, infer, bytes, size)) return;
     if (!ingest_feed(infer->ingest, bytes, size))
         fail_ingest(request, infer);
     else

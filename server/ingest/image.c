@@ -72,8 +72,24 @@ bool image_begin(struct image_reading *reading, size_t width, size_t height, uns
     return image_scaler_init(&reading->scaler, &how) || image_no_memory(reading->error);
 }
 
+/* What curl's -d @FILE makes of a picture: it leaves out newlines and zero bytes. A PNG begins with
+ * newlines, a JPEG has zero bytes in the lengths of its segments. */
+static bool is_stripped(const struct image_file *file)
+{
+    enum { HEADER = 32 };
+    if (file->size < HEADER) return false;
+    if (memcmp(file->bytes, "\x89PNG", 4) == 0)
+        return image_kind_of(file->bytes, file->size) == IMAGE_NONE;
+    return image_kind_of(file->bytes, file->size) == IMAGE_JPEG &&
+           !memchr(file->bytes, 0, file->size);
+}
+
 static bool decode(struct image_reading *reading)
 {
+    if (is_stripped(reading->file))
+        return image_damaged(reading->error,
+                             "newlines and zero bytes are missing, as after curl -d: send it with "
+                             "--data-binary @FILE or -T FILE");
     switch (image_kind_of(reading->file->bytes, reading->file->size)) {
     case IMAGE_JPEG: return image_jpeg(reading);
     case IMAGE_PNG: return image_png(reading);

@@ -18,6 +18,38 @@ static const char *give_up(struct json_tensor *json, const char *at)
     return at;
 }
 
+/* Where a number is expected. Begins one of the words that clients write for what is none; NULL:
+ * another text stands there. */
+static const char *begin_word(struct json_tensor *json, const char *at)
+{
+    static const char *const words[] = {"null", "true", "false", "NaN", "Infinity"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (*words[i] != *at) continue;
+        json->word = json->literal = words[i];
+        json->number_start = json_byte(json, at);
+        json->step = STEP_WORD;
+        return at;
+    }
+    return NULL;
+}
+
+const char *json_word(struct json_tensor *json, const char *at, const char *end)
+{
+    for (; at < end && *json->literal; at++, json->literal++)
+        if (*at != *json->literal)
+            return json_fail_at(json, JSON_WRONG, json->number_start, "not a number");
+    if (*json->literal) return at;
+    return json_fail_at(json, JSON_WRONG, json->number_start, "%s is no number", json->word);
+}
+
+/* An array begins with something else than a number: it may be one of another kind. */
+static const char *begin_other(struct json_tensor *json, const char *at)
+{
+    const bool boolean = *at == 't' || *at == 'f';
+    const char *word = boolean && json->boolean ? NULL : begin_word(json, at);
+    return word ? word : give_up(json, at);
+}
+
 const char *json_brackets(struct json_tensor *json, const char *at, const char *end)
 {
     at = json_skip_space(at, end);
@@ -32,7 +64,7 @@ const char *json_brackets(struct json_tensor *json, const char *at, const char *
         json->open--;
         return json_fail(json, at, "an empty array");
     }
-    if (!json_begins_number(*at)) return give_up(json, at);
+    if (!json_begins_number(*at)) return begin_other(json, at);
     if (json->open > JSON_MAX_RANK)
         return json_fail(json, at, "more than %d dimensions", JSON_MAX_RANK);
     if (json->array_count == json->spec.max_arrays)
@@ -95,6 +127,8 @@ const char *json_element(struct json_tensor *json, const char *at, const char *e
     at = json_skip_space(at, end);
     if (at == end) return at;
     if (is_row && json_begins_number(*at)) return begin_number(json, at, end);
+    const char *word = is_row ? begin_word(json, at) : NULL;
+    if (word) return word;
     if (is_row || *at != '[') return json_fail(json, at, is_row ? "not a number" : "not an array");
     json->index[json->open++] = 0;
     return at + 1;

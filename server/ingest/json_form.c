@@ -12,10 +12,12 @@
 
 bool json_form_begin(struct ingest *ingest, const char *const *places)
 {
+    static const char *const boolean_places[] = {V2_PLACES, NULL};
     struct json_form *form = calloc(1, sizeof *form);
     ingest->state = form;
     if (!form) return false;
     const struct json_spec spec = {.places = places,
+                                   .boolean_places = boolean_places,
                                    .max_numbers = ingest->spec.max_floats,
                                    .max_arrays = MAX_ARRAYS,
                                    .max_text = MAX_TEXT,
@@ -109,10 +111,37 @@ bool json_form_shape(struct ingest *ingest, const struct value *value, const cha
     return true;
 }
 
+static const char *name_of(const struct value *value)
+{
+    switch (value_type(value)) {
+    case VALUE_BOOL: return value_is_true(value) ? "true" : "false";
+    case VALUE_STRING: return "a string";
+    case VALUE_OBJECT: return "an object";
+    case VALUE_NULL: return "null";
+    default: return "a value";
+    }
+}
+
+/* Names the first of the array's elements that is none. */
+static bool fail_no_number(struct ingest *ingest, const struct value *array, const char *place)
+{
+    char text[200];
+    size_t used = (size_t)snprintf(text, sizeof text, "%.80s", place), i;
+    const struct value *value = array;
+    while (value_type(value) == VALUE_ARRAY && used < sizeof text) {
+        const struct value *element = NULL;
+        for (i = 0; value_type(element = value_element(value, i)) == VALUE_NUMBER;) i++;
+        used += (size_t)snprintf(text + used, sizeof text - used, "[%zu]", i);
+        value = element;
+    }
+    return ingest_fail(ingest, "%s: %s is no number", text, name_of(value));
+}
+
 bool json_form_array(struct ingest *ingest, const struct value *value, const char *place,
                      struct json_array *array)
 {
     const struct json_form *form = ingest->state;
+    if (value_type(value) == VALUE_ARRAY) return fail_no_number(ingest, value, place);
     if (value_type(value) != VALUE_NUMBER)
         return ingest_fail(ingest, value ? "%s: not an array of numbers" : "%s: is missing", place);
     const size_t index = (size_t)value_number(value);

@@ -60,9 +60,9 @@ static const char *match_level(const struct json_tensor *json, size_t depth, con
     return pattern + length;
 }
 
-bool json_is_wanted(const struct json_tensor *json)
+bool json_is_at(const struct json_tensor *json, const char *const *places)
 {
-    for (const char *const *place = json->spec.places; *place; place++) {
+    for (const char *const *place = places; place && *place; place++) {
         const char *pattern = *place;
         for (size_t i = 0; pattern && i < json->depth; i++) pattern = match_level(json, i, pattern);
         if (pattern && !*pattern) return true;

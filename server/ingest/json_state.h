@@ -29,6 +29,8 @@ enum json_step {
     STEP_ELEMENT,      /* in a number array: an element is expected */
     STEP_ELEMENT_MORE, /* in one of its numbers */
     STEP_ELEMENT_END,  /* behind an element */
+    STEP_WORD,         /* in a word where a number is expected: "null" */
+    STEP_MARK,         /* in a byte order mark, where the JSON should begin */
     STEPS
 };
 
@@ -56,7 +58,8 @@ struct json_tensor {
     char *text;
     size_t text_size, text_room;
 
-    const char *literal;  /* what is left of it */
+    const char *literal;  /* what is left of it, or of the word or mark */
+    const char *word;     /* all of it */
     struct number number; /* being read */
     size_t number_start;  /* its first byte */
     struct {
@@ -69,7 +72,8 @@ struct json_tensor {
     } string;
 
     /* The number array that is being read. */
-    size_t open; /* brackets */
+    size_t open;  /* brackets */
+    bool boolean; /* may hold true and false */
     size_t rank, dim[JSON_MAX_RANK], index[JSON_MAX_DEPTH];
     size_t first; /* float */
     struct json_array *arrays;
@@ -81,8 +85,9 @@ struct json_tensor {
 };
 
 typedef const char *json_step_fn(struct json_tensor *json, const char *at, const char *end);
-json_step_fn json_string, json_escape, json_hex;                               /* json_string.c */
-json_step_fn json_brackets, json_element, json_element_more, json_element_end; /* json_array.c */
+json_step_fn json_string, json_escape, json_hex; /* json_string.c */
+json_step_fn json_brackets, json_element, json_element_more, json_element_end,
+    json_word; /* json_array.c */
 
 /* Say what is wrong, naming the byte and the place that is read. They return NULL. */
 const char *json_fail_at(struct json_tensor *json, enum json_problem problem, size_t byte,
@@ -102,8 +107,8 @@ const char *json_begin_string(struct json_tensor *json, const char *at, bool is_
 
 /* Where the value stands that is being read: "inputs[0].data". */
 void json_place(const struct json_tensor *json, char *text, size_t size);
-/* Whether that is one of the spec's places. */
-bool json_is_wanted(const struct json_tensor *json);
+/* Whether that is one of these places; NULL: none of them. */
+bool json_is_at(const struct json_tensor *json, const char *const *places);
 
 /* The offset of a byte of the piece in the whole text. */
 static inline size_t json_byte(const struct json_tensor *json, const char *at)

@@ -70,7 +70,8 @@ bool json_open(struct json_tensor *json, const char *at, bool object)
 static const char *begin_container(struct json_tensor *json, const char *at)
 {
     const bool object = *at == '{';
-    if (!object && json_is_wanted(json)) {
+    if (!object && json_is_at(json, json->spec.places)) {
+        json->boolean = json_is_at(json, json->spec.boolean_places);
         json->step = STEP_BRACKETS;
         return at;
     }
@@ -81,7 +82,7 @@ static const char *begin_container(struct json_tensor *json, const char *at)
 
 static const char *begin_number(struct json_tensor *json, const char *at)
 {
-    if (json_is_wanted(json)) return json_fail(json, at, "not an array");
+    if (json_is_at(json, json->spec.places)) return json_fail(json, at, "not an array");
     json->number = (struct number){0};
     json->step = STEP_NUMBER;
     return at;
@@ -105,6 +106,11 @@ static const char *step_value(struct json_tensor *json, const char *at, const ch
     case 't': return begin_literal(json, at, "true");
     case 'f': return begin_literal(json, at, "false");
     case 'n': return begin_literal(json, at, "null");
+    case '\xef':
+        if (json_byte(json, at) > 0) break;
+        json->literal = "\xef\xbb\xbf";
+        json->step = STEP_MARK;
+        return at;
     default: break;
     }
     return json_begins_number(*at) ? begin_number(json, at) : json_fail(json, at, "not a value");
@@ -177,6 +183,28 @@ static const char *step_literal(struct json_tensor *json, const char *at, const 
     return at;
 }
 
+/* Editors of Windows write it; JSON may not begin with it (RFC 8259, section 8.1). */
+static const char *step_mark(struct json_tensor *json, const char *at, const char *end)
+{
+    for (; at < end && *json->literal; at++, json->literal++)
+        if (*at != *json->literal) return json_fail_at(json, JSON_WRONG, 0, "not a value");
+    if (*json->literal) return at;
+    return json_fail_at(json, JSON_WRONG, 0,
+                        "begins with a byte order mark: send the JSON without it");
+}
+
+/* After a mistake in the first two bytes of the text: a NUL there, or a byte that no UTF-8 has, is
+ * half of a wider character. */
+static void explain_encoding(struct json_tensor *json, const char *bytes)
+{
+    const size_t byte = json->error.byte;
+    if (json->error.problem != JSON_WRONG || byte > 1 || byte < json->fed) return;
+    const unsigned char wrong = (unsigned char)bytes[byte - json->fed];
+    if (wrong != 0 && (byte != 0 || wrong < 0xfe)) return;
+    json->depth = json->open = 0; // the place is the body
+    json_fail_at(json, JSON_WRONG, byte, "UTF-16 or UTF-32: send the JSON as UTF-8");
+}
+
 static const char *step_number(struct json_tensor *json, const char *at, const char *end)
 {
     const char *behind = number_push(&json->number, at, end);
@@ -205,6 +233,8 @@ static json_step_fn *const steps[STEPS] = {
     [STEP_ELEMENT] = json_element,
     [STEP_ELEMENT_MORE] = json_element_more,
     [STEP_ELEMENT_END] = json_element_end,
+    [STEP_WORD] = json_word,
+    [STEP_MARK] = step_mark,
 };
 
 struct json_tensor *json_tensor_new(const struct json_spec *spec)
@@ -222,7 +252,10 @@ bool json_tensor_feed(struct json_tensor *json, const void *bytes, size_t size)
     const char *at = bytes, *end = size ? at + size : at;
     json->piece = at;
     while (at && at < end) at = steps[json->step](json, at, end);
-    if (at) json->fed += size;
+    if (at)
+        json->fed += size;
+    else
+        explain_encoding(json, bytes);
     return at == end;
 }
 

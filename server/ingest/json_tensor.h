@@ -24,6 +24,9 @@ struct json_spec {
     /* Where number arrays are wanted, ended by NULL: "input", "inputs[].data"; "[]" stands for any
      * element, "*" for any key. An array is one of numbers when its first value is a number. */
     const char *const *places;
+    /* Those of them where an array may hold true and false, which go to the envelope; NULL: none.
+     */
+    const char *const *boolean_places;
     size_t max_numbers; /* in all arrays together: the first surplus one is an error */
     size_t max_arrays;
     size_t max_text; /* bytes of the envelope */

@@ -114,18 +114,23 @@ static bool read_outputs(struct ingest *ingest, const struct value *outputs)
 }
 
 /* true and false, nested or flat: the reader of number arrays left them in the envelope. */
-static bool take_booleans(struct ingest *ingest, const struct value *value, size_t *capacity)
+static bool take_booleans(struct ingest *ingest, const struct value *array, const char *place,
+                          size_t *capacity)
 {
     struct tensor *tensor = &ingest->result.tensor;
-    if (value_type(value) == VALUE_BOOL) {
-        if (!ingest_reserve(ingest, capacity, tensor->count + 1)) return false;
-        tensor->data[tensor->count++] = value_is_true(value);
-        return true;
+    for (size_t i = 0; i < value_size(array); i++) {
+        const struct value *element = value_element(array, i);
+        char inner[120];
+        if (value_type(element) == VALUE_BOOL) {
+            if (!ingest_reserve(ingest, capacity, tensor->count + 1)) return false;
+            tensor->data[tensor->count++] = value_is_true(element);
+            continue;
+        }
+        snprintf(inner, sizeof inner, "%.90s[%zu]", place, i);
+        if (value_type(element) != VALUE_ARRAY)
+            return ingest_fail(ingest, "%s: neither true nor false", inner);
+        if (!take_booleans(ingest, element, inner, capacity)) return false;
     }
-    if (value_type(value) != VALUE_ARRAY)
-        return ingest_fail(ingest, "inputs[0].data: neither true nor false");
-    for (size_t i = 0; i < value_size(value); i++)
-        if (!take_booleans(ingest, value_element(value, i), capacity)) return false;
     return true;
 }
 
@@ -138,7 +143,7 @@ static bool take_data(struct ingest *ingest, const struct value *data, enum data
         return ingest_fail(ingest, "inputs[0].data: %s can't be written as JSON",
                            datatype_name(datatype));
     if (datatype == DATATYPE_BOOL && value_type(data) == VALUE_ARRAY)
-        return take_booleans(ingest, data, &capacity);
+        return take_booleans(ingest, data, "inputs[0].data", &capacity);
     if (!json_form_array(ingest, data, "inputs[0].data", &array)) return false;
     json_form_take(ingest);
     return true;

@@ -112,6 +112,31 @@ START_TEST(content_types)
 }
 END_TEST
 
+/* JSON as editors and shells of Windows save it, where JSON is taken, with a type and without. */
+START_TEST(texts_that_are_not_utf8)
+{
+    static const char *const targets[] = {"/infer", "/v2/models/fashion-resnet/infer",
+                                          "/v1/models/fashion-resnet:predict"};
+    static const char *const types[] = {"", "Content-Type: application/json\r\n",
+                                        "Content-Type: application/x-www-form-urlencoded\r\n"};
+    static const struct {
+        const char *bytes;
+        size_t size;
+        const char *error;
+    } texts[] = {
+        {"\xef\xbb\xbf{}", 5,
+         "byte 0: body: begins with a byte order mark: send the JSON without it"},
+        {"\xff\xfe{\0}\0", 6, "byte 0: body: UTF-16 or UTF-32: send the JSON as UTF-8"},
+        {"\xfe\xff\0{\0}", 6, "byte 0: body: UTF-16 or UTF-32: send the JSON as UTF-8"},
+        {"{\0}\0", 4, "byte 1: body: UTF-16 or UTF-32: send the JSON as UTF-8"},
+    };
+    for (size_t i = 0; i < 3 * 3 * 4; i++)
+        expect_error(client_ask(server.port, "POST", targets[i % 3], types[i / 3 % 3],
+                                texts[i / 9].bytes, texts[i / 9].size),
+                     400, texts[i / 9].error);
+}
+END_TEST
+
 START_TEST(too_large)
 {
     static char body[20001];
@@ -492,6 +517,7 @@ int main(void)
     tcase_add_test(tests, model_without_version);
     tcase_add_test(tests, methods_and_paths);
     tcase_add_test(tests, content_types);
+    tcase_add_test(tests, texts_that_are_not_utf8);
     tcase_add_test(tests, too_large);
     tcase_add_test(tests, no_length);
     tcase_add_test(tests, an_answer_that_is_not_finite);

@@ -185,6 +185,33 @@ START_TEST(files_that_are_no_pictures)
 }
 END_TEST
 
+/* As curl's -d @FILE sends it: without newlines and zero bytes. */
+static struct bytes stripped(const struct bytes *file)
+{
+    struct bytes rest = {.size = 0};
+    for (size_t i = 0; i < file->size; i++)
+        if (!memchr("\r\n\0", file->at[i], 3)) rest.at[rest.size++] = file->at[i];
+    return rest;
+}
+
+START_TEST(pictures_that_curl_stripped)
+{
+    static const char form[] = "Content-Type: application/x-www-form-urlencoded\r\n",
+                      want_text[] = "newlines and zero bytes are missing, as after curl -d: send "
+                                    "it with --data-binary @FILE or -T FILE";
+    static const char *const target[] = {"/infer", "/predictions/fashion-resnet"};
+    struct bytes file[2];
+    load("tests/golden/images/color-444.jpg", &file[0]);
+    load("tests/golden/images/color.png", &file[1]);
+    for (size_t i = 0; i < 4; i++) {
+        const struct bytes bytes = stripped(&file[i / 2]);
+        expect_error_with(
+            client_ask(server.port, "POST", target[i % 2], form, bytes.at, bytes.size), 422,
+            want_text);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("pictures");
@@ -196,5 +223,6 @@ int main(void)
     tcase_add_test(tests, a_form_may_be_split_anywhere);
     tcase_add_test(tests, forms_that_are_wrong);
     tcase_add_test(tests, files_that_are_no_pictures);
+    tcase_add_test(tests, pictures_that_curl_stripped);
     return run_suite(suite);
 }

@@ -16,8 +16,13 @@
 #include "random.h"
 
 static const char *const places[] = {"input", "inputs[].data", "instances", "instances[].*", NULL};
-static const struct json_spec usual = {
-    .places = places, .max_numbers = 1000, .max_arrays = 4, .max_text = 4000, .room = 8};
+static const char *const boolean_places[] = {"inputs[].data", NULL};
+static const struct json_spec usual = {.places = places,
+                                       .boolean_places = boolean_places,
+                                       .max_numbers = 1000,
+                                       .max_arrays = 4,
+                                       .max_text = 4000,
+                                       .room = 8};
 
 /* What came of a text, in one string: the envelope, shapes and floats, or the error. */
 static void describe(struct json_tensor *json, bool fed, char *out, size_t size)
@@ -134,6 +139,7 @@ START_TEST(arrays_are_taken_where_they_are_wanted)
         {"{\"input\":\"text\"}", "{\"input\":\"text\"}"},
         {"{\"input\":null,\"b\":true,\"c\":false}", "{\"input\":null,\"b\":true,\"c\":false}"},
         {"{\"input\":[[\"a\",1]]}", "{\"input\":[[\"a\",1]]}"},
+        {"{\"inputs\":[{\"data\":[[true,false]]}]}", "{\"inputs\":[{\"data\":[[true,false]]}]}"},
         {"{\"input\":{}}", "{\"input\":{}}"},
         {"{}", "{}"},
         {"[]", "[]"},
@@ -178,11 +184,16 @@ START_TEST(mistakes_are_named_with_their_place)
         {"{\"input\":[1,-]}", "1: byte 13: input[1]: not a number"},
         {"{\"input\":[1,2.]}", "1: byte 14: input[1]: not a number"},
         {"{\"input\":[1,+2]}", "1: byte 12: input[1]: not a number"},
-        {"{\"input\":[1,NaN]}", "1: byte 12: input[1]: not a number"},
+        {"{\"input\":[1,NaN]}", "1: byte 12: input[1]: NaN is no number"},
+        {"{\"input\":[1,Nan]}", "1: byte 12: input[1]: not a number"},
+        {"{\"input\":[1,nul", "1: byte 15: input[1]: the JSON ends too early"},
+        {"{\"input\":[[true,1]]}", "1: byte 11: input[0][0]: true is no number"},
+        {"{\"input\":[nan]}", "1: byte 10: input[0]: not a number"},
+        {"{\"inputs\":[{\"data\":[null]}]}", "1: byte 20: inputs[0].data[0]: null is no number"},
         {"{\"input\":[1,-Infinity]}", "1: byte 13: input[1]: not a number"},
         {"{\"input\":[1,1e999]}", "1: byte 12: input[1]: beyond float32"},
         {"{\"input\":[1,-3.5e38]}", "1: byte 12: input[1]: beyond float32"},
-        {"{\"input\":[1,null]}", "1: byte 12: input[1]: not a number"},
+        {"{\"input\":[1,null]}", "1: byte 12: input[1]: null is no number"},
         {"{\"input\":[1,\"2\"]}", "1: byte 12: input[1]: not a number"},
         {"{\"input\":[1,[2]]}", "1: byte 12: input[1]: not a number"},
         {"{\"input\":[[1,2],3]}", "1: byte 16: input[1]: not an array"},
@@ -212,7 +223,15 @@ START_TEST(mistakes_are_named_with_their_place)
         {"{\"a\":1e}", "1: byte 7: a: not a number"},
         {"{\"a\":01}", "1: byte 6: a: neither , nor } behind a value"},
         {"/**/{}", "1: byte 0: body: not a value"},
-        {"\xef\xbb\xbf{}", "1: byte 0: body: not a value"},
+        {"\xef\xbb\xbf{}",
+         "1: byte 0: body: begins with a byte order mark: send the JSON without it"},
+        {"\xef\xbb\xbf",
+         "1: byte 0: body: begins with a byte order mark: send the JSON without it"},
+        {"\xef\xbb", "1: byte 2: body: the JSON ends too early"},
+        {"\xef\xbb{", "1: byte 0: body: not a value"},
+        {" \xef\xbb\xbf{}", "1: byte 1: body: not a value"},
+        {"\xff\xfe{", "1: byte 0: body: UTF-16 or UTF-32: send the JSON as UTF-8"},
+        {"\xfe\xff", "1: byte 0: body: UTF-16 or UTF-32: send the JSON as UTF-8"},
         {"\"a\nb\"", "1: byte 2: body: a control character in a string"},
         {"\"\\x\"", "1: byte 2: body: no such escape"},
         {"\"\\u00g0\"", "1: byte 5: body: not a hexadecimal digit"},
@@ -232,6 +251,10 @@ START_TEST(mistakes_are_named_with_their_place)
     };
     CHECK_ALL(examples);
     check("{\"input\":[1,\0]}", 15, "1: byte 12: input[1]: not a number");
+    check("{\0\"\0", 4, "1: byte 1: body: UTF-16 or UTF-32: send the JSON as UTF-8");
+    check("[\0\0\0", 4, "1: byte 1: body: UTF-16 or UTF-32: send the JSON as UTF-8");
+    check("\0{\0\"", 4, "1: byte 0: body: UTF-16 or UTF-32: send the JSON as UTF-8");
+    check("\0\0\xfe\xff", 4, "1: byte 0: body: UTF-16 or UTF-32: send the JSON as UTF-8");
     check("\"a\0b\"", 5, "1: byte 2: body: a control character in a string");
     check("{}\0", 3, "1: byte 2: body: something behind the JSON");
 }
@@ -430,7 +453,8 @@ START_TEST(the_same_is_json_as_for_jansson)
     };
     static const char bytes[] = "{}[]\",:\\ue0195.-+ \ntfnlrsE\xc3\xa9\xf0\x9f/";
     static const char *const none[] = {NULL};
-    const struct json_spec spec = {none, 10, 1, 4000, 0};
+    const struct json_spec spec = {
+        .places = none, .max_numbers = 10, .max_arrays = 1, .max_text = 4000};
     size_t taken = 0;
     for (size_t i = 0; i < 60000; i++) {
         char text[200], out[OUT];
