@@ -1,7 +1,8 @@
 /* Content negotiation (RFC 9110, section 12.5): what of the things offered a client wants most.
  *
- * Works on the headers' text as it came; elements that are no list of the grammar count as not
- * there. No state: any thread. */
+ * Works on the headers' text as it came, and takes more than the grammar has, as clients send more:
+ * ".2" and "1." for a q, "*" for all types, "x-gzip" for gzip (section 8.4.1.3). A q that can't be
+ * read is the least one, above 0. No state: any thread. */
 #ifndef SERVER_ACCEPT_H
 #define SERVER_ACCEPT_H
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "framing.h"
 #include "http_request.h"
@@ -14,6 +15,34 @@ const char *request_header(const struct request *request, const char *name)
 {
     const struct http_request *r = (const struct http_request *)request;
     return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
+}
+
+struct list {
+    const char *name, *only;
+    struct buffer *joined;
+    size_t lines;
+};
+
+static enum MHD_Result add_line(void *argument, enum MHD_ValueKind kind, const char *name,
+                                const char *value)
+{
+    struct list *list = argument;
+    (void)kind;
+    if (strcasecmp(name, list->name) != 0 || !value) return MHD_YES;
+    if (list->lines == 1) buffer_text(list->joined, list->only);
+    if (list->lines > 0) buffer_format(list->joined, ", %s", value);
+    list->only = value;
+    list->lines++;
+    return MHD_YES;
+}
+
+const char *request_header_list(const struct request *request, const char *name,
+                                struct buffer *joined)
+{
+    const struct http_request *r = (const struct http_request *)request;
+    struct list list = {.name = name, .joined = joined};
+    MHD_get_connection_values(r->connection, MHD_HEADER_KIND, add_line, &list);
+    return list.lines > 1 && !joined->failed ? joined->bytes : list.only;
 }
 
 void http_make_id(struct http_request *r)

@@ -57,9 +57,12 @@ enum MHD_Result http_send_reply(struct http_request *r)
     struct reply *reply = &r->request.reply;
     if (!reply->status) request_fail(&r->request, 500, "no answer was made");
     if (reply->body.failed) request_fail(&r->request, 500, "no memory for the answer");
-    if (reply->compressible)
-        reply->encoding =
-            compress_body(&reply->body, request_header(&r->request, "Accept-Encoding"));
+    if (reply->compressible) {
+        struct buffer joined = {0};
+        reply->encoding = compress_body(
+            &reply->body, request_header_list(&r->request, "Accept-Encoding", &joined));
+        buffer_free(&joined);
+    }
     r->sent = reply->body.size;
     if (reply->status == 503) reply->retry_after = 1; /* it may be over soon, or elsewhere */
     struct MHD_Response *response =

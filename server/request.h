@@ -72,6 +72,10 @@ struct handler {
 /* A header of the request, NULL when it has none. */
 const char *request_header(const struct request *request, const char *name);
 
+/* The same for a list: its lines are joined by commas, in the buffer where there are several. */
+const char *request_header_list(const struct request *request, const char *name,
+                                struct buffer *joined);
+
 /* Suspend first, then hand the request over; the other order races. The request may be abandoned
  * before it is handed over. False: the server waits for nothing any more; answer at once. */
 bool request_suspend(struct request *request);

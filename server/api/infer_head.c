@@ -99,15 +99,17 @@ static bool read_accept(struct request *request, struct infer *infer)
     static const char *const offers[] = {[OUTPUT_JSON] = "application/json",
                                          [OUTPUT_RAW] = "application/octet-stream",
                                          [OUTPUT_NPY] = "application/x-npy"};
-    const char *accept = request_header(request, "Accept");
+    struct buffer joined = {0};
+    const char *accept = request_header_list(request, "Accept", &joined);
     const int choice = accept_type(accept, offers, sizeof offers / sizeof *offers);
     infer->output_form = choice == ACCEPT_NONE ? OUTPUT_JSON : (enum output_form)choice;
-    if (choice != ACCEPT_NONE) return true;
-    request_fail(request, 406,
-                 "Accept: %.60s; there are application/json, application/octet-stream and "
-                 "application/x-npy",
-                 accept);
-    return false;
+    if (choice == ACCEPT_NONE)
+        request_fail(request, 406,
+                     "Accept: %.60s; there are application/json, application/octet-stream and "
+                     "application/x-npy",
+                     accept);
+    buffer_free(&joined);
+    return choice != ACCEPT_NONE;
 }
 
 /* Who takes a media type, and what a body of it is for POST /infer; the others know theirs by the

@@ -315,6 +315,11 @@ START_TEST(the_form_that_is_wanted_most)
     } cases[] = {
         {"", "application/json"},
         {"Accept: */*\r\n", "application/json"},
+        {"Accept: text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2\r\n", "application/json"},
+        {"Accept: text/html\r\nAccept: application/x-npy\r\n", "application/x-npy"},
+        {"Accept: application/json;q=.4\r\nX: y\r\naccept: application/x-npy;q=.3\r\n"
+         "Accept: application/octet-stream;q=.5\r\n",
+         "application/octet-stream"},
         {"Accept: text/html, application/xml;q=0.9, */*;q=0.8\r\n", "application/json"},
         {"Accept: application/*;q=0.5, application/json;q=0.1\r\n", "application/octet-stream"},
         {"Accept: application/json;q=0, */*\r\n", "application/octet-stream"},
