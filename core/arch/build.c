@@ -30,18 +30,18 @@ rn_tensor *rn_build_need(const rn_builder *b, const char *layer, const char *lea
     return NULL;
 }
 
-const float *rn_build_floats(const rn_builder *b, const char *layer, const char *leaf, size_t rank,
-                             const size_t *shape)
+bool rn_build_constant(const rn_builder *b, const char *layer, const char *leaf, size_t rank,
+                       const size_t *shape, rn_constant *out)
 {
     char want[TEXT], have[TEXT];
     rn_tensor *tensor = rn_build_need(b, layer, leaf, rank);
-    if (!tensor) return NULL;
+    if (!tensor) return false;
     if (memcmp(tensor->shape, shape, rank * sizeof *shape) == 0)
-        return rn_tensor_floats(tensor, b->err);
+        return rn_tensor_constant(tensor, out, b->err);
     rn_fail(b->err, RN_ERR_FORMAT, "tensor %s: want %s, file has %s", tensor->name,
             rn_shape_text(shape, rank, want, sizeof want),
             rn_shape_text(tensor->shape, rank, have, sizeof have));
-    return NULL;
+    return false;
 }
 
 rn_dims rn_build_dims(const rn_builder *b, int value)
@@ -67,8 +67,7 @@ static bool take_bias(const rn_builder *b, rn_node *node, const char *layer, rn_
 {
     if (bias == RN_BIAS_NONE) return true;
     if (bias == RN_BIAS_IF_THERE && !rn_build_find(b, layer, "bias")) return true;
-    node->bias = rn_build_floats(b, layer, "bias", 1, &node->channels);
-    return node->bias != NULL;
+    return rn_build_constant(b, layer, "bias", 1, &node->channels, &node->bias);
 }
 
 /* The groups that a weight of (oc, ic / groups, kh, kw) has on this input; 0 with *err filled. */
@@ -102,8 +101,8 @@ int rn_build_conv(const rn_builder *b, int src, const char *layer, const rn_wind
     node.window.kw = weight->shape[3];
     node.groups = conv_groups(b, weight, rn_build_dims(b, src), groups);
     if (!node.groups) return -1;
-    node.weight = rn_tensor_floats(weight, b->err);
-    if (!node.weight || !take_bias(b, &node, layer, bias)) return -1;
+    if (!rn_tensor_constant(weight, &node.weight, b->err) || !take_bias(b, &node, layer, bias))
+        return -1;
     return rn_graph_add(b->graph, &node, b->err);
 }
 
@@ -113,14 +112,12 @@ int rn_build_batch_norm(const rn_builder *b, int src, const char *layer, double 
     rn_node node = make_node(RN_OP_BATCH_NORM, layer, src, 0);
     node.channels = rn_build_dims(b, src).c;
     node.eps = eps;
-    node.mean = rn_build_floats(b, layer, "running_mean", 1, &node.channels);
-    if (!node.mean) return -1;
-    node.var = rn_build_floats(b, layer, "running_var", 1, &node.channels);
-    if (!node.var) return -1;
-    if (affine) {
-        node.weight = rn_build_floats(b, layer, "weight", 1, &node.channels);
-        if (!node.weight || !take_bias(b, &node, layer, RN_BIAS_NEEDED)) return -1;
-    }
+    if (!rn_build_constant(b, layer, "running_mean", 1, &node.channels, &node.mean) ||
+        !rn_build_constant(b, layer, "running_var", 1, &node.channels, &node.var))
+        return -1;
+    if (affine && (!rn_build_constant(b, layer, "weight", 1, &node.channels, &node.weight) ||
+                   !take_bias(b, &node, layer, RN_BIAS_NEEDED)))
+        return -1;
     return rn_graph_add(b->graph, &node, b->err);
 }
 
@@ -133,8 +130,10 @@ int rn_build_linear(const rn_builder *b, int src, const char *layer, rn_bias bia
     rn_node node = make_node(RN_OP_LINEAR, layer, src, 0);
     node.channels = weight->shape[0];
     const size_t width = in.rank == 1 ? in.c : weight->shape[1]; /* a map: the shape rule says no */
-    node.weight = rn_build_floats(b, layer, "weight", 2, (size_t[]){node.channels, width});
-    if (!node.weight || !take_bias(b, &node, layer, bias)) return -1;
+    const size_t shape[] = {node.channels, width};
+    if (!rn_build_constant(b, layer, "weight", 2, shape, &node.weight) ||
+        !take_bias(b, &node, layer, bias))
+        return -1;
     return rn_graph_add(b->graph, &node, b->err);
 }
 
@@ -145,8 +144,9 @@ int rn_build_group_norm(const rn_builder *b, int src, const char *layer, size_t 
     node.channels = rn_build_dims(b, src).c;
     node.groups = groups;
     node.eps = eps;
-    node.weight = rn_build_floats(b, layer, "weight", 1, &node.channels);
-    if (!node.weight || !take_bias(b, &node, layer, RN_BIAS_NEEDED)) return -1;
+    if (!rn_build_constant(b, layer, "weight", 1, &node.channels, &node.weight) ||
+        !take_bias(b, &node, layer, RN_BIAS_NEEDED))
+        return -1;
     return rn_graph_add(b->graph, &node, b->err);
 }
 
@@ -156,8 +156,9 @@ int rn_build_channel_conv(const rn_builder *b, int src, const char *layer)
     if (!weight) return -1;
     rn_node node = make_node(RN_OP_CHANNEL_CONV, layer, src, 0);
     node.window.kh = weight->shape[2];
-    node.weight = rn_build_floats(b, layer, "weight", 3, (size_t[]){1, 1, node.window.kh});
-    return node.weight ? rn_graph_add(b->graph, &node, b->err) : -1;
+    const size_t shape[] = {1, 1, node.window.kh};
+    if (!rn_build_constant(b, layer, "weight", 3, shape, &node.weight)) return -1;
+    return rn_graph_add(b->graph, &node, b->err);
 }
 
 int rn_build_unary(const rn_builder *b, int src, const char *layer, rn_op op)

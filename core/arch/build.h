@@ -22,9 +22,9 @@ rn_tensor *rn_build_find(const rn_builder *b, const char *layer, const char *lea
 /* The same, but one that must be there and have that rank; NULL with *err filled. */
 rn_tensor *rn_build_need(const rn_builder *b, const char *layer, const char *leaf, size_t rank);
 
-/* Its numbers, when it has exactly that shape; NULL with *err filled. */
-const float *rn_build_floats(const rn_builder *b, const char *layer, const char *leaf, size_t rank,
-                             const size_t *shape);
+/* Sets *out to its numbers when it has exactly that shape; false with *err filled. */
+bool rn_build_constant(const rn_builder *b, const char *layer, const char *leaf, size_t rank,
+                       const size_t *shape, rn_constant *out);
 
 typedef enum { RN_BIAS_NONE, RN_BIAS_NEEDED, RN_BIAS_IF_THERE } rn_bias;
 

@@ -38,6 +38,11 @@ rn_status rn_context(rn_error *err, const char *format, ...)
     return err->status;
 }
 
+rn_status rn_failure(const rn_error *err)
+{
+    return err && err->status != RN_OK ? err->status : RN_ERR_MEMORY;
+}
+
 rn_status rn_fail_memory(rn_error *err, size_t bytes)
 {
     return rn_fail(err, RN_ERR_MEMORY, "out of memory: %zu bytes", bytes);

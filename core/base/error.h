@@ -19,6 +19,10 @@ rn_status rn_fail(rn_error *err, rn_status status, const char *format, ...) RN_P
 /* Puts "context: " in front of the text that *err has. Returns err's status (RN_OK for NULL). */
 rn_status rn_context(rn_error *err, const char *format, ...) RN_PRINTF(2, 3);
 
+/* The status that *err was filled with, by a call that answered NULL or false; RN_ERR_MEMORY when
+ * nobody keeps the error (err NULL). */
+rn_status rn_failure(const rn_error *err);
+
 /* The failure of an allocation of `bytes`. */
 rn_status rn_fail_memory(rn_error *err, size_t bytes);
 

@@ -169,14 +169,14 @@ rn_onnx_import rn_onnx_import_qlinear_pool;
 
 /* onnx_ops.c, for onnx_quant.c: one graph node each; its value, or -1. The convolution reads the
  * node's window; `shape` is that of its weight. */
-int rn_onnx_add_conv(rn_onnx_node *node, int x, const rn_onnx_constant *shape, const float *weight,
-                     const float *bias);
+int rn_onnx_add_conv(rn_onnx_node *node, int x, const rn_onnx_constant *shape, rn_constant weight,
+                     rn_constant bias);
 typedef struct {
     bool turned;   /* the matrix is (outputs, inputs), not the other way round */
     double factor; /* of the whole matrix */
 } rn_onnx_matrix;
 int rn_onnx_add_linear(rn_onnx_node *node, int x, rn_onnx_constant *matrix, rn_onnx_matrix how,
-                       const float *bias);
+                       rn_constant bias);
 int rn_onnx_add_constant(rn_onnx_node *node, int x, rn_onnx_constant *constant);
 /* weight * x + bias, (c) each; either may be NULL. */
 int rn_onnx_add_affine(rn_onnx_node *node, int x, const float *weight, const float *bias);
@@ -211,6 +211,10 @@ rn_onnx_constant *rn_onnx_constant_of(rn_onnx_node *node, size_t input);
 const float *rn_onnx_floats(rn_onnx_node *node, rn_onnx_constant *constant);
 /* Exactly `size` floats; NULL when the input isn't there. */
 const float *rn_onnx_vector(rn_onnx_node *node, size_t input, size_t size);
+/* The same two for graph nodes: the numbers may stay in the file until the plan needs them. None
+ * on failure, or when the input isn't there. */
+rn_constant rn_onnx_weight(rn_onnx_node *node, rn_onnx_constant *constant);
+rn_constant rn_onnx_weight_vector(rn_onnx_node *node, size_t input, size_t size);
 /* At most `most` integers; returns how many. */
 size_t rn_onnx_integers(rn_onnx_node *node, size_t input, int64_t *out, size_t most);
 

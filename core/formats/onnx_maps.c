@@ -168,8 +168,8 @@ void rn_onnx_import_instance_norm(rn_onnx_node *n)
                                   .src = {x},
                                   .groups = groups,
                                   .eps = rn_onnx_decimal(rn_onnx_float(n, "epsilon", 1e-5)),
-                                  .weight = per_channel(n, 1, groups, d.c),
-                                  .bias = per_channel(n, 2, groups, d.c)});
+                                  .weight = {.floats = per_channel(n, 1, groups, d.c)},
+                                  .bias = {.floats = per_channel(n, 2, groups, d.c)}});
     rn_onnx_emit_view(n, norm, &view);
 }
 
@@ -189,8 +189,8 @@ void rn_onnx_import_group_norm(rn_onnx_node *n)
                                .src = {x},
                                .groups = (size_t)groups,
                                .eps = rn_onnx_decimal(rn_onnx_float(n, "epsilon", 1e-5)),
-                               .weight = per_channel(n, 1, numbers, d.c),
-                               .bias = per_channel(n, 2, numbers, d.c)});
+                               .weight = {.floats = per_channel(n, 1, numbers, d.c)},
+                               .bias = {.floats = per_channel(n, 2, numbers, d.c)}});
 }
 
 /* ---- convolutions of other views ------------------------------------------------------------- */
@@ -219,7 +219,7 @@ void rn_onnx_conv_along_channels(rn_onnx_node *n, int x, const rn_onnx_view *vie
     const int conv = rn_onnx_add(n, &(rn_node){.op = RN_OP_CHANNEL_CONV,
                                                .src = {map},
                                                .window = {.kh = size},
-                                               .weight = rn_onnx_floats(n, weight)});
+                                               .weight = rn_onnx_weight(n, weight)});
     rn_onnx_emit_view(n, conv, view);
 }
 

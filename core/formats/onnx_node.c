@@ -108,29 +108,57 @@ float *rn_onnx_new_floats(rn_onnx_node *node, size_t count)
     return floats;
 }
 
+/* The tensor that a constant of floats is in; NULL with the failure kept. */
+static rn_tensor *tensor_of(rn_onnx_node *node, const rn_onnx_constant *constant)
+{
+    rn_tensor *tensor = constant->proto ? rn_tensors_find(node->im->set, constant->name) : NULL;
+    if (tensor && !rn_onnx_is_integer(constant)) return tensor;
+    rn_onnx_fail(node, "constant %.60s is no tensor of floats",
+                 constant->proto ? constant->name : "");
+    return NULL;
+}
+
 const float *rn_onnx_floats(rn_onnx_node *node, rn_onnx_constant *constant)
 {
     if (!constant || !rn_onnx_count_floats(node, constant->elements)) return NULL;
-    const bool integers = rn_onnx_is_integer(constant);
-    if (constant->floats && !integers) return constant->floats;
-    rn_tensor *tensor = constant->proto ? rn_tensors_find(node->im->set, constant->name) : NULL;
-    if (!tensor || integers) {
-        rn_onnx_fail(node, "constant %.60s is no tensor of floats",
-                     constant->proto ? constant->name : "");
-        return NULL;
-    }
+    if (constant->floats && !rn_onnx_is_integer(constant)) return constant->floats;
+    rn_tensor *tensor = tensor_of(node, constant);
+    if (!tensor) return NULL;
     constant->floats = rn_tensor_floats(tensor, node->err);
-    if (!constant->floats) node->status = RN_ERR_MEMORY;
+    if (!constant->floats) node->status = rn_failure(node->err);
     return constant->floats;
 }
 
-const float *rn_onnx_vector(rn_onnx_node *node, size_t input, size_t size)
+rn_constant rn_onnx_weight(rn_onnx_node *node, rn_onnx_constant *constant)
+{
+    rn_constant weight = {0};
+    if (!constant || !rn_onnx_count_floats(node, constant->elements)) return weight;
+    if (constant->floats && !rn_onnx_is_integer(constant))
+        return (rn_constant){.floats = constant->floats};
+    rn_tensor *tensor = tensor_of(node, constant);
+    if (tensor && !rn_tensor_constant(tensor, &weight, node->err))
+        node->status = rn_failure(node->err);
+    return weight;
+}
+
+/* The input's constant when it has exactly `size` elements, or NULL. */
+static rn_onnx_constant *sized_constant(rn_onnx_node *node, size_t input, size_t size)
 {
     if (node->status != RN_OK || !rn_onnx_has(node, input)) return NULL;
     rn_onnx_constant *constant = rn_onnx_constant_of(node, input);
     if (constant && constant->elements != size)
         rn_onnx_fail(node, "input %zu has %zu elements, want %zu", input, constant->elements, size);
-    return rn_onnx_floats(node, constant);
+    return constant;
+}
+
+const float *rn_onnx_vector(rn_onnx_node *node, size_t input, size_t size)
+{
+    return rn_onnx_floats(node, sized_constant(node, input, size));
+}
+
+rn_constant rn_onnx_weight_vector(rn_onnx_node *node, size_t input, size_t size)
+{
+    return rn_onnx_weight(node, sized_constant(node, input, size));
 }
 
 size_t rn_onnx_integers(rn_onnx_node *node, size_t input, int64_t *out, size_t most)

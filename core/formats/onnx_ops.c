@@ -12,8 +12,8 @@
 
 /* ---- windows --------------------------------------------------------------------------------- */
 
-int rn_onnx_add_conv(rn_onnx_node *n, int x, const rn_onnx_constant *shape, const float *weight,
-                     const float *bias)
+int rn_onnx_add_conv(rn_onnx_node *n, int x, const rn_onnx_constant *shape, rn_constant weight,
+                     rn_constant bias)
 {
     const int64_t groups = rn_onnx_int(n, "group", 1);
     if (!shape || shape->rank != 4 || !shape->elements) {
@@ -49,8 +49,9 @@ static void import_conv(rn_onnx_node *n)
     }
     x = rn_onnx_value(n, 0);
     rn_onnx_constant *weight = rn_onnx_constant_of(n, 1);
-    const float *bias = weight ? rn_onnx_vector(n, 2, weight->dims[0]) : NULL;
-    rn_onnx_emit_value(n, rn_onnx_add_conv(n, x, weight, rn_onnx_floats(n, weight), bias));
+    rn_constant bias = {0};
+    if (weight) bias = rn_onnx_weight_vector(n, 2, weight->dims[0]);
+    rn_onnx_emit_value(n, rn_onnx_add_conv(n, x, weight, rn_onnx_weight(n, weight), bias));
 }
 
 static void import_max_pool(rn_onnx_node *n)
@@ -122,10 +123,10 @@ static void import_batch_normalization(rn_onnx_node *n)
     rn_onnx_emit(n, &(rn_node){.op = RN_OP_BATCH_NORM,
                                .src = {x},
                                .eps = rn_onnx_decimal(rn_onnx_float(n, "epsilon", 1e-5)),
-                               .weight = rn_onnx_vector(n, 1, c),
-                               .bias = rn_onnx_vector(n, 2, c),
-                               .mean = rn_onnx_vector(n, 3, c),
-                               .var = rn_onnx_vector(n, 4, c)});
+                               .weight = rn_onnx_weight_vector(n, 1, c),
+                               .bias = rn_onnx_weight_vector(n, 2, c),
+                               .mean = rn_onnx_weight_vector(n, 3, c),
+                               .var = rn_onnx_weight_vector(n, 4, c)});
 }
 
 /* Number by number: one pixel may stand in any shape. */
@@ -167,10 +168,10 @@ int rn_onnx_add_affine(rn_onnx_node *n, int x, const float *weight, const float 
     for (size_t i = 0; mean && var && i < c; i++) var[i] = 1;
     return rn_onnx_add(n, &(rn_node){.op = RN_OP_BATCH_NORM,
                                      .src = {x},
-                                     .weight = weight,
-                                     .bias = bias,
-                                     .mean = mean,
-                                     .var = var});
+                                     .weight = {.floats = weight},
+                                     .bias = {.floats = bias},
+                                     .mean = {.floats = mean},
+                                     .var = {.floats = var}});
 }
 
 static int add_arithmetic(rn_onnx_node *n, int x, rn_onnx_constant *constant, arithmetic how)
@@ -390,7 +391,7 @@ static const float *gemm_bias(rn_onnx_node *n, size_t channels, double beta)
 }
 
 int rn_onnx_add_linear(rn_onnx_node *n, int x, rn_onnx_constant *matrix, rn_onnx_matrix how,
-                       const float *bias)
+                       rn_constant bias)
 {
     const rn_dims in = rn_onnx_dims(n, x);
     if (!matrix || matrix->rank != 2 || !matrix->elements) {
@@ -400,12 +401,13 @@ int rn_onnx_add_linear(rn_onnx_node *n, int x, rn_onnx_constant *matrix, rn_onnx
     if (in.rank != 1 || in.c != matrix->dims[how.turned])
         rn_onnx_fail(n, "%zux%zu weights for an input of %zu features%s", matrix->dims[0],
                      matrix->dims[1], in.c, in.rank == 1 ? "" : " that isn't flat");
-    const float *weight = NULL;
+    rn_constant weight = {0};
     if (!how.turned)
-        weight = transpose(n, matrix, how.factor);
+        weight.floats = transpose(n, matrix, how.factor);
+    else if (how.factor == 1)
+        weight = rn_onnx_weight(n, matrix);
     else
-        weight = rn_onnx_floats(n, matrix);
-    if (how.turned && how.factor != 1) weight = scale(n, weight, matrix->elements, how.factor);
+        weight.floats = scale(n, rn_onnx_floats(n, matrix), matrix->elements, how.factor);
     return rn_onnx_add(n, &(rn_node){.op = RN_OP_LINEAR,
                                      .src = {x},
                                      .channels = matrix->dims[!how.turned],
@@ -420,8 +422,8 @@ static void import_gemm(rn_onnx_node *n)
     if (rn_onnx_int(n, "transA", 0) != 0) rn_onnx_fail(n, "transA isn't served");
     const int x = rn_onnx_value(n, 0);
     rn_onnx_constant *matrix = rn_onnx_constant_of(n, 1);
-    const float *bias =
-        matrix && matrix->rank == 2 ? gemm_bias(n, matrix->dims[!how.turned], beta) : NULL;
+    rn_constant bias = {0};
+    if (matrix && matrix->rank == 2) bias.floats = gemm_bias(n, matrix->dims[!how.turned], beta);
     rn_onnx_emit_value(n, rn_onnx_add_linear(n, x, matrix, how, bias));
 }
 
@@ -429,7 +431,8 @@ static void import_mat_mul(rn_onnx_node *n)
 {
     const int x = rn_onnx_value(n, 0);
     rn_onnx_constant *matrix = rn_onnx_constant_of(n, 1);
-    rn_onnx_emit_value(n, rn_onnx_add_linear(n, x, matrix, (rn_onnx_matrix){false, 1}, NULL));
+    rn_onnx_emit_value(
+        n, rn_onnx_add_linear(n, x, matrix, (rn_onnx_matrix){false, 1}, (rn_constant){0}));
 }
 
 /* ---- the table ------------------------------------------------------------------------------- */

@@ -45,7 +45,7 @@ static const float *steps_of(const rn_onnx_node *n, int value)
     while (value >= 0 && (node[value].op == RN_OP_MAX_POOL || node[value].op == RN_OP_FLATTEN ||
                           node[value].op == RN_OP_RELU))
         value = node[value].src[0];
-    return value >= 0 && node[value].op == RN_OP_FAKE_QUANTIZE ? node[value].weight : NULL;
+    return value >= 0 && node[value].op == RN_OP_FAKE_QUANTIZE ? node[value].weight.floats : NULL;
 }
 
 /* The value of a quantised input, if scale and zero point are those that it was made with. */
@@ -69,7 +69,8 @@ static void emit_quantized(rn_onnx_node *n, int x, size_t scale, size_t zero)
     weight[0] = to.step;
     weight[1] = to.lowest;
     weight[2] = to.highest;
-    rn_onnx_emit(n, &(rn_node){.op = RN_OP_FAKE_QUANTIZE, .src = {x}, .weight = weight});
+    rn_onnx_emit(n,
+                 &(rn_node){.op = RN_OP_FAKE_QUANTIZE, .src = {x}, .weight = {.floats = weight}});
 }
 
 /* ---- constants ------------------------------------------------------------------------------- */
@@ -210,8 +211,10 @@ void rn_onnx_import_qlinear_conv(rn_onnx_node *n)
     rn_onnx_constant weight;
     const int x = quantized_value(n, 0, 1, 2);
     if (!dequantize(n, 3, 0, &weight)) return;
-    const float *bias = weight.rank ? conv_bias(n, weight.dims[0], rn_onnx_vector(n, 1, 1)) : NULL;
-    emit_quantized(n, rn_onnx_add_conv(n, x, &weight, weight.floats, bias), 6, 7);
+    rn_constant bias = {0};
+    if (weight.rank) bias.floats = conv_bias(n, weight.dims[0], rn_onnx_vector(n, 1, 1));
+    const rn_constant filter = {.floats = weight.floats};
+    emit_quantized(n, rn_onnx_add_conv(n, x, &weight, filter, bias), 6, 7);
 }
 
 /* a, scale, zero, b, scale, zero, y's scale, zero */
@@ -220,7 +223,7 @@ void rn_onnx_import_qlinear_mat_mul(rn_onnx_node *n)
     rn_onnx_constant matrix;
     const int a = quantized_value(n, 0, 1, 2);
     if (!dequantize(n, 3, 1, &matrix)) return;
-    const int y = rn_onnx_add_linear(n, a, &matrix, (rn_onnx_matrix){false, 1}, NULL);
+    const int y = rn_onnx_add_linear(n, a, &matrix, (rn_onnx_matrix){false, 1}, (rn_constant){0});
     emit_quantized(n, y, 6, 7);
 }
 

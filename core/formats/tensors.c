@@ -317,6 +317,12 @@ const float *rn_tensor_floats(rn_tensor *tensor, rn_error *err)
     return (const float *)(const void *)tensor->data;
 }
 
+bool rn_tensor_constant(rn_tensor *tensor, rn_constant *out, rn_error *err)
+{
+    out->floats = rn_tensor_floats(tensor, err);
+    return out->floats != NULL;
+}
+
 rn_status rn_tensors_check_used(const rn_tensors *set, rn_error *err)
 {
     char shape[96];

@@ -6,6 +6,7 @@
 #define RN_FORMATS_TENSORS_H
 
 #include "base/file.h"
+#include "graph/constant.h"
 #include "resnet.h"
 
 #define RN_MAX_RANK 8
@@ -74,6 +75,9 @@ size_t rn_tensor_elements(const rn_tensor *tensor);
 /* The elements as float32 in row-major order: in place where the file allows it (F32, aligned,
  * contiguous), otherwise converted once into memory of the set. Marks the tensor as used. */
 const float *rn_tensor_floats(rn_tensor *tensor, rn_error *err);
+
+/* The same for a graph node. False with *err filled. */
+bool rn_tensor_constant(rn_tensor *tensor, rn_constant *out, rn_error *err);
 
 /* The same as a copy that the caller may change: everybody sees it from then on. */
 float *rn_tensor_own(rn_tensor *tensor, rn_error *err);

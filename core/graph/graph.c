@@ -109,10 +109,11 @@ size_t rn_node_parameters(const rn_graph *graph, const rn_node *node)
 {
     switch (node->op) {
     case RN_OP_CONV:
-    case RN_OP_LINEAR: return node->out.c * (fan_in(graph, node) + (node->bias != NULL));
+    case RN_OP_LINEAR: return node->out.c * (fan_in(graph, node) + rn_constant_is_set(node->bias));
     case RN_OP_BATCH_NORM:
     case RN_OP_GROUP_NORM:
-        return node->out.c * ((size_t)(node->weight != NULL) + (size_t)(node->bias != NULL));
+        return node->out.c *
+               ((size_t)rn_constant_is_set(node->weight) + (size_t)rn_constant_is_set(node->bias));
     case RN_OP_CHANNEL_CONV: return node->window.kh;
     default: return 0;
     }

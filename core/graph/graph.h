@@ -1,11 +1,12 @@
 /* The graph: a network as nodes in execution order, whatever file it came from.
  *
  * A value has the id of the node that makes it; a node's inputs have smaller ids. Shapes are those
- * of one image: the batch is left out. Built by one thread, read-only after that. The weights that
- * nodes point to belong to the rn_tensors they came from. */
+ * of one image: the batch is left out. Built by one thread, read-only after that. The
+ * constants that nodes refer to belong to the rn_tensors they came from. */
 #ifndef RN_GRAPH_GRAPH_H
 #define RN_GRAPH_GRAPH_H
 
+#include "graph/constant.h"
 #include "resnet.h"
 
 typedef enum {
@@ -44,12 +45,12 @@ typedef struct {
     /* CONV, LINEAR: output channels or features. CHANNEL_PAD: output channels, the new ones
      * zero, half of them in front and half behind. */
     size_t channels;
-    /* CONV: (oc, ic/groups, kh, kw). LINEAR: (oc, ic). BATCH_NORM: (c) or NULL. GROUP_NORM: (c).
+    /* CONV: (oc, ic/groups, kh, kw). LINEAR: (oc, ic). BATCH_NORM: (c) or none. GROUP_NORM: (c).
      * CHANNEL_CONV: (kh). FAKE_QUANTIZE: the step's size, the lowest and the highest step */
-    const float *weight;
-    const float *bias;       /* (oc), (c) or NULL */
-    const float *mean, *var; /* BATCH_NORM: (c) */
-    double eps;              /* BATCH_NORM, GROUP_NORM */
+    rn_constant weight;
+    rn_constant bias;      /* (oc), (c) or none */
+    rn_constant mean, var; /* BATCH_NORM: (c) */
+    double eps;            /* BATCH_NORM, GROUP_NORM */
 } rn_node;
 
 typedef struct {

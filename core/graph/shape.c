@@ -41,7 +41,8 @@ rn_status rn_shape_same(rn_node *node, const rn_dims *in, rn_error *err)
 
 rn_status rn_shape_batch_norm(rn_node *node, const rn_dims *in, rn_error *err)
 {
-    if (!node->mean || !node->var) return rn_fail(err, RN_ERR_FORMAT, "no running statistics");
+    if (!rn_constant_is_set(node->mean) || !rn_constant_is_set(node->var))
+        return rn_fail(err, RN_ERR_FORMAT, "no running statistics");
     return set_out(node, in[0], err);
 }
 
@@ -86,7 +87,7 @@ static rn_status window_out(const rn_window *w, rn_dims in, rn_dims *out, rn_err
 
 rn_status rn_shape_conv(rn_node *node, const rn_dims *in, rn_error *err)
 {
-    if (!node->weight) return rn_fail(err, RN_ERR_FORMAT, "no weight");
+    if (!rn_constant_is_set(node->weight)) return rn_fail(err, RN_ERR_FORMAT, "no weight");
     if (want_map(in, err) != RN_OK) return RN_ERR_FORMAT;
     if (in->c % node->groups || node->channels % node->groups)
         return rn_fail(err, RN_ERR_FORMAT, "%zu input and %zu output channels in %zu groups", in->c,
@@ -123,7 +124,7 @@ rn_status rn_shape_flatten(rn_node *node, const rn_dims *in, rn_error *err)
 
 rn_status rn_shape_linear(rn_node *node, const rn_dims *in, rn_error *err)
 {
-    if (!node->weight) return rn_fail(err, RN_ERR_FORMAT, "no weight");
+    if (!rn_constant_is_set(node->weight)) return rn_fail(err, RN_ERR_FORMAT, "no weight");
     if (in->rank != 1) {
         char text[TEXT];
         return rn_fail(err, RN_ERR_FORMAT, "the input is %s: flatten it first",
@@ -134,7 +135,8 @@ rn_status rn_shape_linear(rn_node *node, const rn_dims *in, rn_error *err)
 
 rn_status rn_shape_group_norm(rn_node *node, const rn_dims *in, rn_error *err)
 {
-    if (!node->weight || !node->bias) return rn_fail(err, RN_ERR_FORMAT, "no weight or bias");
+    if (!rn_constant_is_set(node->weight) || !rn_constant_is_set(node->bias))
+        return rn_fail(err, RN_ERR_FORMAT, "no weight or bias");
     if (want_map(in, err) != RN_OK) return RN_ERR_FORMAT;
     if (in->c % node->groups)
         return rn_fail(err, RN_ERR_FORMAT, "%zu channels in %zu groups", in->c, node->groups);
@@ -143,7 +145,7 @@ rn_status rn_shape_group_norm(rn_node *node, const rn_dims *in, rn_error *err)
 
 rn_status rn_shape_channel_conv(rn_node *node, const rn_dims *in, rn_error *err)
 {
-    if (!node->weight) return rn_fail(err, RN_ERR_FORMAT, "no weight");
+    if (!rn_constant_is_set(node->weight)) return rn_fail(err, RN_ERR_FORMAT, "no weight");
     if (in->rank != 3 || in->h != 1 || in->w != 1 || node->window.kh % 2 == 0)
         return rn_fail(err, RN_ERR_FORMAT, "the input must be C x 1 x 1, the kernel odd");
     return set_out(node, in[0], err);

@@ -1,7 +1,10 @@
 /* Last pass: weights and biases as the implementations want them, in one block of memory. Nothing
- * points into the file after this, whatever format it has: its pages can go.
+ * refers to the file after this.
  *
- * The steps are walked twice: once to measure, once to write, by all threads of a team. */
+ * The steps are walked twice: once to measure, once to write, by all threads of a team. Weights
+ * that are still in the file are read into a buffer for as long as they are packed: no more of the
+ * file is in memory than BUFFER_LIMIT, or than the largest weight. */
+#include <pthread.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -9,13 +12,14 @@
 #include "base/size.h"
 #include "plan/plan.h"
 
-#define LINE 16 /* floats of a cache line */
+#define LINE         16                /* floats of a cache line */
+#define BUFFER_LIMIT ((size_t)6 << 20) /* floats of all buffers together */
 
 /* Floats of the step's weights in the file's order. */
 static size_t weight_count(const rn_step *step)
 {
     const rn_desc *d = &step->desc;
-    if (!step->weight && d->op != RN_OP_BATCH_NORM) return 0;
+    if (!rn_constant_is_set(step->raw_weight) && d->op != RN_OP_BATCH_NORM) return 0;
     switch (d->op) {
     case RN_OP_LINEAR: return d->out.c * rn_dims_size(d->in[0]);
     case RN_OP_CONV: return d->out.c * (d->in[0].c / d->groups) * d->window.kh * d->window.kw;
@@ -36,38 +40,8 @@ static size_t packed_weights(const rn_step *step)
 
 static size_t packed_bias(const rn_step *step)
 {
-    const bool has_bias = step->weight || step->desc.op == RN_OP_BATCH_NORM;
+    const bool has_bias = rn_constant_is_set(step->raw_weight) || step->desc.op == RN_OP_BATCH_NORM;
     return has_bias ? rn_round_up(step->desc.out.c, LINE) : 0;
-}
-
-/* The file's order, each output channel times its factor. */
-static void copy_weights(const rn_step *step, float *packed)
-{
-    const size_t count = weight_count(step), row = count / step->desc.out.c;
-    if (!step->scale) memcpy(packed, step->weight, count * sizeof(float));
-    for (size_t i = 0; step->scale && i < count; i++)
-        packed[i] = step->weight[i] * step->scale[i / row];
-}
-
-static void pack_weights(const rn_step *step, float *packed)
-{
-    if (step->desc.op == RN_OP_BATCH_NORM)
-        memcpy(packed, step->scale, step->desc.out.c * sizeof(float));
-    else if (step->impl->packed_size && step->impl->packed_size(&step->desc))
-        step->impl->pack(&step->desc, step->weight, step->scale, packed);
-    else
-        copy_weights(step, packed);
-}
-
-/* scale * (conv + bias) + shift */
-static void pack_bias(const rn_step *step, float *packed)
-{
-    memset(packed, 0, packed_bias(step) * sizeof(float));
-    for (size_t i = 0; i < step->desc.out.c; i++) {
-        if (step->bias) packed[i] = step->bias[i];
-        if (step->bias && step->scale) packed[i] *= step->scale[i];
-        if (step->shift) packed[i] += step->shift[i];
-    }
 }
 
 static size_t packed_size(const rn_step *step)
@@ -75,50 +49,151 @@ static size_t packed_size(const rn_step *step)
     return rn_round_up(packed_weights(step), LINE) + packed_bias(step);
 }
 
-static void pack_step(rn_step *step, float *block)
+/* ---- one step -------------------------------------------------------------------------------- */
+
+/* The file's order, each output channel times its factor. */
+static void copy_weights(const rn_step *step, const float *weight, float *packed)
 {
-    const size_t weights = packed_weights(step);
-    float *bias = block + rn_round_up(weights, LINE);
-    pack_bias(step, bias);
-    pack_weights(step, block);
+    const size_t count = weight_count(step), row = count / step->desc.out.c;
+    if (!step->scale) memcpy(packed, weight, count * sizeof(float));
+    for (size_t i = 0; step->scale && i < count; i++) packed[i] = weight[i] * step->scale[i / row];
+}
+
+static void pack_weights(const rn_step *step, const float *weight, float *packed)
+{
+    if (step->desc.op == RN_OP_BATCH_NORM)
+        memcpy(packed, step->scale, step->desc.out.c * sizeof(float));
+    else if (step->impl->packed_size && step->impl->packed_size(&step->desc))
+        step->impl->pack(&step->desc, weight, step->scale, packed);
+    else
+        copy_weights(step, weight, packed);
+}
+
+/* scale * (conv + bias) + shift; nothing for a step without weights */
+static rn_status pack_bias(const rn_step *step, float *packed, rn_error *err)
+{
+    const float *bias = NULL;
+    memset(packed, 0, packed_bias(step) * sizeof(float));
+    if (rn_constant_is_set(step->raw_bias)) {
+        const rn_status status =
+            rn_constant_read(step->raw_bias, step->desc.out.c, packed, &bias, err);
+        if (status != RN_OK) return status;
+    }
+    for (size_t i = 0; i < step->desc.out.c; i++) {
+        if (bias) packed[i] = bias[i];
+        if (bias && step->scale) packed[i] *= step->scale[i];
+        if (step->shift) packed[i] += step->shift[i];
+    }
+    return RN_OK;
+}
+
+/* buffer: for the weights, where the step needs one */
+static rn_status pack_step(rn_step *step, float *block, float *buffer, rn_error *err)
+{
+    const float *weight = NULL;
+    float *bias = block + rn_round_up(packed_weights(step), LINE);
+    rn_status status = pack_bias(step, bias, err);
+    if (status == RN_OK && rn_constant_is_set(step->raw_weight))
+        status = rn_constant_read(step->raw_weight, weight_count(step), buffer, &weight, err);
+    if (status != RN_OK) return rn_context(err, "%s", step->name), status;
+    pack_weights(step, weight, block);
     step->bias = bias;
     step->packed = block;
-    step->weight = NULL;
+    step->raw_weight = step->raw_bias = (rn_constant){0};
     rn_free(step->scale);
     rn_free(step->shift);
     step->scale = step->shift = NULL;
+    return RN_OK;
 }
+
+/* ---- all steps ------------------------------------------------------------------------------- */
 
 typedef struct {
     rn_plan *plan;
-    size_t *offset; /* of each step's block */
+    size_t *offset;        /* of each step's block */
+    pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t returned;
+    size_t lent; /* floats of the buffers that are in use */
+    rn_status status;
+    rn_error *err; /* the first failure's */
 } job;
+
+static size_t buffer_size(const rn_step *step)
+{
+    return step->raw_weight.stored ? weight_count(step) : 0;
+}
+
+/* Waits until there is room for a buffer of that size; one alone may be of any size. False when
+ * another step has failed. */
+static bool borrow(job *j, size_t size)
+{
+    pthread_mutex_lock(&j->mutex);
+    while (j->status == RN_OK && j->lent && size && size + j->lent > BUFFER_LIMIT)
+        pthread_cond_wait(&j->returned, &j->mutex);
+    const bool fine = j->status == RN_OK;
+    j->lent += size;
+    pthread_mutex_unlock(&j->mutex);
+    return fine;
+}
+
+static void give_back(job *j, size_t size, rn_status status, const rn_error *err)
+{
+    pthread_mutex_lock(&j->mutex);
+    j->lent -= size;
+    if (status != RN_OK && j->status == RN_OK) {
+        j->status = status;
+        if (j->err) *j->err = *err;
+    }
+    pthread_cond_broadcast(&j->returned);
+    pthread_mutex_unlock(&j->mutex);
+}
 
 /* Steps are taken from the last: the largest weights stand there, and small ones fill up the end.
  */
 static void pack_task(void *context, size_t task, size_t thread)
 {
     (void)thread;
-    const job *j = context;
+    job *j = context;
+    rn_error err = {0};
     const size_t index = j->plan->count - 1 - task;
     rn_step *step = &j->plan->step[index];
-    if (packed_size(step)) pack_step(step, j->plan->weights + j->offset[index]);
+    const size_t size = buffer_size(step);
+    if (!packed_size(step)) return;
+    rn_status status = RN_OK;
+    if (borrow(j, size)) {
+        float *buffer = size ? rn_alloc(size, sizeof *buffer, &err) : NULL;
+        status = size && !buffer
+                     ? RN_ERR_MEMORY
+                     : pack_step(step, j->plan->weights + j->offset[index], buffer, &err);
+        rn_free(buffer);
+    }
+    give_back(j, size, status, &err);
+}
+
+/* Where each step's block begins. */
+static rn_status measure(job *j, rn_error *err)
+{
+    rn_plan *plan = j->plan;
+    plan->weights_size = 0;
+    for (size_t i = 0; i < plan->count; i++) {
+        j->offset[i] = plan->weights_size;
+        if (!rn_size_add(plan->weights_size, packed_size(&plan->step[i]), &plan->weights_size))
+            return rn_fail_memory(err, SIZE_MAX);
+    }
+    plan->weights = rn_alloc(plan->weights_size, sizeof(float), err);
+    return plan->weights ? RN_OK : RN_ERR_MEMORY;
 }
 
 rn_status rn_plan_pack(rn_plan *plan, rn_team *team, rn_error *err)
 {
-    job j = {plan, rn_alloc(plan->count, sizeof *j.offset, err)};
+    job j = {.plan = plan, .offset = rn_alloc(plan->count, sizeof *j.offset, err), .err = err};
     if (!j.offset) return RN_ERR_MEMORY;
-    size_t total = 0;
-    bool fits = true;
-    for (size_t i = 0; fits && i < plan->count; i++) {
-        j.offset[i] = total;
-        fits = rn_size_add(total, packed_size(&plan->step[i]), &total);
-    }
-    plan->weights = fits ? rn_alloc(total, sizeof(float), err) : NULL;
-    plan->weights_size = total;
-    if (plan->weights) rn_team_for(team, plan->count, pack_task, &j);
+    pthread_mutex_init(&j.mutex, NULL);
+    pthread_cond_init(&j.returned, NULL);
+    j.status = measure(&j, err);
+    if (j.status == RN_OK) rn_team_for(team, plan->count, pack_task, &j);
+    pthread_cond_destroy(&j.returned);
+    pthread_mutex_destroy(&j.mutex);
     rn_free(j.offset);
-    if (!fits) return rn_fail_memory(err, SIZE_MAX);
-    return plan->weights ? RN_OK : RN_ERR_MEMORY;
+    return j.status;
 }

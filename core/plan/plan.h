@@ -23,9 +23,8 @@ typedef struct {
     const char *name; /* the graph node's; for a conversion, that of the step it serves */
     int src, addend;  /* values; RN_NO_VALUE when there is none */
     int dst;
-    const float *weight;  /* as in the file; NULL after pack */
-    const float *bias;    /* as in the file; the plan's padded copy after pack */
-    const float *packed;  /* what run() gets */
+    rn_constant raw_weight, raw_bias; /* as in the file; none after pack */
+    const float *packed, *bias;       /* set by pack, padded: what run() gets */
     float *scale, *shift; /* folded batch norm: y = scale * conv + shift, (oc); freed by pack */
     size_t parameters;
     uint64_t macs;

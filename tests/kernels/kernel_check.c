@@ -288,10 +288,10 @@ static void find_out(rn_desc *d)
                     .window = d->window,
                     .groups = d->groups,
                     .channels = d->out.c,
-                    .weight = &some_weight,
-                    .bias = &some_weight,
-                    .mean = &some_weight,
-                    .var = &some_weight};
+                    .weight = {.floats = &some_weight},
+                    .bias = {.floats = &some_weight},
+                    .mean = {.floats = &some_weight},
+                    .var = {.floats = &some_weight}};
     rn_error err = {.text = ""};
     const rn_status status = rules[d->op](&node, d->in, &err);
     ck_assert_msg(status == RN_OK, "%s", err.text);

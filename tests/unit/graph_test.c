@@ -31,7 +31,7 @@ static rn_node conv_node(int src, size_t oc, size_t kernel, size_t stride, size_
                      .name = "conv",
                      .src = {src},
                      .channels = oc,
-                     .weight = some_weight,
+                     .weight = {.floats = some_weight},
                      .window = {kernel, kernel, stride, stride, pad, pad, pad, pad, 1, 1, 0, 0}};
 }
 
@@ -106,12 +106,12 @@ START_TEST(group_norm_wants_whole_groups)
     rn_node node = {.op = RN_OP_GROUP_NORM,
                     .src = {add_input(6, 4, 5)},
                     .groups = 3,
-                    .weight = numbers,
-                    .bias = numbers};
+                    .weight = {.floats = numbers},
+                    .bias = {.floats = numbers}};
     expect_out(rn_graph_add(&graph, &node, &err), 6, 4, 5);
     node.groups = 4;
     expect_refusal(&node, "6 channels in 4 groups");
-    node.bias = NULL;
+    node.bias = (rn_constant){0};
     expect_refusal(&node, "no weight or bias");
 }
 END_TEST
@@ -122,7 +122,7 @@ START_TEST(channel_conv_wants_one_pixel_and_an_odd_kernel)
     rn_node node = {.op = RN_OP_CHANNEL_CONV,
                     .src = {add_input(7, 1, 1)},
                     .window = {.kh = 3},
-                    .weight = numbers};
+                    .weight = {.floats = numbers}};
     expect_out(rn_graph_add(&graph, &node, &err), 7, 1, 1);
     node.window.kh = 4;
     expect_refusal(&node, "the kernel odd");
@@ -167,7 +167,8 @@ START_TEST(linear_wants_features)
     rn_node node = {.op = RN_OP_FLATTEN, .src = {add_input(3, 4, 5)}};
     const int flat = rn_graph_add(&graph, &node, &err);
     expect_out(flat, 60, 1, 1);
-    node = (rn_node){.op = RN_OP_LINEAR, .channels = 7, .weight = some_weight, .src = {flat}};
+    node = (rn_node){
+        .op = RN_OP_LINEAR, .channels = 7, .weight = {.floats = some_weight}, .src = {flat}};
     expect_out(rn_graph_add(&graph, &node, &err), 7, 1, 1);
     ck_assert_uint_eq(rn_node_macs(&graph, &graph.node[graph.output]), 420);
     node.src[0] = 0;

@@ -48,7 +48,7 @@ START_TEST(conv_arguments)
     add_tensors(&net);
     ck_assert_msg(build(&net, "[4,10,11]", convs[_i].layers) == RN_OK, "%s", net.err.text);
     ck_assert_str_eq(output(&net), convs[_i].out);
-    ck_assert_ptr_nonnull(net.graph.node[1].bias);
+    ck_assert(rn_constant_is_set(net.graph.node[1].bias));
     ck_assert_str_eq(net.arch.name, "layers");
     fake_release(&net);
 }

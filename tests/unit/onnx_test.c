@@ -266,9 +266,9 @@ START_TEST(reads_every_field)
     char model[200];
     snprintf(model, sizeof model, "input x N,2,1,1;output y;%s;Conv x w > y", stored[_i].tensor);
     ck_assert_msg(load(9, model) == RN_OK, "%s", fault.text);
-    ck_assert(graph.node[1].weight[0] == stored[_i].first);
-    ck_assert_msg(graph.node[1].weight[1] == stored[_i].second, "%a",
-                  (double)graph.node[1].weight[1]);
+    ck_assert(graph.node[1].weight.floats[0] == stored[_i].first);
+    ck_assert_msg(graph.node[1].weight.floats[1] == stored[_i].second, "%a",
+                  (double)graph.node[1].weight.floats[1]);
     unload();
 }
 END_TEST
@@ -282,16 +282,16 @@ START_TEST(orients_and_scales_matrices)
     const rn_node *n = &graph.node[1];
     for (size_t oc = 0; oc < 2; oc++) {
         for (size_t ic = 0; ic < 3; ic++)
-            ck_assert(n->weight[oc * 3 + ic] == 2 * onnx_float("w", ic * 2 + oc));
-        ck_assert(n->bias[oc] == -0.5f * onnx_float("b", oc));
+            ck_assert(n->weight.floats[oc * 3 + ic] == 2 * onnx_float("w", ic * 2 + oc));
+        ck_assert(n->bias.floats[oc] == -0.5f * onnx_float("b", oc));
     }
     unload();
     ck_assert_int_eq(load(9, "input x N,3;output y;floats w 2,3;floats b .;"
                              "Gemm x w b > y transB=1 alpha=3.0"),
                      RN_OK);
     n = &graph.node[1];
-    for (size_t i = 0; i < 6; i++) ck_assert(n->weight[i] == 3 * onnx_float("w", i));
-    ck_assert(n->bias[0] == onnx_float("b", 0) && n->bias[1] == onnx_float("b", 0));
+    for (size_t i = 0; i < 6; i++) ck_assert(n->weight.floats[i] == 3 * onnx_float("w", i));
+    ck_assert(n->bias.floats[0] == onnx_float("b", 0) && n->bias.floats[1] == onnx_float("b", 0));
     unload();
 }
 END_TEST
@@ -305,7 +305,7 @@ START_TEST(dequantizes_weights)
                           "tensor z 3 2 raw 2;DequantizeLinear k s z > w axis=0;Conv x w > y"),
                      RN_OK);
     const float want[] = {0, 1, 2, 4}; /* (1 2 - 1) * 1, (3 4 - 2) * 2 */
-    ck_assert_mem_eq(graph.node[1].weight, want, sizeof want);
+    ck_assert_mem_eq(graph.node[1].weight.floats, want, sizeof want);
     unload();
     ck_assert_msg(load(10,
                        "input x N,2,1,1;output y;tensor k 1 2,2,1,1 float 4;tensor s 1 . float 1;"
@@ -314,9 +314,9 @@ START_TEST(dequantizes_weights)
                        "QuantizeLinear v s z > r;DequantizeLinear r s z > u;Conv u w > y") == RN_OK,
                   "%s", fault.text);
     const float same[] = {1, 2, 3, 4}, limits[] = {1, -129, 126};
-    ck_assert_mem_eq(graph.node[3].weight, same, sizeof same);
+    ck_assert_mem_eq(graph.node[3].weight.floats, same, sizeof same);
     ck_assert_int_eq(graph.node[2].op, RN_OP_FAKE_QUANTIZE);
-    ck_assert_mem_eq(graph.node[2].weight, limits, sizeof limits);
+    ck_assert_mem_eq(graph.node[2].weight.floats, limits, sizeof limits);
     unload();
 }
 END_TEST
@@ -326,16 +326,20 @@ START_TEST(adds_constants_per_channel)
     ck_assert_int_eq(load(9, POOL "floats b 3,1,1;Add x b > y"), RN_OK);
     const rn_node *n = &graph.node[1];
     for (size_t c = 0; c < 3; c++) {
-        ck_assert(n->bias[c] == onnx_float("b", c));
-        ck_assert(n->mean[c] == 0 && n->var[c] == 1 && n->weight == NULL && n->eps == 0);
+        ck_assert(n->bias.floats[c] == onnx_float("b", c));
+        ck_assert(n->mean.floats[c] == 0 && n->var.floats[c] == 1 &&
+                  !rn_constant_is_set(n->weight) && n->eps == 0);
     }
     unload();
     ck_assert_int_eq(load(9, POOL "floats b 1,3,1,1;Sub x b > z;Mul z b > t;Div t b > y"), RN_OK);
     for (size_t c = 0; c < 3; c++) {
         const float number = onnx_float("b", c);
-        ck_assert(graph.node[1].bias[c] == -number && graph.node[1].weight == NULL);
-        ck_assert(graph.node[2].weight[c] == number && graph.node[2].bias == NULL);
-        ck_assert(graph.node[3].weight[c] == 1 / number && graph.node[3].bias == NULL);
+        ck_assert(graph.node[1].bias.floats[c] == -number &&
+                  !rn_constant_is_set(graph.node[1].weight));
+        ck_assert(graph.node[2].weight.floats[c] == number &&
+                  !rn_constant_is_set(graph.node[2].bias));
+        ck_assert(graph.node[3].weight.floats[c] == 1 / number &&
+                  !rn_constant_is_set(graph.node[3].bias));
     }
     unload();
 }

@@ -55,8 +55,8 @@ static int conv(int src, size_t oc, size_t kernel, size_t stride, bool bias)
                   .name = "conv",
                   .src = {src},
                   .channels = oc,
-                  .weight = fill + oc,
-                  .bias = bias ? fill + 7 : NULL,
+                  .weight = {.floats = fill + oc},
+                  .bias = {.floats = bias ? fill + 7 : NULL},
                   .window = {kernel, kernel, stride, stride, pad, pad, pad, pad, 1, 1, 0, 0}});
 }
 
@@ -65,10 +65,10 @@ static int norm(int src)
     return add((rn_node){.op = RN_OP_BATCH_NORM,
                          .name = "bn",
                          .src = {src},
-                         .weight = positive + 3,
-                         .bias = fill + 5,
-                         .mean = fill + 11,
-                         .var = positive + 13,
+                         .weight = {.floats = positive + 3},
+                         .bias = {.floats = fill + 5},
+                         .mean = {.floats = fill + 11},
+                         .var = {.floats = positive + 13},
                          .eps = 1e-5});
 }
 
@@ -108,14 +108,14 @@ static float *evaluate_conv(const rn_node *node, const float *src, rn_dims in)
     for (size_t oc = 0, i = 0; oc < node->out.c; oc++)
         for (size_t y = 0; y < node->out.h; y++)
             for (size_t x = 0; x < node->out.w; x++, i++) {
-                double total = node->bias ? (double)node->bias[oc] : 0;
+                double total = node->bias.floats ? (double)node->bias.floats[oc] : 0;
                 for (size_t k = 0; k < in.c * w->kh * w->kw; k++) {
                     const size_t c = k / (w->kh * w->kw), at = k % (w->kh * w->kw);
                     const size_t iy = y * w->stride_h + at / w->kw - w->pad_top;
                     const size_t ix = x * w->stride_w + at % w->kw - w->pad_left;
                     if (iy < in.h && ix < in.w)
                         total += (double)src[(c * in.h + iy) * in.w + ix] *
-                                 (double)node->weight[oc * in.c * w->kh * w->kw + k];
+                                 (double)node->weight.floats[oc * in.c * w->kh * w->kw + k];
                 }
                 out[i] = (float)total;
             }
@@ -130,9 +130,10 @@ static float evaluate_element(const rn_node *node, const float *a, const float *
     case RN_OP_RELU: return a[i] > 0 ? a[i] : 0;
     case RN_OP_ADD: return a[i] + b[bd.c == 1 ? i % area : i];
     default:
-        return (float)(((double)a[i] - (double)node->mean[c]) /
-                           sqrt((double)node->var[c] + node->eps) * (double)node->weight[c] +
-                       (double)node->bias[c]);
+        return (float)(((double)a[i] - (double)node->mean.floats[c]) /
+                           sqrt((double)node->var.floats[c] + node->eps) *
+                           (double)node->weight.floats[c] +
+                       (double)node->bias.floats[c]);
     }
 }
 
@@ -308,9 +309,9 @@ END_TEST
 START_TEST(weights_are_copied)
 {
     conv(input(3, 8, 8), 8, 3, 1, true);
-    const float *weight = graph.node[1].weight;
+    const float *weight = graph.node[1].weight.floats;
     build();
-    ck_assert_ptr_null(plan.step[0].weight);
+    ck_assert(!rn_constant_is_set(plan.step[0].raw_weight));
     ck_assert_ptr_eq(plan.step[0].packed, plan.weights);
     ck_assert_mem_eq(plan.step[0].packed, weight, 8 * 3 * 9 * sizeof *weight);
 }
