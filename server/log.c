@@ -1,7 +1,20 @@
-/* Events as lines on stderr; see log.h. */
+/* Events as lines on stderr; see log.h.
+ *
+ * A write never waits. O_NONBLOCK on the inherited stderr would be O_NONBLOCK for every process
+ * that has it, so a pipe or terminal is opened a second time, where that is allowed; everything
+ * else is asked by poll() before each write. Lines are at most PIPE_BUF bytes: a pipe takes such a
+ * write whole or not at all, and has room for it when poll() says so. */
 #include "log.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -11,11 +24,44 @@ static const char *const level_name[] = {"error", "warning", "info", "debug"};
 static enum log_level most = LOG_INFO;
 static bool as_json;
 
+#define ELLIPSIS "..."
+/* Bytes of a text in a line: the first of these with which the line is not too long. */
+static const size_t text_limit[] = {1024, 256, 64, 16};
+enum { LIMITS = sizeof text_limit / sizeof *text_limit, MOST_TEXT = 1024 };
+
+/* Where lines go. `lock` is of everything but `dropped`. */
+static struct {
+    pthread_mutex_t lock;
+    int fd;      /* stderr, or the second description of it */
+    bool waits;  /* a write to it may wait: poll() is asked first */
+    bool socket; /* send() takes a flag for that */
+    bool cut;    /* the last line was written in part */
+    uint64_t unsaid;
+    _Atomic uint64_t dropped;
+} out = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = STDERR_FILENO, .waits = true};
+
+/* Constant until the next setup, as are level and format. */
+static void find_output(void)
+{
+    struct stat status;
+    if (out.fd != STDERR_FILENO) close(out.fd);
+    out.fd = STDERR_FILENO;
+    out.waits = true;
+    if (fstat(STDERR_FILENO, &status)) return;
+    out.socket = S_ISSOCK(status.st_mode);
+    if (!S_ISFIFO(status.st_mode) && !isatty(STDERR_FILENO)) return;
+    const int fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0) return; /* another user's, as in containers */
+    out.fd = fd;
+    out.waits = false;
+}
+
 void log_setup(const char *level, const char *format)
 {
     for (size_t i = 0; i < sizeof level_name / sizeof *level_name; i++)
         if (!strcmp(level, level_name[i])) most = (enum log_level)i;
     as_json = !strcmp(format, "json");
+    find_output();
 }
 
 bool log_enabled(enum log_level level)
@@ -31,8 +77,16 @@ static bool is_plain(const char *text)
     return *text != '\0';
 }
 
-static void write_text(struct buffer *line, const char *text)
+/* At most `limit` bytes of the text; an ellipsis stands for the rest. */
+static void write_text(struct buffer *line, const char *text, size_t limit)
 {
+    char cut[MOST_TEXT + sizeof ELLIPSIS];
+    if (strnlen(text, limit + 1) > limit) {
+        while (limit > 0 && ((unsigned char)text[limit] & 0xc0) == 0x80) limit--; /* in UTF-8 */
+        memcpy(cut, text, limit);
+        memcpy(cut + limit, ELLIPSIS, sizeof ELLIPSIS);
+        text = cut;
+    }
     if (!as_json && is_plain(text))
         buffer_text(line, text);
     else
@@ -54,13 +108,13 @@ static void write_number(struct buffer *line, double number)
     buffer_decimal(line, units, decimals);
 }
 
-static void write_field(struct buffer *line, const struct log_field *field)
+static void write_field(struct buffer *line, const struct log_field *field, size_t limit)
 {
     buffer_text(line, as_json ? ",\"" : " ");
     buffer_text(line, field->key);
     buffer_text(line, as_json ? "\":" : "=");
     if (field->text)
-        write_text(line, field->text);
+        write_text(line, field->text, limit);
     else
         write_number(line, field->number);
 }
@@ -86,18 +140,89 @@ static void write_time(struct buffer *line)
     if (as_json) buffer_text(line, "\"");
 }
 
+/* One event. Too long for a line, or no memory: line->failed. */
+static void write_line(struct buffer *line, enum log_level level, const char *event,
+                       const struct log_field *field, size_t fields)
+{
+    for (size_t i = 0; i < LIMITS && !line->failed; i++) {
+        const size_t limit = text_limit[i];
+        line->size = 0;
+        write_time(line);
+        write_field(line, &(struct log_field)LOG_TEXT("level", level_name[level]), limit);
+        write_field(line, &(struct log_field)LOG_TEXT("event", event), limit);
+        for (size_t k = 0; k < fields; k++) write_field(line, &field[k], limit);
+        buffer_text(line, as_json ? "}\n" : "\n");
+        if (line->size <= PIPE_BUF) return;
+    }
+    line->failed = true;
+}
+
+/* ---- output: under the lock ------------------------------------------------------------------ */
+
+/* All of it, or false: it would wait, or there is nobody to read it. */
+static bool put(const char *bytes, size_t size)
+{
+    struct pollfd ready = {.fd = out.fd, .events = POLLOUT};
+    ssize_t written;
+    if (out.waits && (poll(&ready, 1, 0) != 1 || !(ready.revents & POLLOUT))) return false;
+    do
+        written = out.socket ? send(out.fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL)
+                             : write(out.fd, bytes, size);
+    while (written < 0 && errno == EINTR);
+    if (written > 0) out.cut = (size_t)written < size;
+    return written == (ssize_t)size;
+}
+
+/* How many lines are missing here. */
+static bool put_dropped(void)
+{
+    struct buffer line = {0};
+    write_line(&line, LOG_WARNING, "log", &(struct log_field)LOG_NUMBER("dropped", out.unsaid), 1);
+    const bool good = !line.failed && put(line.bytes, line.size);
+    if (good) out.unsaid = 0;
+    buffer_free(&line);
+    return good;
+}
+
+static void put_line(const struct buffer *line)
+{
+    pthread_mutex_lock(&out.lock);
+    const bool good = !line->failed && (!out.cut || put("\n", 1)) &&
+                      (!out.unsaid || put_dropped()) && put(line->bytes, line->size);
+    if (!good) {
+        out.unsaid++;
+        atomic_fetch_add(&out.dropped, 1);
+    }
+    pthread_mutex_unlock(&out.lock);
+}
+
+/* ---- the interface --------------------------------------------------------------------------- */
+
 void log_write(enum log_level level, const char *event, const struct log_field *field,
                size_t fields)
 {
-    if (!log_enabled(level)) return;
     struct buffer line = {0};
-    write_time(&line);
-    write_field(&line, &(struct log_field){.key = "level", .text = level_name[level]});
-    write_field(&line, &(struct log_field){.key = "event", .text = event});
-    for (size_t i = 0; i < fields; i++) write_field(&line, &field[i]);
-    buffer_text(&line, as_json ? "}\n" : "\n");
-    /* A line that can't be written is lost: there is nobody to tell. */
-    const ssize_t written = line.failed ? 0 : write(STDERR_FILENO, line.bytes, line.size);
-    (void)written;
+    if (!log_enabled(level)) return;
+    write_line(&line, level, event, field, fields);
+    put_line(&line);
     buffer_free(&line);
+}
+
+void log_start_error(const char *text)
+{
+    struct buffer line = {0};
+    if (as_json)
+        write_line(&line, LOG_ERROR, "start", &(struct log_field)LOG_TEXT("error", text), 1);
+    else
+        buffer_format(&line, "resnetd: %.*s", MOST_TEXT, text);
+    for (size_t i = 0; !as_json && i < line.size; i++)
+        if ((unsigned char)line.bytes[i] < ' ' || line.bytes[i] == 0x7f) line.bytes[i] = '?';
+    if (!as_json) buffer_text(&line, "\n");
+    put_line(&line);
+    buffer_free(&line);
+}
+
+uint64_t log_dropped(void)
+{
+    return atomic_load(&out.dropped);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "log.h"
 #include "resnet.h"
 #include "route.h"
 
@@ -377,6 +378,12 @@ static void render_build(struct metrics *m, struct buffer *text, const char *nam
 {
     (void)m;
     buffer_format(text, "%s{version=\"%s\",compiler=\"%s\"} 1\n", name, RN_VERSION, __VERSION__);
+}
+
+static void render_log_dropped(struct metrics *m, struct buffer *text, const char *name)
+{
+    (void)m;
+    write_number(text, name, (double)log_dropped());
 }
 
 static void render_ready(struct metrics *m, struct buffer *text, const char *name)
