@@ -29,6 +29,8 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 
 /* Why the daemon does not start: with logfmt, which people read there, as plain text. */
 void log_start_error(const char *text);
+/* What is for people, to stdout, in the same way: without waiting. */
+void log_print(const char *text);
 /* Lines dropped so far. */
 uint64_t log_dropped(void);
 

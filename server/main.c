@@ -2,6 +2,7 @@
  *
  * The first argument may name a subcommand (cmd/commands.def); `serve`, or none, is the daemon. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,19 +39,24 @@ static void print_usage(FILE *file)
     options_help(file);
 }
 
-/* The one line of stdout: where it listens, and a command to try it with. */
+/* Where it listens: an event, and for people a line of stdout and a command to try it with. A log
+ * in JSON is all there is, as containers have both in one. */
 static void say_ready(const struct server *server, const struct http *http)
 {
     const char *host = server->options->host;
     struct model *model = registry_get(server->registry, NULL);
-    char url[128];
+    char url[128], text[600];
     if (!strcmp(host, "0.0.0.0") || !strcmp(host, "::")) host = "127.0.0.1";
     snprintf(url, sizeof url, strchr(host, ':') ? "http://[%.80s]:%u" : "http://%.80s:%u", host,
              http_port(http));
-    printf("resnetd " RN_VERSION " is ready on %s\n"
-           "try: curl -s %s/v2/models/%s/example | curl -s --data-binary @- '%s/infer?top_k=3'\n",
-           url, url, model->name, url);
-    fflush(stdout);
+    LOG(LOG_INFO, "ready", LOG_TEXT("version", RN_VERSION), LOG_TEXT("url", url),
+        LOG_TEXT("model", model->name));
+    snprintf(text, sizeof text,
+             "resnetd " RN_VERSION " is ready on %s\n"
+             "try: curl -s %s/v2/models/%s/example | curl -s --data-binary @- "
+             "'%s/infer?top_k=3'\n",
+             url, url, model->name, url);
+    if (strcmp(server->options->log_format, "json") != 0) log_print(text);
     model_release(model);
 }
 
@@ -73,12 +79,12 @@ static int serve(struct server *server)
                                 (struct pool_limits){options->decoder_queue, options->queue_bytes});
     server->loader = pool_new("loader", 1, (struct pool_limits){LOADS_WAITING, SIZE_MAX});
     if (!server->decoders || !server->loader) {
-        fprintf(stderr, "resnetd: the threads cannot be started\n");
+        log_start_error("the threads cannot be started");
         return EX_OSERR;
     }
     struct http *http = http_start(server, &error);
     if (!http) {
-        fprintf(stderr, "resnetd: %s\n", error.text);
+        log_start_error(error.text);
         return error.exit_code;
     }
     metrics_ready(server->metrics, true);
@@ -97,12 +103,11 @@ static int run(const struct options *options)
     struct server server = {.options = options, .metrics = metrics_new()};
     rn_error error;
     int code = EX_OSERR;
-    log_setup(options->log_level, options->log_format);
     isa_limit(options->isa);
     if (!server.metrics) return code;
     server.registry = registry_open(options, server.metrics, &error, &code);
     if (!server.registry)
-        fprintf(stderr, "resnetd: %s\n", error.text);
+        log_start_error(error.text);
     else
         code = options->check ? EX_OK : serve(&server);
     pool_free(server.decoders);
@@ -112,8 +117,22 @@ static int run(const struct options *options)
     return code;
 }
 
+/* Files and sockets must not get the numbers of streams that are closed: lines would go there. */
+static void keep_standard_streams(void)
+{
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) _exit(EX_OSERR);
+}
+
+static void say_warnings(const struct options *options)
+{
+    for (size_t i = 0; i < options->warnings.count; i++)
+        LOG(LOG_WARNING, "option", LOG_TEXT("text", options->warnings.item[i]));
+}
+
 int main(int argc, char **argv)
 {
+    keep_standard_streams();
     const struct cmd *command = argc > 1 ? cmd_find(argv[1]) : NULL;
     if (command) return command->run(command, argc - 1, argv + 1);
     if (argc > 1 && !strcmp(argv[1], "serve")) argc--, argv++;
@@ -121,17 +140,21 @@ int main(int argc, char **argv)
     struct options options;
     struct options_error error;
     if (!options_read(&options, argc, argv, environ, &error)) {
-        fprintf(stderr, "resnetd: %s\n", error.text);
+        log_setup("info", error.log_format);
+        log_start_error(error.text);
         return error.exit_code;
     }
+    log_setup(options.log_level, options.log_format);
     int code = EX_OK;
     if (options.help)
         print_usage(stdout);
     else if (options.version)
         printf("resnetd " RN_VERSION "\n");
-    else if (options.print_config)
+    else if (options.print_config) {
+        say_warnings(&options);
         options_print(&options, stdout);
-    else {
+    } else {
+        say_warnings(&options);
         signals_catch();
         code = run(&options);
     }

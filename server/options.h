@@ -24,13 +24,15 @@ struct options {
 #define OPTION(kind, field, ...) OPTION_FIELD_##kind field;
 #include "options.def"
 #undef OPTION
+    struct option_list warnings; /* what was ignored, a line of text each */
     struct options_store *store; /* private: strings of the config file, and each option's source */
 };
 
 /* What went wrong, in one line that names the option and its source: "--port: ...". */
 struct options_error {
-    int exit_code; /* 64: bad option, 66: the config file can't be read */
+    int exit_code; /* 64: bad option, 66: the config file can't be read, 71: no memory */
     char text[256];
+    const char *log_format; /* that was asked for: "logfmt" or "json" */
 };
 
 /* argv[0] is skipped. environment: "NAME=value" strings, NULL-terminated, as `environ`. On failure

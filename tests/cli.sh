@@ -43,6 +43,9 @@ result '--check' says 'fashion-reslayer' "$RESNETD" --check
 result 'unknown option' code 64 'max-bitch' "$RESNETD" serve --max-bitch 1
 result 'bad value' code 64 'port' "$RESNETD" --port 65536
 result 'unknown command' code 64 'srve' "$RESNETD" srve
+result 'a model without its option' code 64 '--model deploy/models' "$RESNETD" deploy/models
+result 'unknown instruction set of a command' code 64 'this CPU has portable' "$RESNETD" inspect fashion-resnet --isa mmx
+result 'unknown option of a command' code 64 'did you mean --batch' "$RESNETD" bench fashion-resnet --bacth 2
 result 'command without operands' code 64 'usage' "$RESNETD" infer
 head -c 100 "$models/fashion-reslayer/model.safetensors" >"$work/cut.safetensors"
 result 'a broken model' code 65 'cut: .*header' "$RESNETD" serve --port 0 --model "$work/cut.safetensors"
@@ -100,6 +103,9 @@ result 'a second daemon on that port' code 69 'port|in use' "$RESNETD" serve --p
 result 'healthcheck, --port' "$RESNETD" healthcheck --port "$port"
 result 'healthcheck, RESNETD_PORT before PORT' env RESNETD_PORT="$port" PORT=1 "$RESNETD" healthcheck
 result 'healthcheck, PORT' env PORT="$port" "$RESNETD" healthcheck
+result "healthcheck beside Kubernetes' variables" env RESNETD_PORT=tcp://10.96.0.9:80 PORT="$port" "$RESNETD" healthcheck
+echo "port = $port" >"$work/conf"
+result 'healthcheck, the port of the config file' env RESNETD_CONFIG="$work/conf" "$RESNETD" healthcheck
 result 'healthcheck, nobody there' code 1 'refused' "$RESNETD" healthcheck --port 1
 result 'healthcheck, not found' code 1 '404' "$RESNETD" healthcheck --port "$port" --path /nothing
 metrics_clean() { curl -fsS "$url/metrics" | PATH=$PWD/.cache/tools:$PATH promtool check metrics; }

@@ -1,5 +1,6 @@
 #include "kernels/cpu.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -50,7 +51,12 @@ rn_status rn_isa_select(const char *name, rn_isa *out, rn_error *err)
         *out = isa;
         return RN_OK;
     }
-    return rn_fail(err, RN_ERR_ARGUMENT, "no instruction set is called '%s'", name);
+    char list[80] = "";
+    size_t used = 0;
+    for (const char *const *isa = rn_isa_names(); *isa && used < sizeof list; isa++)
+        used += (size_t)snprintf(list + used, sizeof list - used, used ? ", %s" : "%s", *isa);
+    return rn_fail(err, RN_ERR_ARGUMENT, "no instruction set is called '%s'; this CPU has %s", name,
+                   list);
 }
 
 const char *const *rn_isa_names(void)

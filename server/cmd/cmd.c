@@ -13,6 +13,7 @@
 #include "builtin.h"
 #include "isa.h"
 #include "model.h"
+#include "nearest.h"
 
 const struct cmd cmd_list[] = {
 #define COMMAND(name, function, operands, help) {name, function, operands, help},
@@ -111,6 +112,18 @@ static void set_option(const struct cmd *self, const struct cmd_option *option, 
     }
 }
 
+static _Noreturn void fail_option(const struct cmd *self, const char *argument,
+                                  const struct option *list)
+{
+    const char *name = argument + strspn(argument, "-");
+    struct nearest nearest;
+    nearest_begin(&nearest, name, strcspn(name, "="));
+    for (; list->name; list++) nearest_try(&nearest, list->name);
+    if (nearest.name)
+        cmd_die(self->name, EX_USAGE, "no option %s; did you mean --%s?", argument, nearest.name);
+    cmd_die(self->name, EX_USAGE, "no option %s (see --help)", argument);
+}
+
 void cmd_parse(const struct cmd *self, int argc, char **argv, const struct cmd_option *option,
                size_t options, size_t operands)
 {
@@ -127,8 +140,7 @@ void cmd_parse(const struct cmd *self, int argc, char **argv, const struct cmd_o
             exit(EX_OK);
         }
         if (code == ':') cmd_die(self->name, EX_USAGE, "%s needs a value", argv[optind - 1]);
-        if (code < CODE_FIRST)
-            cmd_die(self->name, EX_USAGE, "no option %s (see --help)", argv[optind - 1]);
+        if (code < CODE_FIRST) fail_option(self, argv[optind - 1], list);
         set_option(self, &option[code - CODE_FIRST], optarg);
     }
     if ((size_t)(argc - optind) < operands)

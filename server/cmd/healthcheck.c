@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,15 +14,20 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "options.h"
 
-#define DEFAULT_PORT "8080"
-
-/* The order of the daemon's own options: RESNETD_PORT, then PORT. */
-static const char *environment_port(void)
+/* What the daemon finds in the same environment, and what it says about it. */
+static void read_environment_port(const struct cmd *self, char text[8])
 {
-    const char *port = getenv("RESNETD_PORT");
-    if (!port || !*port) port = getenv("PORT");
-    return port && *port ? port : DEFAULT_PORT;
+    const char *const nothing[] = {self->name, NULL};
+    struct options options;
+    struct options_error error;
+    if (!options_read(&options, 1, (char **)(uintptr_t)nothing, environ, &error))
+        cmd_die(self->name, error.exit_code, "%s", error.text);
+    for (size_t i = 0; i < options.warnings.count; i++)
+        fprintf(stderr, "resnetd %s: %s\n", self->name, options.warnings.item[i]);
+    snprintf(text, 8, "%zu", options.port);
+    options_free(&options);
 }
 
 static in_port_t port_number(const struct cmd *self, const char *text)
@@ -48,14 +54,20 @@ static int connect_to(const struct cmd *self, in_port_t port, size_t seconds)
 
 int cmd_healthcheck(const struct cmd *self, int argc, char **argv)
 {
-    const char *port = environment_port(), *path = "/v2/health/ready";
+    char configured[8];
+    const char *port = NULL, *path = "/v2/health/ready";
     size_t seconds = 5;
     const struct cmd_option rows[] = {
-        {"port", "PORT", CMD_TEXT, &port, 0, 0, "default: RESNETD_PORT, PORT, else " DEFAULT_PORT},
+        {"port", "PORT", CMD_TEXT, &port, 0, 0,
+         "default: the daemon's: RESNETD_PORT, PORT, the file of RESNETD_CONFIG, else 8080"},
         {"path", "PATH", CMD_TEXT, &path, 0, 0, "what to ask for, default /v2/health/ready"},
         {"timeout", "S", CMD_SIZE, &seconds, 1, 3600, "seconds to wait, default 5"},
     };
     cmd_parse(self, argc, argv, rows, sizeof rows / sizeof *rows, 0);
+    if (!port) {
+        read_environment_port(self, configured);
+        port = configured;
+    }
 
     const int fd = connect_to(self, port_number(self, port), seconds);
     char line[64] = "";

@@ -16,6 +16,10 @@ struct daemon {
 void daemon_start(struct daemon *daemon, const char *const *options);
 #define DAEMON_START(daemon, ...) daemon_start(daemon, (const char *const[]){__VA_ARGS__, NULL})
 
+/* The same with a stderr of the caller's, which daemon_stop() closes; daemon_log() is "" where it
+ * is no file. */
+void daemon_start_with_log(struct daemon *daemon, int err, const char *const *options);
+
 /* Sends the signal (0: none), waits for the end; the exit code, or 128 + the signal that ended it.
  * When it is not 0, what the daemon wrote to stderr is shown. */
 int daemon_stop(struct daemon *daemon, int signal);

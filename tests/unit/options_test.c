@@ -5,6 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "nearest.h"
+#include "resnet.h"
+
 #include "check_main.h"
 
 static struct options options;
@@ -100,7 +103,20 @@ static const struct {
     const char *text;
 } mistakes[] = {
     {{"--nope"}, NULL, 64, "no option --nope (see --help)"},
-    {{"--por", "1"}, NULL, 64, "no option --por (see --help)"},
+    {{"--por", "1"}, NULL, 64, "no option --por; did you mean --port?"},
+    {{"--max_batch=1"}, NULL, 64, "no option --max_batch=1; did you mean --max-batch?"},
+    {{"-port", "1"}, NULL, 64, "no option -port; did you mean --port?"},
+    {{"-x"}, NULL, 64, "no option -x (see --help)"},
+    {{"srve"}, NULL, 64, "'srve' is neither a command nor an option; did you mean serve?"},
+    {{"inspcet"}, NULL, 64, "'inspcet' is neither a command nor an option; did you mean inspect?"},
+    {{"workers"},
+     NULL,
+     64,
+     "'workers' is neither a command nor an option; did you mean --workers?"},
+    {{"net.safetensors"}, NULL, 64, "a model is named by its option: --model net.safetensors"},
+    {{"cats=net.onnx"}, NULL, 64, "a model is named by its option: --model cats=net.onnx"},
+    {{"models/cats"}, NULL, 64, "a model is named by its option: --model models/cats"},
+    {{"Makefile"}, NULL, 64, "a model is named by its option: --model Makefile"},
     {{"stray"}, NULL, 64, "'stray' is neither a command nor an option (see --help)"},
     {{"--port"}, NULL, 64, "--port needs a value: N"},
     {{"--check=1"}, NULL, 64, "--check takes no value"},
@@ -113,8 +129,10 @@ static const struct {
      "--port: '99999999999999999999' is not a whole number from 0 to 65535"},
     {{NULL}, "RESNETD_PORT=x", 64, "RESNETD_PORT: 'x' is not a whole number from 0 to 65535"},
     {{NULL}, "PORT=x", 64, "PORT: 'x' is not a whole number from 0 to 65535"},
-    {{"--log-level", "loud"}, NULL, 64, "--log-level: no choice 'loud' (see --help)"},
-    {{"--isa", "mmx"}, NULL, 64, "--isa: no choice 'mmx' (see --help)"},
+    {{"--log-level", "loud"},
+     NULL,
+     64,
+     "--log-level: no choice 'loud', only error, warning, info or debug"},
     {{"--config", "/nonexistent/file"},
      NULL,
      66,
@@ -135,8 +153,9 @@ START_TEST(a_mistake_in_the_file_has_its_line)
     static const struct {
         const char *file, *text;
     } cases[] = {{"\nport 3\n", ":2: want `option = value`"},
-                 {"prot = 3", ":1: no option 'prot'"},
-                 {"check = 1", ":1: no option 'check'"},
+                 {"prot = 3", ":1: no option 'prot'; did you mean port?"},
+                 {"xyzzy = 3", ":1: no option 'xyzzy' (see --help)"},
+                 {"check = 1", ":1: 'check' is for the command line only"},
                  {"#\n#\nport = x", ":3: port: 'x' is not a whole number from 0 to 65535"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *path = config_file(cases[i].file);
@@ -145,6 +164,157 @@ START_TEST(a_mistake_in_the_file_has_its_line)
         ck_assert_str_eq(error.text + strlen(path), cases[i].text);
         unlink(path);
     }
+}
+END_TEST
+
+START_TEST(an_unknown_instruction_set_lists_them)
+{
+    char want[200] = "--isa: no choice 'mmx', only ";
+    const char *const *isa = rn_isa_names();
+    for (size_t i = 0; isa[i]; i++)
+        snprintf(want + strlen(want), sizeof want - strlen(want), "%s%s",
+                 i == 0       ? ""
+                 : isa[i + 1] ? ", "
+                              : " or ",
+                 isa[i]);
+    ck_assert(!READ(none, "--isa", "mmx"));
+    ck_assert_str_eq(error.text, want);
+}
+END_TEST
+
+/* ---- variables that are ignored -------------------------------------------------------------- */
+
+static void expect_warnings(const char *const *environment, const char *const *want, size_t count)
+{
+    ck_assert_msg(READ(environment, NULL), "%s", error.text);
+    ck_assert_uint_eq(options.warnings.count, count);
+    for (size_t i = 0; i < count; i++) ck_assert_str_eq(options.warnings.item[i], want[i]);
+}
+
+START_TEST(variables_of_a_service_are_ignored)
+{
+    const char *links[] = {"RESNETD_SERVICE_HOST=10.96.0.9",
+                           "RESNETD_SERVICE_PORT=80",
+                           "RESNETD_SERVICE_PORT_HTTP=80",
+                           "RESNETD_PORT=tcp://10.96.0.9:80",
+                           "RESNETD_PORT_8080_TCP=tcp://10.96.0.9:80",
+                           "RESNETD_PORT_8080_TCP_PROTO=tcp",
+                           "RESNETD_PORT_8080_TCP_PORT=80",
+                           "RESNETD_PORT_8080_TCP_ADDR=10.96.0.9",
+                           "RESNETD_MY_APP_SERVICE_HOST=10.96.0.10",
+                           "RESNETD_MY_APP_PORT=udp://10.96.0.10:80",
+                           "RESNETD_MY_APP_PORT_53_UDP_ADDR=10.96.0.10",
+                           "RESNETD_THREADS=3",
+                           NULL};
+    expect_warnings(links,
+                    (const char *const[]){"RESNETD_PORT=tcp://10.96.0.9:80 and 10 more: ignored, "
+                                          "set by Kubernetes for a Service named resnetd; "
+                                          "enableServiceLinks: false in the pod leaves them out"},
+                    1);
+    ck_assert_uint_eq(options.port, 8080);
+    ck_assert_uint_eq(options.threads, 3);
+    options_free(&options);
+    /* PORT, that a platform sets, counts then. */
+    const char *both[] = {"RESNETD_PORT=tcp://10.96.0.9:80", "PORT=9", NULL};
+    ck_assert(READ(both, NULL));
+    ck_assert_uint_eq(options.port, 9);
+    options_free(&options);
+}
+END_TEST
+
+START_TEST(unknown_variables_are_ignored_and_said)
+{
+    const char *unknown[] = {"RESNETD_MAX_BACH=4",   "RESNETD_MAXBATCH=4", "RESNETD_XYZZY=1",
+                             "RESNETD_PORT_HTTP=80", "RESNETD_CHECK=1",    "RESNETD_=1",
+                             "RESNETDX=1",           "RESNETD_HELP=",      NULL};
+    expect_warnings(
+        unknown,
+        (const char *const[]){
+            "RESNETD_MAX_BACH: ignored, no such option; did you mean RESNETD_MAX_BATCH?",
+            "RESNETD_MAXBATCH: ignored, no such option; did you mean RESNETD_MAX_BATCH?",
+            "RESNETD_XYZZY: ignored, no such option (see --help)",
+            "RESNETD_PORT_HTTP: ignored, no such option (see --help)",
+            "RESNETD_CHECK: ignored, --check is for the command line only",
+            "RESNETD_: ignored, no such option (see --help)"},
+        6);
+    ck_assert_uint_eq(options.max_batch, 16);
+    options_free(&options);
+}
+END_TEST
+
+/* A path with "://" in it is no Service: a model that is not there must not be left out. */
+START_TEST(addresses_are_no_files)
+{
+    const char *environment[] = {"RESNETD_MODEL=s3://bucket/net", NULL};
+    ck_assert(READ(environment, NULL));
+    ck_assert_uint_eq(options.warnings.count, 0);
+    ck_assert_str_eq(options.model.item[0], "s3://bucket/net");
+    options_free(&options);
+}
+END_TEST
+
+START_TEST(the_form_of_the_log_is_known_before_a_mistake)
+{
+    const char *json[] = {"RESNETD_LOG_FORMAT=json", NULL}, *wrong[] = {"RESNETD_PORT=x", NULL};
+    char *path = config_file("log-format = json\nport = x\n");
+    ck_assert(!READ(none, "--port", "x"));
+    ck_assert_str_eq(error.log_format, "logfmt");
+    ck_assert(!READ(none, "--port", "x", "--log-format", "json"));
+    ck_assert_str_eq(error.log_format, "json");
+    ck_assert(!READ(none, "--log-format=json", "--nope"));
+    ck_assert_str_eq(error.log_format, "json");
+    ck_assert(!READ(wrong, "--log-format=json"));
+    ck_assert_str_eq(error.log_format, "json");
+    ck_assert(!READ(json, "--nope"));
+    ck_assert_str_eq(error.log_format, "json");
+    ck_assert(!READ(json, "--log-format", "logfmt", "--nope"));
+    ck_assert_str_eq(error.log_format, "logfmt");
+    ck_assert(!READ(none, "--log-format", "xml"));
+    ck_assert_str_eq(error.log_format, "logfmt");
+    ck_assert(!READ(none, "--log-format"));
+    ck_assert_str_eq(error.log_format, "logfmt");
+    ck_assert(!READ(none, "--config", path));
+    ck_assert_str_eq(error.log_format, "json");
+    unlink(path);
+}
+END_TEST
+
+START_TEST(the_nearest_name)
+{
+    static const struct {
+        const char *word, *name;
+    } cases[] = {{"port", "port"},
+                 {"prot", "port"},
+                 {"ports", "port"},
+                 {"prt", "port"},
+                 {"PORT", "port"},
+                 {"max_batch", "max-batch"},
+                 {"maxbatch", "max-batch"},
+                 {"batch-max", NULL},
+                 {"p", NULL},
+                 {"", NULL},
+                 {"trop", NULL},
+                 {"max-batches-of-many", NULL}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct nearest nearest;
+        nearest_begin(&nearest, cases[i].word, strlen(cases[i].word));
+        nearest_try(&nearest, "host");
+        nearest_try(&nearest, "port");
+        nearest_try(&nearest, "max-batch");
+        if (cases[i].name)
+            ck_assert_str_eq(nearest.name, cases[i].name);
+        else
+            ck_assert_msg(!nearest.name, "%s: %s", cases[i].word, nearest.name);
+    }
+    static char longest[1000];
+    memset(longest, 'a', sizeof longest - 1);
+    struct nearest nearest;
+    nearest_begin(&nearest, longest, sizeof longest - 1);
+    nearest_try(&nearest, longest);
+    ck_assert_ptr_null(nearest.name);
+    nearest_begin(&nearest, longest, NEAREST_LONGEST);
+    nearest_try(&nearest, longest + sizeof longest - 1 - NEAREST_LONGEST);
+    ck_assert_ptr_nonnull(nearest.name);
 }
 END_TEST
 
@@ -196,6 +366,12 @@ int main(void)
     tcase_add_test(tests, port_is_weaker_than_resnetd_port);
     tcase_add_loop_test(tests, a_mistake_is_named, 0, sizeof mistakes / sizeof *mistakes);
     tcase_add_test(tests, a_mistake_in_the_file_has_its_line);
+    tcase_add_test(tests, an_unknown_instruction_set_lists_them);
+    tcase_add_test(tests, variables_of_a_service_are_ignored);
+    tcase_add_test(tests, unknown_variables_are_ignored_and_said);
+    tcase_add_test(tests, addresses_are_no_files);
+    tcase_add_test(tests, the_form_of_the_log_is_known_before_a_mistake);
+    tcase_add_test(tests, the_nearest_name);
     tcase_add_test(tests, what_is_printed_can_be_read_again);
     tcase_add_test(tests, help_names_every_option);
     return run_suite(suite);
