@@ -118,12 +118,10 @@ void infer_body(struct request *request, const void *bytes, size_t size)
 /* The tensor's samples for this model; 0: answered. */
 static size_t check_shape(struct request *request, const struct infer *infer)
 {
-    const bool flat =
-        infer->form == INGEST_RAW || (infer->form == INGEST_V2 && infer->json_size == 0);
-    char error[240];
-    const size_t samples =
-        tensor_samples(&infer->result->tensor, infer->model->info, infer->model->name, flat, error);
-    if (!samples) request_fail(request, 400, "input: %s", error);
+    const struct model *model = infer->model;
+    char error[SAMPLES_ERROR_SIZE];
+    const size_t samples = tensor_samples(infer->result, model->info, model->name, error);
+    if (!samples) request_fail(request, 400, "%s", error);
     return samples;
 }
 
@@ -138,6 +136,26 @@ static bool merge_parameters(struct request *request, struct infer *infer)
         infer->priority = infer_priority(result->priority);
     return infer->model_in_query || !result->model[0] ||
            infer_choose_model(request, infer, result->model);
+}
+
+/* Refuses what this form of answer has no place for. */
+static bool check_answer(struct request *request, const struct infer *infer)
+{
+    enum { MOST_LABELS = 1000 }; /* each is compared with those before it */
+    const char *why = NULL;
+    const bool json = infer->output_form == OUTPUT_JSON;
+    if (infer->output_form == OUTPUT_LABELS)
+        why = infer->top_k - 1 < MOST_LABELS ? NULL : "this answer is the 1 to 1000 best classes";
+    else if (!infer->top_k)
+        return true;
+    else if (!json)
+        why = "this answer, which Accept asks for, is the outputs alone";
+    else if (infer->result->protocol == PROTOCOL_V2)
+        why = "this answer has it where the output's parameter classification asks for it";
+    else if (infer->result->protocol != PROTOCOL_INFER)
+        why = "TF Serving's answer is the outputs alone";
+    if (why) request_fail(request, 400, "top_k: %s", why);
+    return why == NULL;
 }
 
 /* The names in a request of the Open Inference Protocol are the model's. */
@@ -196,6 +214,6 @@ bool infer_prepare(struct request *request, struct infer *infer)
         fail_ingest(request, infer);
         return false;
     }
-    return merge_parameters(request, infer) && check_names(request, infer) &&
-           check_deadline(request) && make_job(request, infer);
+    return merge_parameters(request, infer) && check_answer(request, infer) &&
+           check_names(request, infer) && check_deadline(request) && make_job(request, infer);
 }

@@ -40,11 +40,15 @@ enum priority infer_priority(uint64_t number)
 }
 
 /* The parameters that a query may have in every protocol; the others are no mistake here. */
-static bool read_limits(struct request *request, struct infer *infer)
+static bool read_parameters(struct request *request, struct infer *infer)
 {
-    uint64_t ms = request->server->options->timeout, priority = 0;
+    uint64_t ms = request->server->options->timeout, priority = 0, top_k = 0;
+    infer->has_top_k = target_query(&request->target, "top_k") != NULL;
     infer->has_timeout = target_query(&request->target, "timeout_ms") != NULL;
     infer->has_priority = target_query(&request->target, "priority") != NULL;
+    if (infer->has_top_k && !query_number(request, "top_k", 0, INGEST_MAX_TOP_K, &top_k))
+        return false;
+    if (infer->has_top_k) infer->top_k = (size_t)top_k;
     if (infer->has_timeout && !query_number(request, "timeout_ms", 1, INGEST_MAX_TIMEOUT_MS, &ms))
         return false;
     if (infer->has_priority &&
@@ -59,7 +63,6 @@ static bool read_query(struct request *request, struct infer *infer)
 {
     static const char *const known[] = {"model", "top_k", "timeout_ms", "priority"};
     enum { KNOWN = sizeof known / sizeof *known };
-    uint64_t top_k = 0;
     for (size_t i = 0; i < request->target.queries; i++) {
         const char *name = request->target.query[i].name;
         size_t k = 0;
@@ -70,11 +73,7 @@ static bool read_query(struct request *request, struct infer *infer)
         return false;
     }
     infer->model_in_query = target_query(&request->target, "model") != NULL;
-    infer->has_top_k = target_query(&request->target, "top_k") != NULL;
-    if (infer->has_top_k && !query_number(request, "top_k", 0, INGEST_MAX_TOP_K, &top_k))
-        return false;
-    infer->top_k = (size_t)top_k;
-    return read_limits(request, infer);
+    return read_parameters(request, infer);
 }
 
 static bool read_coding(struct request *request, struct infer *infer)
@@ -203,6 +202,16 @@ void infer_begin(struct request *request)
         read_content_type(request, infer, INFER);
 }
 
+/* The query may name the model again, but no other one. */
+static bool check_model(struct request *request, const struct infer *infer)
+{
+    const char *name = target_query(&request->target, "model");
+    if (!name || !strcmp(name, infer->model->name)) return true;
+    request_fail(request, 400, "model in the query: '%.80s', the path names %s", name,
+                 infer->model->name);
+    return false;
+}
+
 /* The protocols that name the model in the path and whose body has one form. */
 static struct infer *begin_protocol(struct request *request, enum ingest_form form, unsigned taker)
 {
@@ -212,7 +221,8 @@ static struct infer *begin_protocol(struct request *request, enum ingest_form fo
     infer->form_known = true;
     infer->model_in_query = true;
     infer->model = api_model_of_path(request);
-    const bool good = infer->model && read_limits(request, infer) && read_coding(request, infer) &&
+    const bool good = infer->model && check_model(request, infer) &&
+                      read_parameters(request, infer) && read_coding(request, infer) &&
                       read_content_type(request, infer, taker);
     return good ? infer : NULL;
 }
@@ -246,5 +256,5 @@ void infer_begin_torchserve(struct request *request)
     struct infer *infer = begin_protocol(request, INGEST_IMAGE, TORCHSERVE);
     if (!infer) return;
     infer->output_form = OUTPUT_LABELS;
-    infer->top_k = 5;
+    if (!infer->has_top_k) infer->top_k = 5;
 }

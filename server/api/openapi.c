@@ -37,6 +37,7 @@ static void append_parameters(struct buffer *text, const struct route *route)
     static const char *const query[] = {"query_model", "query_top_k", "query_timeout_ms",
                                         "query_priority"};
     const bool computes = *route->body && !strstr(route->template, "/repository/");
+    const bool labels = strcmp(route->answer, "labels") == 0; /* as many as top_k says */
     const char *comma = "";
     char name[TARGET_CAPTURE_SIZE];
     buffer_text(text, ",\"parameters\":[");
@@ -46,7 +47,7 @@ static void append_parameters(struct buffer *text, const struct route *route)
         buffer_text(text, comma);
         append_reference(text, "parameters", name);
     }
-    for (size_t i = *comma ? 2 : 0; computes && i < 4; i++) {
+    for (size_t i = *comma ? 2 - labels : 0; computes && i < 4; i++) {
         buffer_text(text, comma);
         append_reference(text, "parameters", query[i]);
         comma = ",";

@@ -58,14 +58,13 @@ static struct ingest *ingest_file(const struct infer *infer, const char *path, c
     return ingest;
 }
 
-static void answer(const struct infer *infer, const char *path, const struct ingest_result *request,
-                   bool flat)
+static void answer(const struct infer *infer, const char *path, const struct ingest_result *request)
 {
     const rn_model_info *info = rn_model_info_of(infer->model);
     const struct tensor *tensor = &request->tensor;
-    char error[240];
+    char error[SAMPLES_ERROR_SIZE];
     rn_error err;
-    const size_t samples = tensor_samples(tensor, info, infer->model_name, flat, error);
+    const size_t samples = tensor_samples(request, info, infer->model_name, error);
     if (!samples) cmd_die(infer->self->name, EX_DATAERR, "%s: %s", path, error);
 
     float *output = cmd_alloc(samples * info->output_size, sizeof *output);
@@ -91,10 +90,9 @@ static void infer_file(const struct infer *infer, const char *path)
 {
     size_t size;
     char *bytes = cmd_read_file(infer->self->name, path, &size);
-    const bool flat = form_of(bytes, size) == INGEST_RAW;
     const struct ingest_result *result;
     struct ingest *ingest = ingest_file(infer, path, bytes, size, &result);
-    answer(infer, path, result, flat);
+    answer(infer, path, result);
     ingest_free(ingest);
     free(bytes);
 }

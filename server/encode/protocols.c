@@ -90,6 +90,7 @@ void answer_v1(struct buffer *text, const struct answer *answer, bool columns)
     buffer_text(text, "}\n");
 }
 
+/* The classes before it that are better, by their labels. */
 static bool is_taken(const rn_model *engine, const size_t *cls, size_t count, const char *label)
 {
     for (size_t i = 0; i < count; i++) {
@@ -99,14 +100,11 @@ static bool is_taken(const rn_model *engine, const size_t *cls, size_t count, co
     return false;
 }
 
-void answer_labels(struct buffer *text, const struct answer *answer)
+static void append_labels(struct buffer *text, const struct answer *answer, const float *logits,
+                          size_t *cls, float *score)
 {
-    enum { MOST = 5 };
-    size_t cls[MOST];
-    float score[MOST];
     const size_t size = rn_model_info_of(answer->engine)->output_size;
-    const size_t wanted = answer->top_k < MOST ? answer->top_k : MOST;
-    const size_t k = rn_top_k(answer->output, size, wanted, cls, score);
+    const size_t k = rn_top_k(logits, size, answer->top_k, cls, score);
     buffer_text(text, "{");
     for (size_t i = 0; i < k; i++) {
         const char *label = rn_model_label(answer->engine, cls[i]);
@@ -118,5 +116,23 @@ void answer_labels(struct buffer *text, const struct answer *answer)
         buffer_text(text, ":");
         answer_floats(text, &score[i], 1);
     }
-    buffer_text(text, "}\n");
+    buffer_text(text, "}");
+}
+
+void answer_labels(struct buffer *text, const struct answer *answer)
+{
+    const size_t size = rn_model_info_of(answer->engine)->output_size;
+    const size_t k = answer->top_k < size ? answer->top_k : size;
+    size_t *cls = calloc(k, sizeof *cls);
+    float *score = calloc(k, sizeof *score);
+    const bool room = cls && score, list = answer->samples > 1;
+    text->failed |= !room;
+    if (list) buffer_text(text, "[");
+    for (size_t n = 0; room && n < answer->samples; n++) {
+        if (n) buffer_text(text, ",");
+        append_labels(text, answer, answer->output + n * size, cls, score);
+    }
+    buffer_text(text, list ? "]\n" : "\n");
+    free(cls);
+    free(score);
 }

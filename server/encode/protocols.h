@@ -13,8 +13,9 @@
 void answer_v2(struct buffer *text, struct buffer *tail, const struct answer *answer, bool binary,
                size_t classes);
 
-/* TorchServe: {"label":score,..} of the first sample, top_k of them, best first; a class without a
- * label, or with that of a better one, goes by its number. */
+/* TorchServe: {"label":score,..}, top_k of them (at least 1), best first; a list of these where
+ * there are several samples. A class without a label, or with that of a better one, goes by its
+ * number. */
 void answer_labels(struct buffer *text, const struct answer *answer);
 
 /* TF Serving: {"predictions": ...}, or {"outputs": ...} for a request of columns. */

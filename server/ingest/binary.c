@@ -52,6 +52,7 @@ static bool binary_finish(struct ingest *ingest)
     if (binary->finite < tensor->count)
         return ingest_fail(ingest, "body: float %zu (byte %zu) is not a finite number",
                            binary->finite, binary->finite * sizeof(float));
+    ingest_set_layout(ingest, LAYOUT_FLAT, "body");
     tensor->rank = 2;
     tensor->dim[0] = tensor->count / sample;
     tensor->dim[1] = sample;

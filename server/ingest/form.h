@@ -52,12 +52,15 @@ bool ingest_error_memory(struct ingest_error *error);
 /* The body has more numbers than spec.max_floats, which is `most`. */
 bool ingest_error_too_many(struct ingest_error *error, size_t most);
 
+/* Says what the dimensions of the result's tensor are, and where in the body it stood. */
+void ingest_set_layout(struct ingest *ingest, enum ingest_layout layout, const char *place);
+
 /* Room for `count` floats in the result's tensor, what is there kept; false: no memory. */
 bool ingest_reserve(struct ingest *ingest, size_t *capacity, size_t count);
 /* The same for a tensor alone. */
 bool tensor_reserve(struct tensor *tensor, size_t *capacity, size_t count);
 
-/* "[16, 3, 224, 224]" */
+/* "[16,3,224,224]" */
 void ingest_shape_text(const struct tensor *tensor, char text[], size_t size);
 
 #endif

@@ -32,6 +32,7 @@ static bool read(const struct whole_body *body, struct tensor *tensor, struct in
 
 static bool begin(struct ingest *ingest)
 {
+    ingest_set_layout(ingest, LAYOUT_BATCH, "body");
     return ingest_whole_begin(ingest, read);
 }
 

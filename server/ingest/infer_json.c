@@ -4,69 +4,45 @@
 
 #include <string.h>
 
-static const char *const known[] = {"input",      "shape",    "model", "top_k",
-                                    "timeout_ms", "priority", "id",    NULL};
-
-static bool check_keys(struct ingest *ingest, const struct value *root)
-{
-    for (const char *key = NULL; (key = value_next_key(root, key)) != NULL;) {
-        size_t i = 0;
-        while (known[i] && strcmp(known[i], key) != 0) i++;
-        if (!known[i])
-            return ingest_fail(ingest,
-                               "%.60s: no such key here; known are input, shape, model, top_k, "
-                               "timeout_ms, priority and id",
-                               key);
-    }
-    return true;
-}
-
-static bool read_parameters(struct ingest *ingest, const struct value *root)
-{
-    struct ingest_result *result = &ingest->result;
-    const struct value *top_k = value_member(root, "top_k");
-    const struct value *timeout = value_member(root, "timeout_ms");
-    const struct value *priority = value_member(root, "priority");
-    uint64_t value = 0;
-    if (top_k && !json_form_whole(ingest, top_k, "top_k", 0, INGEST_MAX_TOP_K, &value))
-        return false;
-    result->has_top_k = top_k != NULL;
-    result->top_k = (size_t)value;
-    if (timeout && !json_form_whole(ingest, timeout, "timeout_ms", 1, INGEST_MAX_TIMEOUT_MS,
-                                    &result->timeout_ms))
-        return false;
-    result->has_timeout = timeout != NULL;
-    if (priority &&
-        !json_form_whole(ingest, priority, "priority", 0, INGEST_MAX_PRIORITY, &result->priority))
-        return false;
-    result->has_priority = priority != NULL;
-    return json_form_string(ingest, value_member(root, "model"), "model", result->model,
-                            sizeof result->model) &&
-           json_form_string(ingest, value_member(root, "id"), "id", result->id, sizeof result->id);
-}
-
 static bool begin(struct ingest *ingest)
 {
     static const char *const places[] = {"input", V2_PLACES, V1_PLACES, NULL};
     return json_form_begin(ingest, places);
 }
 
-static bool read_infer(struct ingest *ingest, const struct value *root)
+/* Flat numbers have the shape that is said; that of nested ones may be said as well. */
+static bool read_shape(struct ingest *ingest, const struct value *shape,
+                       const struct json_array *array)
 {
     struct tensor *tensor = &ingest->result.tensor;
+    char said[80], nested[80];
+    tensor->rank = array->rank;
+    memcpy(tensor->dim, array->dim, sizeof array->dim);
+    ingest_shape_text(tensor, nested, sizeof nested);
+    if (!shape) return true;
+    if (!json_form_shape(ingest, shape, "shape", tensor)) return false;
+    if (array->rank == 1) return json_form_check_count(ingest, "input", tensor);
+    ingest_shape_text(tensor, said, sizeof said);
+    if (tensor->rank == array->rank &&
+        !memcmp(tensor->dim, array->dim, array->rank * sizeof *array->dim))
+        return true;
+    return ingest_fail(ingest, "shape: %s, but input is nested as %s", said, nested);
+}
+
+static bool read_infer(struct ingest *ingest, const struct value *root)
+{
+    static const char *const known[] = {"input",      "shape",    "model", "top_k",
+                                        "timeout_ms", "priority", "id",    NULL};
     struct json_array array;
-    if (!check_keys(ingest, root)) return false;
+    ingest_set_layout(ingest, LAYOUT_INPUT, "input");
+    if (!json_form_known(ingest, root, known)) return false;
     if (!value_member(root, "input")) return ingest_fail(ingest, "body: no \"input\"");
-    if (!read_parameters(ingest, root) ||
+    if (!json_form_parameters(ingest, root) ||
         !json_form_array(ingest, value_member(root, "input"), "input", &array))
         return false;
     json_form_take(ingest);
-    tensor->rank = array.rank;
-    memcpy(tensor->dim, array.dim, sizeof array.dim);
     const struct value *shape = value_member(root, "shape");
-    // what "shape" says replaces what the nesting of the array says
-    return !shape || (json_form_shape(ingest, shape, "shape", tensor) &&
-                      json_form_check_count(ingest, "input", tensor));
+    return read_shape(ingest, value_type(shape) == VALUE_NULL ? NULL : shape, &array);
 }
 
 static bool finish(struct ingest *ingest)
@@ -77,7 +53,7 @@ static bool finish(struct ingest *ingest)
     if (value_member(root, "input")) return read_infer(ingest, root);
     if (value_member(root, "instances")) return v1_json_read(ingest, root);
     if (!value_member(root, "inputs")) return read_infer(ingest, root);
-    if (!v2_json_read(ingest, root, &binary)) return false;
+    if (!v2_json_read(ingest, root, &binary) || !json_form_parameters(ingest, root)) return false;
     return binary == 0 || ingest_fail(ingest, "inputs[0].data: is missing");
 }
 

@@ -137,6 +137,12 @@ bool ingest_fail_memory(struct ingest *ingest)
     return ingest_error_memory(&ingest->error);
 }
 
+void ingest_set_layout(struct ingest *ingest, enum ingest_layout layout, const char *place)
+{
+    ingest->result.layout = layout;
+    snprintf(ingest->result.place, sizeof ingest->result.place, "%s", place);
+}
+
 bool tensor_reserve(struct tensor *tensor, size_t *capacity, size_t count)
 {
     struct floats floats = {tensor->data, tensor->count, *capacity};

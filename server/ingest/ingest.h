@@ -29,6 +29,7 @@ enum {
     INGEST_MAX_RANK = 8,
     INGEST_NAME_SIZE = 65,
     INGEST_ID_SIZE = 129,
+    INGEST_PLACE_SIZE = 80,
 };
 
 struct ingest_spec {
@@ -57,6 +58,16 @@ struct tensor {
         dim[INGEST_MAX_RANK]; /* where nothing says them: rank 2, [samples, sample_size] */
 };
 
+/* What the dimensions of a tensor are, by the form that it came in. A model that takes C,H,W takes
+ * no others: other dimensions are never another reading of the same numbers. */
+enum ingest_layout {
+    LAYOUT_BATCH, /* N,C,H,W */
+    LAYOUT_ROWS,  /* the same as N rows: a message tells the shape of a row */
+    LAYOUT_INPUT, /* N,C,H,W, or C,H,W of one sample; flat numbers could have had a shape */
+    LAYOUT_ARRAY, /* as the last one, but that there is nothing beside the array */
+    LAYOUT_FLAT,  /* N,C*H*W: the form has no dimensions of its own */
+};
+
 /* Which request it was: answers have its form. */
 enum ingest_protocol { PROTOCOL_INFER, PROTOCOL_V2, PROTOCOL_V1_ROWS, PROTOCOL_V1_COLUMNS };
 
@@ -76,10 +87,12 @@ struct ingest_v2 {
 
 struct ingest_result {
     enum ingest_protocol protocol;
-    struct ingest_v2 v2;          /* PROTOCOL_V2 */
-    struct tensor tensor;         /* belongs to the ingest */
-    char model[INGEST_NAME_SIZE]; /* "": not named */
-    char id[INGEST_ID_SIZE];      /* "": none */
+    struct ingest_v2 v2;           /* PROTOCOL_V2 */
+    struct tensor tensor;          /* belongs to the ingest */
+    enum ingest_layout layout;     /* of the tensor */
+    char place[INGEST_PLACE_SIZE]; /* of it in the body, for messages: "inputs[0]" */
+    char model[INGEST_NAME_SIZE];  /* "": not named */
+    char id[INGEST_ID_SIZE];       /* "": none */
     bool has_top_k, has_timeout, has_priority;
     size_t top_k;
     uint64_t timeout_ms;

@@ -62,6 +62,64 @@ void json_form_release(struct ingest *ingest)
     free(form);
 }
 
+/* "a, b and c" */
+static void list_keys(const char *const *keys, char text[], size_t size)
+{
+    size_t used = 0;
+    for (size_t i = 0; keys[i] && used < size; i++) {
+        const char *comma = i == 0 ? "" : keys[i + 1] ? ", " : " and ";
+        used += (size_t)snprintf(text + used, size - used, "%s%s", comma, keys[i]);
+    }
+}
+
+bool json_form_known(struct ingest *ingest, const struct value *object, const char *const *keys)
+{
+    for (const char *key = NULL; (key = value_next_key(object, key)) != NULL;) {
+        char list[120] = "";
+        size_t i = 0;
+        while (keys[i] && strcmp(keys[i], key) != 0) i++;
+        if (keys[i] || value_type(value_member(object, key)) == VALUE_NULL) continue;
+        list_keys(keys, list, sizeof list);
+        return ingest_fail(ingest, "%.60s: no such key here; known are %s", key, list);
+    }
+    return true;
+}
+
+/* One of the parameters that are whole numbers, where it is there. */
+static bool read_number(struct ingest *ingest, const struct value *root, const char *key,
+                        const double range[2], bool *has, uint64_t *number)
+{
+    const struct value *value = value_member(root, key);
+    if (value_type(value) == VALUE_NULL) return true;
+    *has = true;
+    return json_form_whole(ingest, value, key, range[0], range[1], number);
+}
+
+static const struct value *text_of(const struct value *root, const char *key)
+{
+    const struct value *value = value_member(root, key);
+    return value_type(value) == VALUE_NULL ? NULL : value;
+}
+
+bool json_form_parameters(struct ingest *ingest, const struct value *root)
+{
+    static const double top_k_range[] = {0, INGEST_MAX_TOP_K},
+                        timeout_range[] = {1, INGEST_MAX_TIMEOUT_MS},
+                        priority_range[] = {0, INGEST_MAX_PRIORITY};
+    struct ingest_result *result = &ingest->result;
+    uint64_t top_k = 0;
+    if (!read_number(ingest, root, "top_k", top_k_range, &result->has_top_k, &top_k) ||
+        !read_number(ingest, root, "timeout_ms", timeout_range, &result->has_timeout,
+                     &result->timeout_ms) ||
+        !read_number(ingest, root, "priority", priority_range, &result->has_priority,
+                     &result->priority))
+        return false;
+    result->top_k = (size_t)top_k;
+    return json_form_string(ingest, text_of(root, "model"), "model", result->model,
+                            sizeof result->model) &&
+           json_form_string(ingest, text_of(root, "id"), "id", result->id, sizeof result->id);
+}
+
 bool json_form_whole(struct ingest *ingest, const struct value *value, const char *place,
                      double least, double most, uint64_t *out)
 {

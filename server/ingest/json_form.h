@@ -23,6 +23,12 @@ bool json_form_feed(struct ingest *ingest, const void *bytes, size_t size);
 bool json_form_end(struct ingest *ingest);
 void json_form_release(struct ingest *ingest);
 
+/* Fails at the first key of the object that is not in the list, which NULL ends; a null says
+ * nothing, whatever its key. */
+bool json_form_known(struct ingest *ingest, const struct value *object, const char *const *keys);
+/* The parameters that may stand beside a tensor, as in the query: those of `keys` that are there.
+ */
+bool json_form_parameters(struct ingest *ingest, const struct value *root);
 /* A whole number from `least` to `most`. */
 bool json_form_whole(struct ingest *ingest, const struct value *value, const char *place,
                      double least, double most, uint64_t *out);

@@ -7,6 +7,10 @@
 
 const char *json_begin_string(struct json_tensor *json, const char *at, bool is_key)
 {
+    if (!is_key && json_is_at(json, json->spec.places))
+        return json_fail(json, at,
+                         "a string, not an array of numbers; a picture is sent as a file, not as "
+                         "base64");
     if (!json_copy(json, at, "\"", 1)) return NULL;
     json->string.is_key = is_key;
     json->string.start = json->text_size;

@@ -26,6 +26,7 @@ static bool read(const struct whole_body *body, struct tensor *tensor, struct in
 
 static bool begin(struct ingest *ingest)
 {
+    ingest_set_layout(ingest, LAYOUT_ARRAY, "body");
     return ingest_whole_begin(ingest, read);
 }
 

@@ -5,10 +5,11 @@
 #include "ingest/ingest.h"
 #include "resnet.h"
 
-/* Accepts N x C x H x W, C x H x W (one sample), and N x (C * H * W) where `flat` says that the
- * form has no shape of its own. 0: none of these; `error` then has the two shapes and the model's
- * name. */
-size_t tensor_samples(const struct tensor *tensor, const rn_model_info *info, const char *name,
-                      bool flat, char error[240]);
+enum { SAMPLES_ERROR_SIZE = 480 };
+
+/* The samples of a request's tensor, whose dimensions must be those of the model as its layout
+ * says. 0: they are not; `error` then has the place, both shapes and the model's name. */
+size_t tensor_samples(const struct ingest_result *request, const rn_model_info *info,
+                      const char *name, char error[SAMPLES_ERROR_SIZE]);
 
 #endif

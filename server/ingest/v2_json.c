@@ -190,6 +190,7 @@ static bool read_request(struct ingest *ingest, const struct value *root, enum d
     const struct value *input = value_element(inputs, 0);
     struct ingest_result *result = &ingest->result;
     result->protocol = PROTOCOL_V2;
+    ingest_set_layout(ingest, LAYOUT_BATCH, "inputs[0]");
     if (value_type(inputs) != VALUE_ARRAY) return ingest_fail(ingest, "inputs: not an array");
     if (value_size(inputs) != 1)
         return ingest_fail(ingest, "inputs: %zu, the model has one", value_size(inputs));
@@ -304,6 +305,7 @@ static bool end_binary(struct ingest *ingest, struct v2 *v2)
     tensor->count = v2->floats.count;
     v2->floats = (struct floats){0};
     if (v2->binary != SIZE_MAX) return true;
+    ingest_set_layout(ingest, LAYOUT_FLAT, "body");
     tensor->rank = 2;
     tensor->dim[0] = tensor->count / sample;
     tensor->dim[1] = sample;

@@ -103,8 +103,8 @@ static void add_all_json(void)
              "{\"inputs\":[{\"name\":\"input\",\"datatype\":\"FP32\",\"shape\":[1,1,8,8],"
              "\"data\":[%s]}]}",
              numbers);
-    add_json("V1 rows", "/v1/models/tiny:predict", "{\"instances\":[%s]}", nested);
-    add_json("V1 columns", "/v1/models/tiny/versions/1:predict", "{\"inputs\":[%s]}", nested);
+    add_json("V1 rows", "/v1/models/tiny:predict", "{\"instances\":[[%s]]}", nested);
+    add_json("V1 columns", "/v1/models/tiny/versions/1:predict", "{\"inputs\":[[%s]]}", nested);
 }
 
 static void add_v2_binary(void)

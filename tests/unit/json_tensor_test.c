@@ -136,7 +136,9 @@ START_TEST(arrays_are_taken_where_they_are_wanted)
         {"{\"instances\":[[1,2],[3,4],[5,6]]}", "{\"instances\":0} 3x2:1,2,3,4,5,6"},
         {"{\"instances\":[{\"x\":[1]},{\"y\":[2]}]}",
          "{\"instances\":[{\"x\":0},{\"y\":1}]} 1:1 1:2"},
-        {"{\"input\":\"text\"}", "{\"input\":\"text\"}"},
+        {"{\"input\":\"text\"}",
+         "1: byte 9: input: a string, not an array of numbers; a picture is sent as a file, not as "
+         "base64"},
         {"{\"input\":null,\"b\":true,\"c\":false}", "{\"input\":null,\"b\":true,\"c\":false}"},
         {"{\"input\":[[\"a\",1]]}", "{\"input\":[[\"a\",1]]}"},
         {"{\"inputs\":[{\"data\":[[true,false]]}]}", "{\"inputs\":[{\"data\":[[true,false]]}]}"},
