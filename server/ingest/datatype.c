@@ -7,7 +7,6 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "elements are copied as they arrive");
 
 #define from_number(value) ((float)(value))
-#define from_bool(value)   ((value) ? 1.0f : 0.0f)
 
 static float from_bfloat(uint16_t bits)
 {
@@ -30,7 +29,7 @@ static float from_half(uint16_t bits)
     return bits >> 15 ? -size : size;
 }
 
-#define DATATYPE(name, bytes, json, type, convert)                       \
+#define DATATYPE(name, bytes, json, type, convert, least, most)          \
     _Static_assert(sizeof(type) == (bytes), #name);                      \
     static void read_##name(const uint8_t *at, size_t count, float *out) \
     {                                                                    \
@@ -49,7 +48,14 @@ static const struct {
     bool in_json;
     void (*read)(const uint8_t *at, size_t count, float *out);
 } rows[DATATYPES] = {
-#define DATATYPE(name, bytes, json, type, convert) {#name, bytes, json, read_##name},
+#define DATATYPE(name, bytes, json, type, convert, least, most) {#name, bytes, json, read_##name},
+#include "ingest/datatypes.def"
+#undef DATATYPE
+};
+
+_Static_assert((int)DATATYPE_RANGES <= (int)JSON_MAX_RANGES, "one range for each");
+const struct json_range datatype_range[DATATYPES] = {
+#define DATATYPE(name, bytes, json, type, convert, least, most) {least, most},
 #include "ingest/datatypes.def"
 #undef DATATYPE
 };

@@ -7,9 +7,10 @@
 #include <stdint.h>
 
 #include "floats.h"
+#include "ingest/json_tensor.h"
 
 enum datatype {
-#define DATATYPE(name, bytes, json, type, convert) DATATYPE_##name,
+#define DATATYPE(name, bytes, json, type, convert, least, most) DATATYPE_##name,
 #include "ingest/datatypes.def"
 #undef DATATYPE
     DATATYPES
@@ -19,6 +20,9 @@ enum datatype {
 bool datatype_of(const char *name, enum datatype *datatype);
 const char *datatype_name(enum datatype datatype);
 size_t datatype_size(enum datatype datatype);
+/* The types of whole numbers are the first ones: their ranges. */
+enum { DATATYPE_RANGES = DATATYPE_INT64 + 1 };
+extern const struct json_range datatype_range[DATATYPES];
 /* Whether its elements may be written as JSON numbers. */
 bool datatype_in_json(enum datatype datatype);
 

@@ -72,6 +72,7 @@ const char *json_brackets(struct json_tensor *json, const char *at, const char *
     json->rank = json->open;
     for (size_t i = 0; i < JSON_MAX_RANK; i++) json->dim[i] = 0;
     json->first = json->floats.count;
+    json_range_begin(json);
     json->step = STEP_ELEMENT;
     return at;
 }
@@ -103,6 +104,7 @@ static const char *take_run(struct json_tensor *json, const char *at, const char
     const size_t count = number_run(&text, floats->data + floats->count, room);
     floats->count += count;
     json->index[json->rank - 1] += count;
+    json_range_run(json, at, text.at, count);
     return text.at;
 }
 
@@ -113,7 +115,10 @@ static const char *begin_number(struct json_tensor *json, const char *at, const 
         return json_fail_limit(json, at, TOO_MANY_NUMBERS, json->spec.max_numbers);
     if (!make_room(json)) return json_fail_memory(json);
     const char *behind = number_scan(at, end, &value);
-    if (behind) return add_number(json, behind, value);
+    if (behind) {
+        json_range_token(json, at, behind);
+        return add_number(json, behind, value);
+    }
     json->number = (struct number){0};
     json->number_start = json_byte(json, at);
     json->step = STEP_ELEMENT_MORE;
@@ -140,19 +145,32 @@ const char *json_element_more(struct json_tensor *json, const char *at, const ch
     if (at == end) return at;
     if (!number_complete(&json->number)) return json_fail(json, at, "not a number");
     const float value = number_value(&json->number);
-    if (isfinite(value)) return add_number(json, at, value);
+    if (isfinite(value)) {
+        json_range_number(json, &json->number);
+        return add_number(json, at, value);
+    }
     return json_fail_at(json, JSON_WRONG, json->number_start, "beyond float32");
+}
+
+static bool grow_arrays(struct json_tensor *json)
+{
+    const size_t room = json->array_room ? 2 * json->array_room : 1;
+    struct json_array *arrays = realloc(json->arrays, room * sizeof *arrays);
+    if (!arrays) return false;
+    json->arrays = arrays;
+    if (json->spec.range_count) {
+        struct json_outside *outside = realloc(json->outside, room * sizeof *outside);
+        if (!outside) return false;
+        json->outside = outside;
+    }
+    json->array_room = room;
+    return true;
 }
 
 static struct json_array *new_array(struct json_tensor *json)
 {
-    if (json->array_count == json->array_room) {
-        const size_t room = json->array_room ? 2 * json->array_room : 1;
-        struct json_array *arrays = realloc(json->arrays, room * sizeof *arrays);
-        if (!arrays) return NULL;
-        json->arrays = arrays;
-        json->array_room = room;
-    }
+    if (json->array_count == json->array_room && !grow_arrays(json)) return NULL;
+    if (json->outside) json->outside[json->array_count] = json->now;
     return &json->arrays[json->array_count++];
 }
 

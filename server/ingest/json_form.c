@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ingest/datatype.h"
+
 #define MAX_TEXT   ((size_t)1 << 20) /* of the envelope */
 #define MAX_ARRAYS 65536
 #define MAX_DIM    2147483647.0
@@ -18,6 +20,8 @@ bool json_form_begin(struct ingest *ingest, const char *const *places)
     if (!form) return false;
     const struct json_spec spec = {.places = places,
                                    .boolean_places = boolean_places,
+                                   .ranges = datatype_range,
+                                   .range_count = DATATYPE_RANGES,
                                    .max_numbers = ingest->spec.max_floats,
                                    .max_arrays = MAX_ARRAYS,
                                    .max_text = MAX_TEXT,
@@ -206,6 +210,34 @@ bool json_form_array(struct ingest *ingest, const struct value *value, const cha
     if (index >= form->parsed.array_count) return ingest_fail(ingest, "%s: not an array", place);
     *array = form->parsed.arrays[index];
     return true;
+}
+
+/* "data[0][2]": where an array's element stands. */
+static void element_text(const struct json_array *array, size_t element, char text[], size_t size)
+{
+    size_t used = strlen(text), each = array->count;
+    for (size_t i = 0; i < array->rank && used < size; i++) {
+        each /= array->dim[i];
+        used += (size_t)snprintf(text + used, size - used, "[%zu]", element / each);
+        element %= each;
+    }
+}
+
+bool json_form_check_type(struct ingest *ingest, const struct value *value, const char *place,
+                          enum datatype datatype)
+{
+    const struct json_form *form = ingest->state;
+    const size_t index = (size_t)value_number(value);
+    if ((int)datatype >= (int)DATATYPE_RANGES) return true;
+    const size_t outside = form->parsed.outside[index].index[datatype];
+    if (outside == SIZE_MAX) return true;
+    const struct json_range *range = &datatype_range[datatype];
+    char text[200];
+    snprintf(text, sizeof text, "%.80s", place);
+    element_text(&form->parsed.arrays[index], outside, text, sizeof text);
+    return ingest_fail(ingest, "%s: not a whole number from %lld to %llu, as %s needs", text,
+                       (long long)range->least, (unsigned long long)range->most,
+                       datatype_name(datatype));
 }
 
 void json_form_take(struct ingest *ingest)

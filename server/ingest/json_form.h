@@ -5,6 +5,7 @@
 #ifndef SERVER_INGEST_JSON_FORM_H
 #define SERVER_INGEST_JSON_FORM_H
 
+#include "ingest/datatype.h"
 #include "ingest/envelope.h"
 #include "ingest/form.h"
 #include "ingest/json_tensor.h"
@@ -41,6 +42,9 @@ bool json_form_shape(struct ingest *ingest, const struct value *value, const cha
 /* The number array that stood where `value` is; the tensor's data is not set. */
 bool json_form_array(struct ingest *ingest, const struct value *value, const char *place,
                      struct json_array *array);
+/* Fails unless each number of the array, which json_form_array() has found, is one of the type. */
+bool json_form_check_type(struct ingest *ingest, const struct value *value, const char *place,
+                          enum datatype datatype);
 /* Moves the floats of all number arrays to the result's tensor. */
 void json_form_take(struct ingest *ingest);
 /* Fails unless the tensor has as many floats as its shape says. */

@@ -75,8 +75,11 @@ struct json_tensor {
     size_t open;  /* brackets */
     bool boolean; /* may hold true and false */
     size_t rank, dim[JSON_MAX_RANK], index[JSON_MAX_DEPTH];
-    size_t first; /* float */
+    size_t first;    /* float */
+    size_t in_doubt; /* ranges that all of its numbers so far lie in */
+    struct json_outside now;
     struct json_array *arrays;
+    struct json_outside *outside; /* room as for arrays */
     size_t array_count, array_room;
     struct floats floats;
 
@@ -96,6 +99,14 @@ const char *json_fail_at(struct json_tensor *json, enum json_problem problem, si
 #define json_fail_limit(json, at, ...) \
     json_fail_at(json, JSON_TOO_LONG, json_byte(json, at), __VA_ARGS__)
 const char *json_fail_memory(struct json_tensor *json);
+
+/* json_range.c: what the numbers of an array are, beside floats. The array begins; a stretch of its
+ * text that holds the last `count` of the floats, each with a comma behind it; one more number,
+ * before its float is there. */
+void json_range_begin(struct json_tensor *json);
+void json_range_run(struct json_tensor *json, const char *begin, const char *end, size_t count);
+void json_range_token(struct json_tensor *json, const char *begin, const char *end);
+void json_range_number(struct json_tensor *json, const struct number *number);
 
 /* Adds to the envelope. False after json_fail_limit() or json_fail_memory(). */
 bool json_copy(struct json_tensor *json, const char *at, const char *bytes, size_t size);

@@ -269,8 +269,13 @@ bool json_tensor_finish(struct json_tensor *json, struct json_result *result)
         json_fail(json, json->piece, "the JSON ends too early");
         return false;
     }
-    *result = (struct json_result){json->floats.data, json->floats.count, json->arrays,
-                                   json->array_count, json->text,         json->text_size};
+    *result = (struct json_result){.floats = json->floats.data,
+                                   .float_count = json->floats.count,
+                                   .arrays = json->arrays,
+                                   .outside = json->outside,
+                                   .array_count = json->array_count,
+                                   .text = json->text,
+                                   .text_size = json->text_size};
     return true;
 }
 
@@ -291,6 +296,7 @@ void json_tensor_free(struct json_tensor *json)
     if (!json) return;
     floats_free(&json->floats);
     free(json->arrays);
+    free(json->outside);
     free(json->text);
     free(json);
 }

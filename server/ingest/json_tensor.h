@@ -14,8 +14,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-enum { JSON_MAX_DEPTH = 32, JSON_MAX_RANK = 8, JSON_MAX_KEYS = 1024 };
+enum { JSON_MAX_DEPTH = 32, JSON_MAX_RANK = 8, JSON_MAX_KEYS = 1024, JSON_MAX_RANGES = 9 };
+
+/* Whole numbers from `least` to `most`. */
+struct json_range {
+    int64_t least;
+    uint64_t most;
+};
 
 /* The limit of numbers is the queue's, in every form of a body; a format, with that size_t. */
 #define TOO_MANY_NUMBERS "more than the %zu numbers that --queue-samples and --queue-bytes allow"
@@ -27,6 +34,10 @@ struct json_spec {
     /* Those of them where an array may hold true and false, which go to the envelope; NULL: none.
      */
     const char *const *boolean_places;
+    /* At the same places: which of these ranges all numbers of an array lie in, exactly, whatever
+     * float they become. At most JSON_MAX_RANGES. */
+    const struct json_range *ranges;
+    size_t range_count;
     size_t max_numbers; /* in all arrays together: the first surplus one is an error */
     size_t max_arrays;
     size_t max_text; /* bytes of the envelope */
@@ -36,6 +47,12 @@ struct json_spec {
 struct json_array {
     size_t first, count; /* in the floats */
     size_t rank, dim[JSON_MAX_RANK];
+};
+
+/* For each range of the spec the first number of an array that is not in it; SIZE_MAX: all are, or
+ * the array is not at such a place. */
+struct json_outside {
+    size_t index[JSON_MAX_RANGES];
 };
 
 enum json_problem {
@@ -55,6 +72,7 @@ struct json_result {
     const float *floats;
     size_t float_count;
     const struct json_array *arrays;
+    const struct json_outside *outside; /* of each array; NULL: the spec has no ranges */
     size_t array_count;
     const char *text; /* the envelope, followed by a NUL */
     size_t text_size;

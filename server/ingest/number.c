@@ -89,6 +89,26 @@ float number_value(const struct number *number)
     return decimal_float(&decimal);
 }
 
+bool number_whole(const struct number *number, struct whole *out)
+{
+    enum { MOST_DIGITS = 20 }; /* of 64 bits */
+    const struct decimal *decimal = &number->decimal;
+    const int64_t point =
+        decimal->point + (number->exponent_negative ? -number->exponent : number->exponent);
+    size_t count = decimal->count;
+    *out = (struct whole){decimal->negative, 0};
+    while (count > 0 && decimal->digit[count - 1] == 0) count--;
+    if (count == 0 && !decimal->more) return true;
+    if (decimal->more || point > MOST_DIGITS || point < (int64_t)count) return false;
+    for (size_t i = 0; i < (size_t)point; i++) {
+        const uint64_t digit = i < count ? decimal->digit[i] : 0;
+        if (__builtin_mul_overflow(out->size, (uint64_t)10, &out->size) ||
+            __builtin_add_overflow(out->size, digit, &out->size))
+            return false;
+    }
+    return true;
+}
+
 /* ---- one token ------------------------------------------------------------------------------- */
 
 /* Eight digits in a little-endian word, the first in its lowest byte. */

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "ingest/decimal.h"
 
@@ -45,6 +46,13 @@ bool number_complete(const struct number *number);
 
 /* The value of a complete number; infinite when it is beyond float32. */
 float number_value(const struct number *number);
+
+/* A complete number's exact value, where it is whole and fits in 64 bits and a sign. */
+struct whole {
+    bool negative;
+    uint64_t size;
+};
+bool number_whole(const struct number *number, struct whole *out);
 
 /* Reads one token; returns its end, or NULL when it is not simple: not a number, beyond float32,
  * too near to halfway between two doubles, or not known to be finished because it touches `end`. */

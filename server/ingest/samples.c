@@ -40,8 +40,9 @@ static void say_what_is_needed(const struct ingest_result *request, const rn_mod
     shape_text(tensor->dim + rows, tensor->rank - rows, shape);
     shape_text(flat ? &info->input_size : info->input, flat ? 1 : RANK, sample);
     if (may_be_one_sample(request->layout)) snprintf(one, sizeof one, " or %s", sample);
-    snprintf(error, SAMPLES_ERROR_SIZE, "%s: shape %.60s, model %.64s needs %s%s%s%s", request->place, shape, name,
-             rows ? "[" : "[N,", sample + 1, one, hint_of(request, info));
+    snprintf(error, SAMPLES_ERROR_SIZE, "%s: shape %.60s, model %.64s needs %s%s%s%s",
+             request->place, shape, name, rows ? "[" : "[N,", sample + 1, one,
+             hint_of(request, info));
 }
 
 size_t tensor_samples(const struct ingest_result *request, const rn_model_info *info,

@@ -144,7 +144,9 @@ static bool take_data(struct ingest *ingest, const struct value *data, enum data
                            datatype_name(datatype));
     if (datatype == DATATYPE_BOOL && value_type(data) == VALUE_ARRAY)
         return take_booleans(ingest, data, "inputs[0].data", &capacity);
-    if (!json_form_array(ingest, data, "inputs[0].data", &array)) return false;
+    if (!json_form_array(ingest, data, "inputs[0].data", &array) ||
+        !json_form_check_type(ingest, data, "inputs[0].data", datatype))
+        return false;
     json_form_take(ingest);
     return true;
 }
@@ -286,6 +288,23 @@ static bool feed(struct ingest *ingest, const void *bytes, size_t size)
     return take_binary(ingest, v2, (const char *)bytes + json, size - json);
 }
 
+/* What its bytes can say that is no value of their type. */
+static bool check_values(struct ingest *ingest, const struct v2 *v2)
+{
+    const float *value = v2->floats.data;
+    const size_t count = v2->floats.count, finite = floats_not_finite(value, count);
+    const char *type = datatype_name(v2->elements.datatype);
+    if (finite < count)
+        return ingest_fail(ingest, "inputs[0]: element %zu of %s is not a finite float32", finite,
+                           type);
+    for (size_t i = 0; v2->elements.datatype == DATATYPE_BOOL && i < count; i++)
+        if (value[i] > 1)
+            return ingest_fail(ingest,
+                               "inputs[0]: element %zu of BOOL is the byte %.0f, not 0 or 1", i,
+                               (double)value[i]);
+    return true;
+}
+
 /* The tensor that came as bytes becomes the result's. */
 static bool end_binary(struct ingest *ingest, struct v2 *v2)
 {
@@ -298,9 +317,7 @@ static bool end_binary(struct ingest *ingest, struct v2 *v2)
         (v2->binary == SIZE_MAX && v2->floats.count % sample))
         return ingest_fail(ingest, "body: %zu bytes, want whole samples of %zu bytes", v2->taken,
                            sample * sizeof(float));
-    const size_t finite = floats_not_finite(v2->floats.data, v2->floats.count);
-    if (finite < v2->floats.count)
-        return ingest_fail(ingest, "inputs[0]: element %zu is not a finite float32", finite);
+    if (!check_values(ingest, v2)) return false;
     tensor->data = v2->floats.data;
     tensor->count = v2->floats.count;
     v2->floats = (struct floats){0};

@@ -156,6 +156,10 @@ START_TEST(v2_mistakes)
     refuse(400, "", INPUT("input", "[1]", "[1]") "}", "shape [1], model fashion-resnet needs");
     refuse(400, "", INPUT("input", "[1]", "[1]") ",\"outputs\":[{\"name\":\"y\"}]}",
            "no output 'y'");
+    refuse(400, "",
+           "{\"inputs\":[{\"name\":\"input\",\"shape\":[1,1,28,28],\"data\":[-0.5],\"datatype\":"
+           "\"UINT8\"}]}",
+           "inputs[0].data[0]: not a whole number from 0 to 255, as UINT8 needs");
     refuse(400, "Inference-Header-Content-Length: -1\r\n", "{}", "'-1' is not a size");
     refuse(400, "Inference-Header-Content-Length: 99999999999999999999\r\n", "{}", "is not a size");
     refuse(400, "Inference-Header-Content-Length: 3\r\n", "{}", "ends 1 bytes before");
