@@ -144,7 +144,7 @@ static void end(struct request *request)
         return;
     }
     if (ingest_to_decode(infer->ingest)) {
-        decode(request, infer);
+        if (infer_parameters(request, infer)) decode(request, infer);
         return;
     }
     infer->result = ingest_finish(infer->ingest);

@@ -26,7 +26,7 @@ struct infer {
     enum ingest_form form;
     enum coding coding;
     size_t json_size;                       /* INGEST_V2 */
-    char boundary[MULTIPART_BOUNDARY_SIZE]; /* INGEST_IMAGE */
+    char boundary[MULTIPART_BOUNDARY_SIZE]; /* INGEST_MULTIPART */
     enum output_form output_form;
     bool has_top_k, has_timeout, has_priority;
     size_t top_k;
@@ -55,6 +55,8 @@ enum priority infer_priority(uint64_t number);
 void infer_body(struct request *request, const void *bytes, size_t size);
 /* The body is whole, or given up: what comes of it counts elsewhere. */
 void infer_end_reading(const struct request *request, struct infer *infer);
+/* The body is whole: what it says beside its pictures counts from here on. */
+bool infer_parameters(struct request *request, struct infer *infer);
 /* After ingest_finish(): checks the result, or answers with what was wrong, and fills infer->job
  * but for its done(). */
 bool infer_prepare(struct request *request, struct infer *infer);

@@ -39,6 +39,17 @@ static bool guess_form(struct request *request, struct infer *infer, const unsig
     return false;
 }
 
+/* What is called application/octet-stream may be a picture, which its first byte shows; not where
+ * its size is known to be that of whole samples of floats. */
+static bool may_be_picture(const struct request *request, const struct infer *infer,
+                           unsigned char first)
+{
+    const size_t sample = infer->model->info->input_size * sizeof(float);
+    const bool whole = request->content_length != SIZE_MAX && request->content_length % sample == 0;
+    return infer->form == INGEST_RAW && infer->coding == CODING_NONE && !whole &&
+           (first == 0xff || first == 0x89);
+}
+
 /* Numbers of a body that the queue may hold. Not known before its end: which model the JSON names.
  */
 static size_t most_floats(const struct request *request, const struct infer *infer)
@@ -58,7 +69,9 @@ static bool start_ingest(struct request *request, struct infer *infer, const voi
 {
     const struct options *options = request->server->options;
     if (!infer->form_known && !guess_form(request, infer, bytes, size)) return false;
-    struct ingest_spec spec = {.form = infer->form,
+    const bool either = may_be_picture(request, infer, *(const unsigned char *)bytes);
+    struct ingest_spec spec = {.form = either ? INGEST_IMAGE : infer->form,
+                               .or_floats = either,
                                .coding = infer->coding,
                                .json_size = infer->json_size,
                                .max_size = options->max_body_bytes,
@@ -138,6 +151,20 @@ static bool merge_parameters(struct request *request, struct infer *infer)
            infer_choose_model(request, infer, result->model);
 }
 
+bool infer_parameters(struct request *request, struct infer *infer)
+{
+    infer->result = ingest_parameters(infer->ingest);
+    if (!infer->result) {
+        fail_ingest(request, infer);
+        return false;
+    }
+    if (!merge_parameters(request, infer)) return false;
+    infer->model_in_query |= infer->result->model[0] != '\0'; /* it stays this one */
+    const struct image_recipe recipe = image_recipe_of(infer->model->info);
+    ingest_set_model(infer->ingest, infer->model->info->input_size, &recipe);
+    return true;
+}
+
 /* Refuses what this form of answer has no place for. */
 static bool check_answer(struct request *request, const struct infer *infer)
 {
@@ -154,8 +181,11 @@ static bool check_answer(struct request *request, const struct infer *infer)
         why = "this answer has it where the output's parameter classification asks for it";
     else if (infer->result->protocol != PROTOCOL_INFER)
         why = "TF Serving's answer is the outputs alone";
-    if (why) request_fail(request, 400, "top_k: %s", why);
-    return why == NULL;
+    if (why)
+        request_fail(request, 400, "top_k: %s", why);
+    else if (infer->output_form == OUTPUT_LABELS && infer->result->id[0])
+        request_fail(request, 400, "id: this answer has no place for it");
+    return request->reply.status == 0;
 }
 
 /* The names in a request of the Open Inference Protocol are the model's. */

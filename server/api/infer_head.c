@@ -87,8 +87,9 @@ static bool read_coding(struct request *request, struct infer *infer)
 
 static bool read_boundary(struct request *request, struct infer *infer, const char *type)
 {
-    if (!is_type(type, "multipart/form-data") || multipart_boundary(type, infer->boundary))
-        return true;
+    if (!is_type(type, "multipart/form-data")) return true;
+    infer->form = INGEST_MULTIPART;
+    if (multipart_boundary(type, infer->boundary)) return true;
     request_fail(request, 400, "Content-Type: multipart/form-data without a boundary");
     return false;
 }
@@ -119,13 +120,20 @@ static const struct media_type {
     const char *name;
     unsigned taken_by;
     enum ingest_form form;
+    bool alias; /* what clients call another row's: no message tells it */
 } media_types[] = {
-    {"application/json", INFER | V2 | V1, INGEST_JSON},
-    {"application/octet-stream", INFER | V2 | TORCHSERVE, INGEST_RAW},
-    {"application/x-npy", INFER, INGEST_NPY},
-    {"image/jpeg", INFER | TORCHSERVE, INGEST_IMAGE},
-    {"image/png", INFER | TORCHSERVE, INGEST_IMAGE},
-    {"multipart/form-data", INFER | TORCHSERVE, INGEST_IMAGE},
+    {"application/json", INFER | V2 | V1, INGEST_JSON, false},
+    {"application/octet-stream", INFER | V2 | TORCHSERVE, INGEST_RAW, false},
+    {"application/x-npy", INFER, INGEST_NPY, false},
+    {"image/jpeg", INFER | TORCHSERVE, INGEST_IMAGE, false},
+    {"image/png", INFER | TORCHSERVE, INGEST_IMAGE, false},
+    {"multipart/form-data", INFER | TORCHSERVE, INGEST_MULTIPART, false},
+    {"binary/octet-stream", INFER | V2 | TORCHSERVE, INGEST_RAW, true},
+    {"image/jpg", INFER | TORCHSERVE, INGEST_IMAGE, true},
+    {"image/pjpeg", INFER | TORCHSERVE, INGEST_IMAGE, true},
+    {"image/x-png", INFER | TORCHSERVE, INGEST_IMAGE, true},
+    {"image/*", INFER | TORCHSERVE, INGEST_IMAGE, true},
+    {"application/x-image", INFER | TORCHSERVE, INGEST_IMAGE, true},
 };
 enum { MEDIA_TYPES = sizeof media_types / sizeof *media_types };
 
@@ -142,7 +150,8 @@ static void refuse_type(struct request *request, const char *type, unsigned take
     size_t names = 0;
     struct buffer list = {0};
     for (size_t i = 0; i < MEDIA_TYPES; i++)
-        if (media_types[i].taken_by & taker) name[names++] = media_types[i].name;
+        if (media_types[i].taken_by & taker && !media_types[i].alias)
+            name[names++] = media_types[i].name;
     for (size_t i = 0; i < names; i++) {
         if (i) buffer_text(&list, i + 1 < names ? ", " : " or ");
         buffer_text(&list, name[i]);

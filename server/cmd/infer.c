@@ -3,14 +3,12 @@
  * of JSON. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cpus.h"
 #include "encode/answer.h"
-#include "ingest/npy.h"
 #include "ingest/samples.h"
 #include "model.h"
 
@@ -22,29 +20,13 @@ struct infer {
     size_t top_k;
 };
 
-/* JSON stands between braces; float32 data that begins and ends with those bytes is very unlikely.
- */
-static bool looks_like_json(const char *bytes, size_t size)
-{
-    const size_t begin = strspn(bytes, " \t\r\n");
-    while (size && strchr(" \t\r\n", bytes[size - 1])) size--;
-    return size > begin && bytes[begin] == '{' && bytes[size - 1] == '}';
-}
-
-static enum ingest_form form_of(const char *bytes, size_t size)
-{
-    if (npy_probe(bytes, size)) return INGEST_NPY;
-    if (image_kind_of(bytes, size) != IMAGE_NONE) return INGEST_IMAGE;
-    return looks_like_json(bytes, size) ? INGEST_JSON : INGEST_RAW;
-}
-
 /* What the daemon makes of such a body; *result lives as long as what is returned. */
 static struct ingest *ingest_file(const struct infer *infer, const char *path, const char *bytes,
                                   size_t size, const struct ingest_result **result)
 {
     const rn_model_info *info = rn_model_info_of(infer->model);
     /* A file holds no more numbers than it has bytes. */
-    const struct ingest_spec spec = {.form = form_of(bytes, size),
+    const struct ingest_spec spec = {.form = ingest_form_of(bytes, size),
                                      .body_size = size,
                                      .sample_size = info->input_size,
                                      .max_floats = size,

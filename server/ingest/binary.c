@@ -64,5 +64,5 @@ static void binary_release(struct ingest *ingest)
     free(ingest->state);
 }
 
-const struct ingest_form_ops ingest_binary = {binary_begin, binary_feed, binary_finish,
-                                              binary_release};
+const struct ingest_form_ops ingest_binary = {
+    .begin = binary_begin, .feed = binary_feed, .finish = binary_finish, .release = binary_release};

@@ -11,6 +11,7 @@ struct ingest {
     const struct ingest_form_ops *ops;
     struct ingest_spec spec;
     size_t size; /* of the body so far, unpacked */
+    bool ended;  /* the body is whole */
     struct ingest_error error;
     struct ingest_result result;
     void *state; /* the form's own */
@@ -19,6 +20,7 @@ struct ingest {
 struct ingest_form_ops {
     bool (*begin)(struct ingest *ingest);
     bool (*feed)(struct ingest *ingest, const void *bytes, size_t size);
+    bool (*end)(struct ingest *ingest); /* NULL: nothing is known before `finish` */
     bool (*finish)(struct ingest *ingest);
     void (*release)(struct ingest *ingest);
 };
@@ -33,6 +35,9 @@ struct whole_body {
 typedef bool (*ingest_read)(const struct whole_body *body, struct tensor *tensor,
                             struct ingest_error *error);
 
+/* One picture to channels x height x width floats, as the spec's recipe says. */
+bool ingest_read_image(const struct whole_body *body, float *chw, struct ingest_error *error);
+
 /* The operations of such a form. */
 bool ingest_whole_begin(struct ingest *ingest, ingest_read read);
 bool ingest_whole_feed(struct ingest *ingest, const void *bytes, size_t size);
@@ -40,7 +45,7 @@ bool ingest_whole_finish(struct ingest *ingest);
 void ingest_whole_release(struct ingest *ingest);
 
 extern const struct ingest_form_ops ingest_infer_json, ingest_v2, ingest_v1, ingest_binary,
-    ingest_npy, ingest_image;
+    ingest_npy, ingest_image, ingest_multipart;
 
 /* They fill the error and return false. */
 bool ingest_fail(struct ingest *ingest, const char *format, ...)

@@ -44,6 +44,9 @@ struct image_recipe {
 
 struct image_recipe image_recipe_of(const rn_model_info *info);
 
+/* Width times height, by the file's header; 0: not told there, as in one that is damaged. */
+size_t image_pixels(const void *bytes, size_t size);
+
 /* Writes channels x height x width floats. False: `error` says why. */
 bool image_read(const struct image_file *file, const struct image_recipe *recipe, float *chw,
                 struct image_error *error);

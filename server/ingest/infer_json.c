@@ -57,4 +57,5 @@ static bool finish(struct ingest *ingest)
     return binary == 0 || ingest_fail(ingest, "inputs[0].data: is missing");
 }
 
-const struct ingest_form_ops ingest_infer_json = {begin, json_form_feed, finish, json_form_release};
+const struct ingest_form_ops ingest_infer_json = {
+    .begin = begin, .feed = json_form_feed, .finish = finish, .release = json_form_release};

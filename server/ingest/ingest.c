@@ -9,11 +9,32 @@
 #include "form.h"
 #include "floats.h"
 #include "ingest/json_tensor.h"
+#include "ingest/npy.h"
 
 static const struct ingest_form_ops *const form[] = {
-    [INGEST_JSON] = &ingest_infer_json, [INGEST_V2] = &ingest_v2,   [INGEST_V1] = &ingest_v1,
-    [INGEST_RAW] = &ingest_binary,      [INGEST_NPY] = &ingest_npy, [INGEST_IMAGE] = &ingest_image,
+    [INGEST_JSON] = &ingest_infer_json,
+    [INGEST_V2] = &ingest_v2,
+    [INGEST_V1] = &ingest_v1,
+    [INGEST_RAW] = &ingest_binary,
+    [INGEST_NPY] = &ingest_npy,
+    [INGEST_IMAGE] = &ingest_image,
+    [INGEST_MULTIPART] = &ingest_multipart,
 };
+
+static bool looks_like_json(const char *bytes, size_t size)
+{
+    static const char space[] = " \t\r\n";
+    while (size && strchr(space, bytes[size - 1])) size--;
+    while (size && strchr(space, *bytes)) bytes++, size--;
+    return size > 1 && *bytes == '{' && bytes[size - 1] == '}';
+}
+
+enum ingest_form ingest_form_of(const char *bytes, size_t size)
+{
+    if (npy_probe(bytes, size)) return INGEST_NPY;
+    if (image_kind_of(bytes, size) != IMAGE_NONE) return INGEST_IMAGE;
+    return looks_like_json(bytes, size) ? INGEST_JSON : INGEST_RAW;
+}
 
 struct ingest *ingest_new(const struct ingest_spec *spec)
 {
@@ -68,17 +89,34 @@ size_t ingest_size(const struct ingest *ingest)
 
 size_t ingest_to_decode(const struct ingest *ingest)
 {
-    return !ingest->error.status && ingest->ops == &ingest_image ? ingest->size : 0;
+    const bool decodes = ingest->ops == &ingest_image || ingest->ops == &ingest_multipart;
+    return !ingest->error.status && decodes ? ingest->size : 0;
+}
+
+static bool end_body(struct ingest *ingest)
+{
+    if (ingest->error.status) return false;
+    if (ingest->ended) return true;
+    if (ingest->inflater && !inflater_complete(ingest->inflater))
+        return ingest_fail(ingest, "body: the compressed data ends too early");
+    ingest->ended = true;
+    return !ingest->ops->end || ingest->ops->end(ingest);
+}
+
+const struct ingest_result *ingest_parameters(struct ingest *ingest)
+{
+    return end_body(ingest) ? &ingest->result : NULL;
+}
+
+void ingest_set_model(struct ingest *ingest, size_t sample_size, const struct image_recipe *recipe)
+{
+    ingest->spec.sample_size = sample_size;
+    ingest->spec.recipe = *recipe;
 }
 
 const struct ingest_result *ingest_finish(struct ingest *ingest)
 {
-    if (ingest->error.status) return NULL;
-    if (ingest->inflater && !inflater_complete(ingest->inflater)) {
-        ingest_fail(ingest, "body: the compressed data ends too early");
-        return NULL;
-    }
-    return ingest->ops->finish(ingest) ? &ingest->result : NULL;
+    return end_body(ingest) && ingest->ops->finish(ingest) ? &ingest->result : NULL;
 }
 
 const struct ingest_error *ingest_error(const struct ingest *ingest)

@@ -21,15 +21,16 @@ enum ingest_form {
     INGEST_V2,   /* Open Inference Protocol, JSON and its binary tensor extension */
     INGEST_V1,   /* TF Serving: {"instances": ...} or {"inputs": ...} */
     INGEST_NPY,  /* a .npy file */
-    INGEST_IMAGE, /* a JPEG or PNG file, or a multipart form of one */
-    INGEST_RAW,   /* little-endian float32, whole samples */
+    INGEST_IMAGE,     /* a JPEG or PNG file */
+    INGEST_MULTIPART, /* a multipart form: pictures or one tensor, and parameters */
+    INGEST_RAW,       /* little-endian float32, whole samples */
 };
 
 enum {
     INGEST_MAX_RANK = 8,
     INGEST_NAME_SIZE = 65,
     INGEST_ID_SIZE = 129,
-    INGEST_PLACE_SIZE = 80,
+    INGEST_PLACE_SIZE = 120,
 };
 
 struct ingest_spec {
@@ -39,10 +40,11 @@ struct ingest_spec {
     size_t body_size;   /* bytes to come, as far as known: room is made for them; 0: not known */
     size_t json_size;   /* INGEST_V2: bytes of the JSON in front of the tensors; SIZE_MAX: all */
     size_t sample_size; /* floats of one sample */
-    struct image_recipe recipe; /* INGEST_IMAGE, as the following */
+    struct image_recipe recipe; /* INGEST_IMAGE, INGEST_MULTIPART, as the following */
+    bool or_floats; /* INGEST_IMAGE: what is none, or of the size of whole samples, is INGEST_RAW */
     size_t max_pixels;
     const atomic_bool *cancelled;           /* asked while a picture is decoded; NULL: never true */
-    char boundary[MULTIPART_BOUNDARY_SIZE]; /* "": no multipart form */
+    char boundary[MULTIPART_BOUNDARY_SIZE]; /* INGEST_MULTIPART */
     size_t max_floats;                      /* the first one beyond ends the body with 413 */
 };
 
@@ -107,7 +109,15 @@ struct ingest *ingest_new(const struct ingest_spec *spec);
 bool ingest_feed(struct ingest *ingest, const void *bytes, size_t size);
 /* Bytes of the body so far, unpacked. */
 size_t ingest_size(const struct ingest *ingest);
-/* Bytes of the picture that ingest_finish() will decode: milliseconds of work, which belong on a
+/* What a file or a part is that nothing else tells about. JSON stands between braces; float32 data
+ * that begins and ends with those bytes is very unlikely. */
+enum ingest_form ingest_form_of(const char *bytes, size_t size);
+/* After the last piece: what of the body counts before it is decoded, the parameters of a multipart
+ * form. They may name another model, whose pictures and floats ingest_finish() is then to make.
+ * NULL: see ingest_error(). */
+const struct ingest_result *ingest_parameters(struct ingest *ingest);
+void ingest_set_model(struct ingest *ingest, size_t sample_size, const struct image_recipe *recipe);
+/* Bytes of the pictures that ingest_finish() will decode: milliseconds of work, which belong on a
  * thread that does not read from clients. 0: there is none. */
 size_t ingest_to_decode(const struct ingest *ingest);
 /* After the last piece; on any thread. The result points into the ingest; NULL: see ingest_error().

@@ -1,4 +1,5 @@
-/* One part of a multipart/form-data body, as `curl -F data=@file` sends it. No state. */
+/* The parts of a multipart/form-data body, one after the other. No state but the struct: any
+ * thread, one at a time. */
 #ifndef SERVER_INGEST_MULTIPART_H
 #define SERVER_INGEST_MULTIPART_H
 
@@ -10,15 +11,28 @@ enum { MULTIPART_BOUNDARY_SIZE = 71 }; /* with the NUL; RFC 2046 allows 70 chara
 /* The boundary of a Content-Type; false when it has none that is allowed. */
 bool multipart_boundary(const char *content_type, char boundary[MULTIPART_BOUNDARY_SIZE]);
 
+/* Bytes inside the body. */
+struct multipart_text {
+    const char *at;
+    size_t size; /* 0: there is none */
+};
+
+struct multipart_part {
+    struct multipart_text name;     /* of Content-Disposition */
+    struct multipart_text type;     /* of Content-Type, without its parameters */
+    struct multipart_text encoding; /* of Content-Transfer-Encoding or Content-Encoding */
+    struct multipart_text content;
+};
+
 struct multipart {
     const char *bytes;
     size_t size;
     const char *boundary;
+    const char *at; /* behind the last delimiter; NULL: none was read yet */
 };
 
-/* Finds the content of the part with that name inside the body, or of the first part where none has
- * it. NULL when all is well, else what is wrong: a constant. */
-const char *multipart_find(const struct multipart *body, const char *name, const char **part,
-                           size_t *part_size);
+/* The next part. False: there is none; *problem is then NULL at the end of the form, else what is
+ * wrong with it: a constant. */
+bool multipart_next(struct multipart *form, struct multipart_part *part, const char **problem);
 
 #endif

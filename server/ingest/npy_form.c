@@ -30,5 +30,7 @@ static bool begin(struct ingest *ingest)
     return ingest_whole_begin(ingest, read);
 }
 
-const struct ingest_form_ops ingest_npy = {begin, ingest_whole_feed, ingest_whole_finish,
-                                           ingest_whole_release};
+const struct ingest_form_ops ingest_npy = {.begin = begin,
+                                           .feed = ingest_whole_feed,
+                                           .finish = ingest_whole_finish,
+                                           .release = ingest_whole_release};

@@ -107,4 +107,5 @@ static bool finish(struct ingest *ingest)
     return json_form_end(ingest) && v1_json_read(ingest, ((struct json_form *)ingest->state)->root);
 }
 
-const struct ingest_form_ops ingest_v1 = {begin, json_form_feed, finish, json_form_release};
+const struct ingest_form_ops ingest_v1 = {
+    .begin = begin, .feed = json_form_feed, .finish = finish, .release = json_form_release};

@@ -348,4 +348,5 @@ static void release(struct ingest *ingest)
     json_form_release(ingest);
 }
 
-const struct ingest_form_ops ingest_v2 = {begin, feed, finish, release};
+const struct ingest_form_ops ingest_v2 = {
+    .begin = begin, .feed = feed, .finish = finish, .release = release};

@@ -8,8 +8,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    static const enum ingest_form forms[] = {INGEST_V2,  INGEST_V2,    INGEST_JSON, INGEST_V1,
-                                             INGEST_NPY, INGEST_IMAGE, INGEST_RAW,  INGEST_IMAGE};
+    static const enum ingest_form forms[] = {INGEST_V2,  INGEST_V2,       INGEST_JSON,
+                                             INGEST_V1,  INGEST_NPY,      INGEST_IMAGE,
+                                             INGEST_RAW, INGEST_MULTIPART};
     if (size < HEAD) return 0;
     const size_t choice = bytes[0] % 8;
     struct ingest_spec spec = {
@@ -21,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         .max_floats = 5000,
         .max_pixels = 4096,
         .recipe = {3, 2, 2, {RN_FIT_COVER, 2, 2, RN_BILINEAR, {0}, {1, 1, 1}}},
+        .or_floats = bytes[1] % 2 == 1,
         .boundary = ""};
     if (choice == 7) memcpy(spec.boundary, "XX", 3);
     return compare_whole_and_pieces(&spec, bytes + HEAD, size - HEAD);

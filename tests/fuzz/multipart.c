@@ -1,5 +1,5 @@
-/* Any bytes as a Content-Type, up to the first newline, and a multipart body: a part that is found
- * lies inside the body and is followed by the boundary. */
+/* Any bytes as a Content-Type, up to the first newline, and a multipart body: each part lies inside
+ * the body, behind the one before it, and is followed by the boundary. */
 #include "ingest/multipart.h"
 
 #include <stdint.h>
@@ -17,20 +17,35 @@ static char *copy_of(const void *bytes, size_t size)
     return copy;
 }
 
-static void check_part(const char *body, size_t size, const char *boundary)
+static void check_inside(const struct multipart_text *text, const char *from, const char *end)
 {
-    const char *part;
-    size_t part_size;
-    if (multipart_find(&(struct multipart){body, size, boundary}, "b", &part, &part_size)) return;
-    const size_t length = strlen(boundary);
-    if (part < body || part_size > size || part + part_size > body + size) abort();
-    // "\r\n--boundary" follows; an empty part may share its end of line with the headers
-    const char *behind = part + part_size;
-    const size_t left = (size_t)(body + size - behind);
-    if (left >= 4 && memcmp(behind, "\r\n--", 4) == 0) behind += 2;
-    if ((size_t)(body + size - behind) < 2 + length || memcmp(behind, "--", 2) != 0 ||
-        memcmp(behind + 2, boundary, length) != 0)
+    if (text->size && (text->at < from || text->at > end || text->size > (size_t)(end - text->at)))
         abort();
+}
+
+static const char *check_part(const struct multipart *form, const struct multipart_part *part,
+                              const char *from)
+{
+    const char *end = form->bytes + form->size, *behind = part->content.at + part->content.size;
+    const size_t length = strlen(form->boundary);
+    if (part->content.at < from || part->content.at > end || behind > end) abort();
+    check_inside(&part->name, from, part->content.at);
+    check_inside(&part->type, from, part->content.at);
+    check_inside(&part->encoding, from, part->content.at);
+    // "\r\n--boundary" follows; an empty part may share its end of line with the headers
+    if (end - behind >= 4 && memcmp(behind, "\r\n--", 4) == 0) behind += 2;
+    if ((size_t)(end - behind) < 2 + length || memcmp(behind, "--", 2) != 0 ||
+        memcmp(behind + 2, form->boundary, length) != 0)
+        abort();
+    return part->content.at + part->content.size;
+}
+
+static void check_parts(const char *body, size_t size, const char *boundary)
+{
+    struct multipart form = {.bytes = body, .size = size, .boundary = boundary};
+    struct multipart_part part;
+    const char *problem, *from = body;
+    while (multipart_next(&form, &part, &problem)) from = check_part(&form, &part, from);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
@@ -45,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     memcpy(body, line + 1, body_size);
     if (multipart_boundary(type, boundary)) {
         if (!*boundary || strlen(boundary) >= sizeof boundary) abort();
-        check_part(body, body_size, boundary);
+        check_parts(body, body_size, boundary);
     }
     free(type);
     free(body);

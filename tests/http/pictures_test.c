@@ -102,11 +102,25 @@ START_TEST(every_way_gives_the_same)
     expect_same(ask("POST", RAW "Content-Type: image/png\r\n", jpeg.at, jpeg.size), "as PNG");
     make_form(&form, PART "\r\n", "\r\n--XbX--\r\n");
     expect_same(ask("POST", RAW MULTIPART, form.at, form.size), "curl -F");
-    make_form(&form, PART "Content-Type: image/jpeg\r\n\r\n",
-              "\r\n" PART "\r\nno picture\r\n--XbX--\r\n");
-    expect_same(ask("POST", RAW MULTIPART, form.at, form.size), "the first of two parts");
+    make_form(&form, PART "Content-Type: image/jpeg\r\n\r\n", "\r\n--XbX--\r\n");
+    expect_same(ask("POST", RAW MULTIPART, form.at, form.size), "curl -F with its type");
     make_form(&form, "a preamble\r\n" PART "\r\n", "\r\n--XbX--\r\nan epilogue");
     expect_same(ask("POST", RAW MULTIPART, form.at, form.size), "text around the form");
+    static const char *const types[] = {"image/jpg",
+                                        "image/pjpeg",
+                                        "image/*",
+                                        "application/x-image",
+                                        "application/octet-stream",
+                                        "binary/octet-stream"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        char headers[200];
+        snprintf(headers, sizeof headers, RAW "Content-Type: %s\r\n", types[i]);
+        expect_same(ask("POST", headers, jpeg.at, jpeg.size), types[i]);
+        struct response answer = client_ask(server.port, "POST", "/predictions/fashion-resnet",
+                                            headers, png.at, png.size);
+        ck_assert_msg(answer.status == 200, "%s: %s", types[i], answer.body);
+        response_free(&answer);
+    }
     struct response answer = ask("PUT", RAW, png.at, png.size);
     ck_assert_int_eq(answer.status, 200);
     response_free(&answer);
@@ -156,10 +170,48 @@ START_TEST(forms_that_are_wrong)
                       "body: a part has no end");
     expect_error_with(ask("POST", MULTIPART, form.at, 20), 400,
                       "the headers of a part have no end");
-    expect_error_with(ask("POST", MULTIPART, "--XbX--\r\n", 9), 400, "no part in the body");
-    expect_error_with(ask("POST", MULTIPART, empty_part, strlen(empty_part)), 422,
-                      "image: neither JPEG nor PNG");
+    expect_error_with(ask("POST", MULTIPART, "--XbX--\r\n", 9), 400,
+                      "body: no part of the form is a picture or a tensor");
+    expect_error_with(ask("POST", MULTIPART, empty_part, strlen(empty_part)), 400,
+                      "part 1 'data': is empty");
     expect_error_with(ask("POST", MULTIPART, "", 0), 400, "the body is empty");
+}
+END_TEST
+
+/* application/octet-stream that begins as a picture does: floats where there are whole samples. */
+START_TEST(floats_that_begin_as_a_picture)
+{
+    static const char head[] = "POST /infer HTTP/1.1\r\nHost: x\r\nContent-Type: "
+                               "application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+    float floats[2 * PIXELS] = {0};
+    char chunk[sizeof floats + 40];
+    memcpy(floats, "\xff\xd8\xff\x3f", 4);
+    struct response answer =
+        ask("POST", "Content-Type: application/octet-stream\r\n", floats, sizeof floats);
+    ck_assert_msg(answer.status == 200 && strstr(answer.body, "\"shape\":[2,10]"), "%s",
+                  answer.body);
+    for (size_t size = sizeof floats; size > sizeof floats - 8;
+         size -= 4) { /* of no known length */
+        const size_t length = (size_t)snprintf(chunk, sizeof chunk, "%zx\r\n", size);
+        memcpy(chunk + length, floats, size);
+        memcpy(chunk + length + size, "\r\n0\r\n\r\n", 8);
+        const int fd = client_open(server.port);
+        ck_assert(client_send(fd, head, sizeof head - 1) &&
+                  client_send(fd, chunk, length + size + 7));
+        struct response other = client_receive(fd);
+        close(fd);
+        if (size < sizeof floats) {
+            expect_error_with(other, 422, "image: ");
+            continue;
+        }
+        ck_assert_msg(other.status == 200, "%s", other.body);
+        ck_assert_str_eq(other.body, answer.body);
+        response_free(&other);
+    }
+    response_free(&answer);
+    memcpy(floats, "\xff\xd8\x00\x3f", 4); /* no picture, no whole samples */
+    expect_error_with(ask("POST", "Content-Type: application/octet-stream\r\n", floats, 100), 400,
+                      "body: 100 bytes, want whole samples of 3136 bytes");
 }
 END_TEST
 
@@ -222,6 +274,7 @@ int main(void)
     tcase_add_test(tests, every_way_gives_the_same);
     tcase_add_test(tests, a_form_may_be_split_anywhere);
     tcase_add_test(tests, forms_that_are_wrong);
+    tcase_add_test(tests, floats_that_begin_as_a_picture);
     tcase_add_test(tests, files_that_are_no_pictures);
     tcase_add_test(tests, pictures_that_curl_stripped);
     return run_suite(suite);
