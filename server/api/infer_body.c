@@ -25,7 +25,7 @@ static bool guess_form(struct request *request, struct infer *infer, const unsig
     case ' ':
     case '\t':
     case '\r':
-    case '\n': infer->form = INGEST_JSON; return true;
+    case '\n':
     case 0xef: // a byte order mark, here and below: JSON will say so
     case 0xfe: infer->form = INGEST_JSON; return true;
     case 0x93: infer->form = INGEST_NPY; return true;

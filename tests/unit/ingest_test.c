@@ -1,7 +1,6 @@
 /* Ingest: each form's tensors, each mistake's place, and any split of a body into pieces. */
 #include "ingest/ingest.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -474,147 +473,6 @@ static const struct {
      "outputs[1].name: asked for twice"},
 };
 
-/* Whole numbers in JSON: the type's own, to the last one, however they are written. */
-#define V2_TYPED(type, count, data)                                                               \
-    "{\"inputs\":[{\"name\":\"x\",\"datatype\":\"" type "\",\"shape\":[" count "],\"data\":" data \
-    "}]}"
-static const char *const in_range[] = {
-    V2_TYPED("UINT8", "4", "[0,255,-0,12]"),
-    V2_TYPED("UINT8", "4", "[0.0,255.00,2.55e2,2550e-1]"),
-    V2_TYPED("INT8", "2", "[-128,127]"),
-    V2_TYPED("UINT16", "2", "[[0],[65535]]"),
-    V2_TYPED("INT16", "2", "[-32768,32767]"),
-    V2_TYPED("UINT32", "2", "[0,4294967295]"),
-    V2_TYPED("INT32", "2", "[-2147483648,2147483647]"),
-    V2_TYPED("UINT64", "2", "[0,18446744073709551615]"),
-    V2_TYPED("INT64", "2", "[-9223372036854775808,9223372036854775807]"),
-    V2_TYPED("INT64", "2", "[0e999,1.5e1]"),
-    V2_TYPED("FP32", "2", "[0.5,-300]"),
-    V2_TYPED("FP64", "2", "[0.5,1e38]"),
-};
-static const struct {
-    const char *text, *error;
-} out_of_range[] = {
-    {V2_TYPED("UINT8", "2", "[1,-0.5]"),
-     "data[1]: not a whole number from 0 to 255, as UINT8 needs"},
-    {V2_TYPED("UINT8", "2", "[300,1]"),
-     "data[0]: not a whole number from 0 to 255, as UINT8 needs"},
-    {V2_TYPED("UINT8", "2", "[[1],[256]]"),
-     "data[1][0]: not a whole number from 0 to 255, as UINT8 needs"},
-    {V2_TYPED("UINT8", "1", "[-1]"), "data[0]: not a whole"},
-    {V2_TYPED("UINT8", "1", "[1e3]"), "data[0]: not a whole"},
-    {V2_TYPED("UINT8", "1", "[25.5e0]"), "data[0]: not a whole"},
-    {V2_TYPED("UINT8", "1", "[1e-46]"), "data[0]: not a whole"},
-    {V2_TYPED("UINT8", "1", "[254.99999999999999999]"), "data[0]: not a whole"},
-    {V2_TYPED("INT8", "2", "[-128,128]"),
-     "data[1]: not a whole number from -128 to 127, as INT8 needs"},
-    {V2_TYPED("INT8", "1", "[-129]"), "data[0]: not a whole"},
-    {V2_TYPED("UINT16", "1", "[65536]"), "data[0]: not a whole"},
-    {V2_TYPED("INT16", "1", "[-32769]"), "data[0]: not a whole"},
-    {V2_TYPED("UINT32", "2", "[4294967295,4294967296]"),
-     "data[1]: not a whole number from 0 to 4294967295, as UINT32 needs"},
-    {V2_TYPED("INT32", "1", "[2147483648]"), "data[0]: not a whole"},
-    {V2_TYPED("INT32", "1", "[-2147483649]"), "data[0]: not a whole"},
-    {V2_TYPED("UINT64", "1", "[18446744073709551616]"),
-     "data[0]: not a whole number from 0 to 18446744073709551615, as UINT64 needs"},
-    {V2_TYPED("UINT64", "1", "[100000000000000000000]"), "data[0]: not a whole"},
-    {V2_TYPED("UINT64", "1", "[1e38]"), "data[0]: not a whole"},
-    {V2_TYPED("INT64", "1", "[9223372036854775808]"), "data[0]: not a whole"},
-    {V2_TYPED("INT64", "1", "[-9223372036854775809]"),
-     "data[0]: not a whole number from -9223372036854775808 to 9223372036854775807, as INT64 "
-     "needs"},
-    {V2_TYPED("BOOL", "2", "[1,2]"), "data[1]: not a whole number from 0 to 1, as BOOL needs"},
-    {V2_TYPED("BOOL", "1", "[0.5]"), "data[0]: not a whole"},
-    {V2_TYPED("FP32", "1", "[1e39]"), "inputs[0].data[0]: beyond float32"},
-    {V2_TYPED("FP64", "2", "[0,-1e300]"), "inputs[0].data[1]: beyond float32"},
-};
-
-START_TEST(v2_numbers_are_of_their_type)
-{
-    for (size_t i = 0; i < sizeof in_range / sizeof *in_range; i++)
-        for (size_t piece = 1; piece < 9; piece++)
-            ck_assert_msg(feed_v2(in_range[i], strlen(in_range[i]), SIZE_MAX, piece) != NULL,
-                          "%s: %s", in_range[i], ingest_error(ingest)->text);
-    for (size_t i = 0; i < sizeof out_of_range / sizeof *out_of_range; i++)
-        for (size_t piece = 1; piece < 90; piece += 11) {
-            const char *text = out_of_range[i].text;
-            ck_assert_msg(!feed_v2(text, strlen(text), SIZE_MAX, piece), "%s", text);
-            ck_assert_uint_eq(ingest_error(ingest)->status, 400);
-            ck_assert_msg(strstr(ingest_error(ingest)->text, out_of_range[i].error) != NULL,
-                          "%s: %s", text, ingest_error(ingest)->text);
-        }
-}
-END_TEST
-
-/* Rows that are read many numbers at a time, with one number in them that is wrong. */
-START_TEST(v2_numbers_of_long_rows)
-{
-    static const char *const wrong[] = {"256", "-1", "0.5", "1e3", "12.0000000000000000001", NULL};
-    static const char *const right[] = {"255", "0", "12.0", "1e2", "2.5e1", "7"};
-    enum { COUNT = 300, SIZE = 30 * COUNT };
-    for (size_t i = 0; i < 6 * 6 * 7; i++) {
-        char text[SIZE], want[80];
-        const char *bad = wrong[i % 6], *good = right[i / 6 % 6];
-        const size_t at = (i / 36) * 47; /* on all sides of what is read at once */
-        size_t used = (size_t)snprintf(text, SIZE, "{\"inputs\":[{\"data\":[");
-        for (size_t k = 0; k < COUNT; k++)
-            used += (size_t)snprintf(text + used, SIZE - used, "%s%s", k ? ", " : "",
-                                     bad && k == at ? bad
-                                     : k % 2        ? good
-                                                    : "17");
-        snprintf(text + used, SIZE - used,
-                 "],\"name\":\"x\",\"datatype\":\"UINT8\",\"shape\":[%d]}]}", COUNT);
-        snprintf(want, sizeof want, "inputs[0].data[%zu]: not a whole number from 0 to 255", at);
-        for (size_t piece = 1000; piece <= SIZE; piece += 1777) {
-            const bool read = feed_v2(text, strlen(text), SIZE_MAX, piece) != NULL;
-            ck_assert_msg(read == !bad, "%s: %s", text, ingest_error(ingest)->text);
-            ck_assert_msg(read || !strncmp(ingest_error(ingest)->text, want, strlen(want)),
-                          "%s: %s", ingest_error(ingest)->text, want);
-        }
-    }
-}
-END_TEST
-
-START_TEST(v2_bytes_are_of_their_type)
-{
-    static const struct {
-        const char *json;
-        unsigned char bytes[16];
-        size_t size;
-        const char *error;
-    } cases[] = {
-        {V2_BINARY("BOOL", "[3]", "3"),
-         {1, 0, 7},
-         3,
-         "inputs[0]: element 2 of BOOL is the byte 7, not 0 or 1"},
-        {V2_BINARY("FP64", "[2]", "16"),
-         {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xf0, 0x47},
-         16,
-         "inputs[0]: element 1 of FP64 is not a finite float32"},
-        {V2_BINARY("FP32", "[1]", "4"),
-         {0, 0, 0x80, 0x7f},
-         4,
-         "inputs[0]: element 0 of FP32 is not a finite float32"},
-        {V2_BINARY("FP16", "[1]", "2"),
-         {0, 0x7c},
-         2,
-         "inputs[0]: element 0 of FP16 is not a finite float32"},
-        {V2_BINARY("BF16", "[1]", "2"),
-         {0xc0, 0x7f},
-         2,
-         "inputs[0]: element 0 of BF16 is not a finite float32"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char body[400];
-        const size_t length = strlen(cases[i].json), size = length + cases[i].size;
-        memcpy(body, cases[i].json, length);
-        memcpy(body + length, cases[i].bytes, cases[i].size);
-        ck_assert_ptr_null(feed_v2(body, size, length, 7));
-        ck_assert_str_eq(ingest_error(ingest)->text, cases[i].error);
-    }
-}
-END_TEST
-
 START_TEST(a_v2_mistake_is_named)
 {
     const char *text = v2_mistakes[_i].text;
@@ -797,9 +655,6 @@ int main(void)
     tcase_add_test(tests, v2_binary_tensors);
     tcase_add_test(tests, v2_booleans);
     tcase_add_test(tests, v2_nulls);
-    tcase_add_test(tests, v2_numbers_are_of_their_type);
-    tcase_add_test(tests, v2_numbers_of_long_rows);
-    tcase_add_test(tests, v2_bytes_are_of_their_type);
     tcase_add_loop_test(tests, a_v2_mistake_is_named, 0, sizeof v2_mistakes / sizeof *v2_mistakes);
     tcase_add_test(tests, v1_requests);
     tcase_add_test(tests, npy_bodies);
