@@ -18,14 +18,24 @@
 #define LOAD_THREADS  8 /* at most, whatever the machine has */
 #define LARGE_WEIGHTS ((size_t)4 << 20)
 
+/* A text beside the weights, such as config.json. */
+typedef struct {
+    char *path; /* NULL: there is no folder */
+    rn_file file;
+    char *text; /* NULL: the file is not there */
+} companion;
+
 /* What load works on; only the model outlives it. */
 typedef struct {
     rn_model *model;
     rn_model_options opt;
-    rn_file weights;                                     /* taken over by the model's tensors */
-    rn_file config_file, labels_file, preprocessor_file; /* beside the weights, if they are there */
+    rn_file weights; /* taken over by the model's tensors */
+    companion config_file, labels_file, preprocessor_file;
     rn_json *config, *preprocessor;
-    char *folder; /* of all these files; NULL: the weights are in memory */
+    char *folder;           /* of all these files; NULL: the weights are in memory */
+    rn_digest digest;       /* of the weights file, begun when it was opened */
+    rn_digest *side_digest; /* of each side file, begun when all are known */
+    size_t sides;
     rn_error *err;
 } loader;
 
@@ -79,58 +89,133 @@ static rn_status find_weights(const char *folder, char **found, rn_error *err)
                    folder);
 }
 
-/* A file of the folder, if it is there. */
-static rn_status map_if_there(rn_file *file, const char *folder, const char *name, rn_error *err)
+/* ---- the files ------------------------------------------------------------------------------- */
+
+static rn_status open_companion(loader *l, companion *c, const char *name)
 {
-    char *path = rn_path_join(folder, name, err);
-    if (!path) return RN_ERR_MEMORY;
-    const rn_status status = rn_file_exists(path) ? rn_file_map(file, path, err) : RN_OK;
-    rn_free(path);
-    return status;
+    const rn_format_options limits = {.max_header = l->opt.max_header};
+    const size_t limit = rn_format_header_limit(&limits);
+    c->path = rn_path_join(l->folder, name, l->err);
+    if (!c->path) return RN_ERR_MEMORY;
+    if (!rn_file_exists(c->path)) return RN_OK;
+    const rn_status status = rn_file_open(&c->file, c->path, l->err);
+    if (status != RN_OK) return status;
+    if (c->file.size > limit)
+        return rn_fail(l->err, RN_ERR_FORMAT, "%s: %zu bytes, at most %zu are read", c->path,
+                       c->file.size, limit);
+    c->text = rn_file_read_new(&c->file, 0, c->file.size, l->err);
+    return c->text ? RN_OK : rn_failure(l->err);
 }
 
-static rn_status map_config(loader *l)
+static rn_status open_companions(loader *l)
 {
-    const char *folder = l->folder;
-    rn_status status = map_if_there(&l->config_file, folder, "config.json", l->err);
-    if (status == RN_OK) status = map_if_there(&l->labels_file, folder, "labels.txt", l->err);
+    rn_status status = open_companion(l, &l->config_file, "config.json");
+    if (status == RN_OK) status = open_companion(l, &l->labels_file, "labels.txt");
     if (status == RN_OK)
-        status = map_if_there(&l->preprocessor_file, folder, "preprocessor_config.json", l->err);
+        status = open_companion(l, &l->preprocessor_file, "preprocessor_config.json");
     if (status == RN_OK && !l->opt.config) {
-        l->opt.config = (const char *)l->config_file.bytes;
-        l->opt.config_size = l->config_file.size;
+        l->opt.config = l->config_file.text;
+        l->opt.config_size = l->config_file.file.size;
     }
     return status;
 }
 
-static rn_status map_folder(loader *l, const char *folder)
+static rn_status open_folder(loader *l, const char *folder)
 {
     char *path = NULL;
     rn_status status = find_weights(folder, &path, l->err);
-    if (status == RN_OK) status = rn_file_map(&l->weights, path, l->err);
+    if (status == RN_OK) status = rn_file_open(&l->weights, path, l->err);
     l->folder = status == RN_OK ? rn_strdup(folder, l->err) : NULL;
-    if (status == RN_OK) status = l->folder ? map_config(l) : RN_ERR_MEMORY;
+    if (status == RN_OK) status = l->folder ? open_companions(l) : RN_ERR_MEMORY;
     rn_free(path);
     return status;
 }
 
 /* A file by itself: the config.json beside it belongs to it. */
-static rn_status map_single(loader *l, const char *path)
+static rn_status open_single(loader *l, const char *path)
 {
-    const rn_status status = rn_file_map(&l->weights, path, l->err);
+    const rn_status status = rn_file_open(&l->weights, path, l->err);
     if (status != RN_OK) return status;
     const char *slash = strrchr(path, '/');
-    l->folder =
-        slash ? rn_strndup(path, (size_t)(slash - path) + 1, l->err) : rn_strdup(".", l->err);
-    return l->folder ? map_config(l) : RN_ERR_MEMORY;
+    const size_t length = slash ? (size_t)(slash - path) : 0;
+    l->folder = slash ? rn_strndup(path, length ? length : 1, l->err) : rn_strdup(".", l->err);
+    return l->folder ? open_companions(l) : RN_ERR_MEMORY;
 }
+
+/* What was read is there still, and what was not there isn't. */
+static rn_status check_companion(const companion *c, rn_error *err)
+{
+    if (c->text || !c->path) return rn_file_check(&c->file, err);
+    if (!rn_file_exists(c->path)) return RN_OK;
+    return rn_fail(err, RN_ERR_IO, "%s: it came while the model was read: load it again", c->path);
+}
+
+/* All files are what they were when they were opened: they belong together. */
+static rn_status check_files(const loader *l, rn_error *err)
+{
+    const rn_tensors *set = &l->model->tensors;
+    rn_status status = rn_file_check(&set->file, err);
+    for (size_t i = 0; status == RN_OK && i < set->sides; i++)
+        status = rn_file_check(&set->side[i].file, err);
+    if (status == RN_OK) status = check_companion(&l->config_file, err);
+    if (status == RN_OK) status = check_companion(&l->labels_file, err);
+    if (status == RN_OK) status = check_companion(&l->preprocessor_file, err);
+    return status;
+}
+
+/* What makes no sense may be half of what somebody is writing: that is the reason, then. */
+static rn_status explain(const loader *l, rn_status status)
+{
+    rn_error change;
+    if (status != RN_ERR_FORMAT || check_files(l, &change) == RN_OK) return status;
+    *l->err = change;
+    return change.status;
+}
+
+static void close_companion(companion *c)
+{
+    rn_free(c->path);
+    rn_free(c->text);
+    rn_file_close(&c->file);
+}
+
+/* ---- the digest ------------------------------------------------------------------------------ */
+
+static rn_status start_side_digests(loader *l)
+{
+    const rn_tensors *set = &l->model->tensors;
+    if (set->sides == 0) return RN_OK;
+    l->side_digest = rn_alloc_zero(set->sides, sizeof *l->side_digest, l->err);
+    if (!l->side_digest) return RN_ERR_MEMORY;
+    for (; l->sides < set->sides; l->sides++)
+        rn_digest_start(&l->side_digest[l->sides], &set->side[l->sides].file);
+    return RN_OK;
+}
+
+/* Waits for all of them, or ends them when loading has failed with `status`. */
+static rn_status finish_digests(loader *l, rn_status status)
+{
+    if (status != RN_OK) rn_digest_stop(&l->digest);
+    for (size_t i = 0; i < l->sides && status != RN_OK; i++) rn_digest_stop(&l->side_digest[i]);
+    rn_status end = rn_digest_finish(&l->digest, status == RN_OK ? l->err : NULL);
+    if (status == RN_OK) status = end;
+    for (size_t i = 0; i < l->sides; i++) {
+        end = rn_digest_finish(&l->side_digest[i], status == RN_OK ? l->err : NULL);
+        if (status == RN_OK) status = end;
+    }
+    if (status == RN_OK && l->sides) rn_digest_join(&l->digest, l->side_digest, l->sides);
+    return status;
+}
+
+/* ---- the model ------------------------------------------------------------------------------- */
 
 static rn_status read_weights(loader *l)
 {
     rn_model *m = l->model;
     const rn_format_options format = {l->opt.max_header, l->opt.input_height, l->opt.input_width,
                                       l->folder};
-    return rn_format_load(&m->tensors, &m->graph, &l->weights, &format, l->err);
+    const rn_status status = rn_format_load(&m->tensors, &m->graph, &l->weights, &format, l->err);
+    return status == RN_OK ? start_side_digests(l) : status;
 }
 
 static rn_status build_graph(loader *l)
@@ -139,8 +224,8 @@ static rn_status build_graph(loader *l)
     const rn_arch_options arch = {.config = l->config,
                                   .input_height = l->opt.input_height,
                                   .input_width = l->opt.input_width,
-                                  .labels = (const char *)l->labels_file.bytes,
-                                  .labels_size = l->labels_file.size,
+                                  .labels = l->labels_file.text,
+                                  .labels_size = l->labels_file.file.size,
                                   .preprocessor = l->preprocessor};
     return rn_arch_build(&m->arch, &m->graph, &m->tensors, &arch, l->err);
 }
@@ -172,15 +257,7 @@ static void describe(rn_model *m)
     }
 }
 
-static void prepare_tensor(void *context, size_t task, size_t thread)
-{
-    (void)thread;
-    rn_tensor *tensor = context;
-    rn_tensor_prepare(&tensor[task]);
-}
-
-/* Threads for the conversion and packing of large weights; NULL when they can't be had: one will
- * do. */
+/* Threads for the packing of large weights; NULL when they can't be had: one will do. */
 static rn_team *new_load_team(size_t bytes)
 {
     rn_team *team = NULL;
@@ -197,30 +274,26 @@ static rn_status build_model(loader *l)
     if (status == RN_OK && l->opt.config)
         status =
             rn_json_parse(&l->config, l->opt.config, l->opt.config_size, "config.json", l->err);
-    if (status == RN_OK && l->preprocessor_file.size)
-        status = rn_json_parse(&l->preprocessor, (const char *)l->preprocessor_file.bytes,
-                               l->preprocessor_file.size, "preprocessor_config.json", l->err);
+    if (status == RN_OK && l->preprocessor_file.file.size)
+        status = rn_json_parse(&l->preprocessor, l->preprocessor_file.text,
+                               l->preprocessor_file.file.size, "preprocessor_config.json", l->err);
     if (status == RN_OK) status = read_weights(l);
     if (status != RN_OK) return status;
     rn_team *team = new_load_team(rn_tensors_bytes(&m->tensors));
-    rn_team_for(team, m->tensors.count, prepare_tensor, m->tensors.tensor);
     status = build_graph(l);
     if (status == RN_OK) status = rn_plan_build(&m->plan, &m->graph, isa, team, l->err);
     rn_team_free(team);
     return status;
 }
 
-static rn_status load_mapped(loader *l)
+static rn_status load_opened(loader *l)
 {
     rn_model *m = l->model;
-    rn_digest digest;
-    rn_digest_start(&digest, l->weights.bytes, l->weights.size);
-    rn_status status = build_model(l);
-    rn_digest_finish(&digest);
-    if (status == RN_OK && m->tensors.sides)
-        status = rn_digest_join(&digest, m->tensors.side, m->tensors.sides, l->err);
+    rn_digest_start(&l->digest, &l->weights);
+    rn_status status = finish_digests(l, build_model(l));
+    status = status == RN_OK ? check_files(l, l->err) : explain(l, status);
     if (status != RN_OK) return status;
-    memcpy(m->digest, digest.text, sizeof m->digest);
+    memcpy(m->digest, l->digest.text, sizeof m->digest);
     describe(m);
     rn_tensors_release(&m->tensors);
     return RN_OK;
@@ -231,10 +304,11 @@ static rn_status finish(loader *l, rn_status status, rn_model **out)
 {
     rn_json_free(l->config);
     rn_json_free(l->preprocessor);
-    rn_file_unmap(&l->config_file);
-    rn_file_unmap(&l->labels_file);
-    rn_file_unmap(&l->preprocessor_file);
-    rn_file_unmap(&l->weights);
+    close_companion(&l->config_file);
+    close_companion(&l->labels_file);
+    close_companion(&l->preprocessor_file);
+    rn_file_close(&l->weights);
+    rn_free(l->side_digest);
     rn_free(l->folder);
     if (status == RN_OK)
         *out = l->model;
@@ -245,7 +319,9 @@ static rn_status finish(loader *l, rn_status status, rn_model **out)
 
 static rn_status start(loader *l, const rn_model_options *opt, rn_error *err)
 {
-    *l = (loader){.opt = opt ? *opt : (rn_model_options){0}, .err = err};
+    memset(l, 0, sizeof *l);
+    l->opt = opt ? *opt : (rn_model_options){0};
+    l->err = err;
     l->model = rn_alloc_zero(1, sizeof *l->model, err);
     if (!l->model) return RN_ERR_MEMORY;
     atomic_init(&l->model->references, 1);
@@ -258,13 +334,13 @@ rn_status rn_model_load(rn_model **out, const char *path, const rn_model_options
                         rn_error *err)
 {
     loader l;
-    rn_status status = start(&l, opt, err);
+    rn_error own = {0};
+    rn_status status = start(&l, opt, err ? err : &own);
     if (status == RN_OK)
-        status = rn_is_directory(path) ? map_folder(&l, path) : map_single(&l, path);
+        status = rn_is_directory(path) ? open_folder(&l, path) : open_single(&l, path);
     if (status == RN_OK) {
-        status = load_mapped(&l);
-        if (status != RN_OK && status != RN_ERR_CPU && status != RN_ERR_ARGUMENT)
-            rn_context(err, "%s", path);
+        status = load_opened(&l);
+        if (status == RN_ERR_FORMAT || status == RN_ERR_MEMORY) rn_context(err, "%s", path);
     }
     return finish(&l, status, out);
 }
@@ -273,10 +349,11 @@ rn_status rn_model_load_memory(rn_model **out, const void *bytes, size_t size,
                                const rn_model_options *opt, rn_error *err)
 {
     loader l;
-    rn_status status = start(&l, opt, err);
+    rn_error own = {0};
+    rn_status status = start(&l, opt, err ? err : &own);
     if (status == RN_OK) {
         l.weights = (rn_file){.bytes = bytes, .size = size};
-        status = load_mapped(&l);
+        status = load_opened(&l);
     }
     return finish(&l, status, out);
 }

@@ -244,14 +244,21 @@ static void set_state(struct registry *registry, struct entry *entry, enum regis
     pthread_rwlock_unlock(&registry->lock);
 }
 
-/* Clients are told what is wrong, not where the files lie: the path becomes the model's name. */
+/* Clients are told what is wrong, not where the files lie: the path becomes the model's name, and
+ * the folder of a file beside it is left out. */
 static void hide_path(const struct entry *entry, char text[REGISTRY_REASON_SIZE])
 {
     char clean[REGISTRY_REASON_SIZE] = "";
     const size_t length = entry->path ? strlen(entry->path) : 0;
+    const char *slash = length ? strrchr(entry->path, '/') : NULL;
+    const size_t folder = slash ? (size_t)(slash - entry->path) + 1 : 0;
     size_t used = 0;
     for (const char *at = text; *at && used + 1 < sizeof clean;) {
         const bool path = length && !strncmp(at, entry->path, length);
+        if (!path && folder > 1 && !strncmp(at, entry->path, folder)) {
+            at += folder;
+            continue;
+        }
         used += (size_t)snprintf(clean + used, sizeof clean - used, path ? "%s" : "%.1s",
                                  path ? entry->name : at);
         at += path ? length : 1;

@@ -41,7 +41,7 @@ home_of() {
     http_request.h) echo 'server/http.c server/http_*.c' ;; # its only includers: it has the above
     jansson.h) echo 'core/base/json.c server/ingest/envelope.c' ;;
     cblas.h) echo core/kernels/gemm_blas.c ;;
-    nettle/*) echo core/formats/digest.c ;;
+    nettle/*) echo 'core/formats/digest.c core/base/file.c' ;;
     zlib.h) echo 'server/ingest/inflate.c server/compress.c' ;;
     jpeglib.h | jerror.h) echo server/ingest/image_jpeg.c ;;
     spng.h) echo server/ingest/image_png.c ;;

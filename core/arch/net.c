@@ -12,11 +12,9 @@ rn_layer_name rn_join(const char *block, const char *leaf)
     return name;
 }
 
-/* Each filter gets mean 0 and variance 1, in a copy of its own. */
-static bool standardise(const rn_builder *b, rn_tensor *weight)
+/* Each filter of weight (oc, ic / groups, kh, kw) gets mean 0 and variance 1. */
+static void standardise(const rn_tensor *weight, float *filter)
 {
-    float *filter = rn_tensor_own(weight, b->err); // (oc, ic / groups, kh, kw)
-    if (!filter) return false;
     const size_t elements = rn_tensor_elements(weight);
     const size_t size = weight->shape[0] ? elements / weight->shape[0] : 0;
     for (float *end = filter + elements; filter < end; filter += size) {
@@ -30,13 +28,13 @@ static bool standardise(const rn_builder *b, rn_tensor *weight)
         const double scale = 1 / sqrt(squares / (double)size + STD_CONV_EPS);
         for (size_t i = 0; i < size; i++) filter[i] = (float)(((double)filter[i] - mean) * scale);
     }
-    return true;
 }
 
 int rn_net_conv(const rn_net *n, int src, const char *name, size_t stride, size_t groups)
 {
     rn_tensor *weight = src < 0 ? NULL : rn_build_need(n->b, name, "weight", 4);
-    if (!weight || (n->family->bit && !standardise(n->b, weight))) return -1;
+    if (!weight) return -1;
+    if (n->family->bit) weight->transform = standardise;
     const size_t pad_h = weight->shape[2] / 2, pad_w = weight->shape[3] / 2;
     const rn_window window = {.stride_h = stride,
                               .stride_w = stride,

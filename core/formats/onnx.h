@@ -1,7 +1,8 @@
 /* The ONNX reader's own header: what onnx_file.c, onnx_graph.c, onnx_node.c and onnx_ops.c share.
  *
- * onnx_file.c   bytes -> the parsed document; every tensor's size is checked
- * onnx_external.c  tensors whose bytes are in another file
+ * onnx_skeleton.c  the file without the bytes of its tensors
+ * onnx_file.c   that -> the parsed document; every tensor's size is checked
+ * onnx_external.c  where a tensor's bytes are: in this file, or in another one
  * onnx_graph.c  walks the document's nodes in order and keeps what each name stands for
  * onnx_node.c   what an import function asks about its node: inputs, attributes, windows
  * onnx_ops.c    one row per ONNX operator: its import function
@@ -42,20 +43,38 @@ typedef enum {
 typedef struct {
     Onnx__Model *model;
     size_t memory; /* bytes that parsing may still take */
+    bool starved;  /* an allocation failed */
     size_t floats; /* weights that nodes may still use, however they share them */
     void **owned;  /* freed with the document */
     size_t owned_count, owned_capacity;
-    Onnx__Tensor **attached; /* their bytes are in a side file */
+    Onnx__Tensor **attached; /* their raw_data is not the document's */
     size_t attached_count, attached_capacity;
 } rn_onnx_document;
 
 /* So many bytes of weights came in: what nodes may use grows with them. */
 void rn_onnx_count_file(rn_onnx_document *doc, size_t size);
 
-/* onnx_external.c: gives a tensor whose bytes are in another file those bytes; nothing to do for
- * others. rn_onnx_detach() before the document is freed. */
+/* What the skeleton has in place of a tensor's raw_data. */
+typedef struct {
+    uint64_t offset, size; /* in the file */
+} rn_onnx_raw;
+
+/* The file's message with an rn_onnx_raw for each raw_data that is not empty; to be freed. NULL
+ * with *err filled. */
+uint8_t *rn_onnx_skeleton(const rn_file *file, size_t *size, rn_error *err);
+
+/* Where the bytes of a tensor are. */
+typedef struct {
+    rn_file file;
+    size_t offset, size;
+} rn_onnx_place;
+
+/* onnx_external.c: gives a tensor of the skeleton its bytes, of this file or of another one. Large
+ * ones of floats stay there: raw_data.len is set and raw_data.data NULL. *place has size 0 when the
+ * numbers stand in a field of their own. Once for each tensor; rn_onnx_detach() before the document
+ * is freed. */
 rn_status rn_onnx_attach(rn_tensors *set, Onnx__Tensor *proto, const rn_format_options *options,
-                         rn_error *err);
+                         rn_onnx_place *place, rn_error *err);
 void rn_onnx_detach(rn_onnx_document *doc);
 
 /* Memory that lives as long as the document. */

@@ -1,5 +1,5 @@
-/* Tensors of an ONNX model whose bytes are in a file beside it: they are pointed at where they are
- * mapped, as if they had stood in the model. */
+/* Where the bytes of an ONNX model's tensors are: in the model's file, which its skeleton says, or
+ * in a file beside it. */
 #include <onnx.pb-c.h>
 
 #include "formats/onnx.h"
@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/mem.h"
 #include "base/size.h"
 
 #define MOST_DIGITS 18
+#define LARGE       4096 /* bytes of floats that stay in the file: most are weights */
 
 /* What a tensor says of its place. */
 typedef struct {
@@ -46,39 +48,86 @@ static rn_status read_place(place *p, const Onnx__Tensor *proto, rn_error *err)
     return rn_fail(err, RN_ERR_FORMAT, "its data is in another file that it doesn't name");
 }
 
-/* The bytes become the tensor's; the document forgets them before it is freed. */
-static rn_status attach(rn_onnx_document *doc, Onnx__Tensor *proto, const uint8_t *bytes,
-                        size_t size, rn_error *err)
+/* The document forgets the tensor's raw_data before it is freed. */
+static rn_status remember(rn_onnx_document *doc, Onnx__Tensor *proto, rn_error *err)
 {
     Onnx__Tensor **grown =
         rn_grow(doc->attached, doc->attached_count, &doc->attached_capacity, sizeof *grown, err);
     if (!grown) return RN_ERR_MEMORY;
     doc->attached = grown;
     doc->attached[doc->attached_count++] = proto;
-    proto->raw_data = (ProtobufCBinaryData){size, (uint8_t *)(uintptr_t)bytes};
     return RN_OK;
 }
 
-rn_status rn_onnx_attach(rn_tensors *set, Onnx__Tensor *proto, const rn_format_options *options,
-                         rn_error *err)
+static bool is_float(const Onnx__Tensor *proto)
+{
+    switch (proto->data_type) {
+    case RN_ONNX_FLOAT:
+    case RN_ONNX_FLOAT16:
+    case RN_ONNX_BFLOAT16:
+    case RN_ONNX_DOUBLE: return true;
+    default: return false;
+    }
+}
+
+/* The tensor's bytes in memory, or their number alone. */
+static rn_status take_bytes(rn_onnx_document *doc, Onnx__Tensor *proto, const rn_onnx_place *at,
+                            rn_error *err)
+{
+    uint8_t *bytes = NULL;
+    const rn_status status = remember(doc, proto, err);
+    if (status != RN_OK) return status;
+    if (at->file.bytes) {
+        bytes = (uint8_t *)(uintptr_t)at->file.bytes + at->offset;
+    } else if (at->size < LARGE || !is_float(proto)) {
+        bytes = rn_onnx_alloc(doc, at->size, 1, err);
+        if (!bytes) return RN_ERR_MEMORY;
+        const rn_status read = rn_file_read(&at->file, at->offset, at->size, bytes, err);
+        if (read != RN_OK) return read;
+    }
+    proto->raw_data = (ProtobufCBinaryData){at->size, bytes};
+    return RN_OK;
+}
+
+/* In the file of that name. */
+static rn_status find_external(rn_tensors *set, const Onnx__Tensor *proto,
+                               const rn_format_options *options, rn_onnx_place *at, rn_error *err)
 {
     place p;
-    rn_onnx_document *doc = set->document;
-    if (proto->data_location == 0) return RN_OK;
-    if (proto->raw_data.len)
-        return rn_fail(err, RN_ERR_FORMAT, "its data is in the model and in another file");
     const rn_status status = read_place(&p, proto, err);
     if (status != RN_OK) return status;
     const size_t files = set->sides;
     const rn_file *file = rn_tensors_side_file(set, options->folder, p.location, err);
-    if (!file) return RN_ERR_FORMAT;
-    if (set->sides > files) rn_onnx_count_file(doc, file->size);
+    if (!file) return rn_failure(err);
+    if (set->sides > files) rn_onnx_count_file(set->document, file->size);
     if (!p.has_length) p.length = p.offset < file->size ? file->size - p.offset : 0;
     if (p.offset > file->size || p.length > file->size - p.offset)
         return rn_fail(err, RN_ERR_FORMAT, "%zu bytes at byte %zu of %.60s, which has %zu",
                        p.length, p.offset, p.location, file->size);
-    proto->data_location = 0;
-    return p.length ? attach(doc, proto, file->bytes + p.offset, p.length, err) : RN_OK;
+    *at = (rn_onnx_place){*file, p.offset, p.length};
+    return RN_OK;
+}
+
+rn_status rn_onnx_attach(rn_tensors *set, Onnx__Tensor *proto, const rn_format_options *options,
+                         rn_onnx_place *at, rn_error *err)
+{
+    *at = (rn_onnx_place){0};
+    rn_onnx_document *doc = set->document;
+    rn_onnx_raw raw = {0};
+    if (proto->raw_data.len == sizeof raw) { /* no other length comes out of the skeleton */
+        memcpy(&raw, proto->raw_data.data, sizeof raw);
+        rn_free(proto->raw_data.data); /* the document's allocator is base/mem.c */
+        proto->raw_data = (ProtobufCBinaryData){0};
+        *at = (rn_onnx_place){set->file, (size_t)raw.offset, (size_t)raw.size};
+    }
+    if (proto->data_location != 0) {
+        if (raw.size)
+            return rn_fail(err, RN_ERR_FORMAT, "its data is in the model and in another file");
+        const rn_status status = find_external(set, proto, options, at, err);
+        if (status != RN_OK) return status;
+        proto->data_location = 0;
+    }
+    return at->size ? take_bytes(doc, proto, at, err) : RN_OK;
 }
 
 void rn_onnx_detach(rn_onnx_document *doc)

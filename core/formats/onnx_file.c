@@ -29,7 +29,9 @@ static void *take_memory(void *data, size_t size)
         return NULL;
     }
     doc->memory -= taken;
-    return rn_alloc(size, 1, NULL);
+    void *memory = rn_alloc(size, 1, NULL);
+    if (!memory) doc->starved = true;
+    return memory;
 }
 
 static void free_memory(void *data, void *memory)
@@ -77,19 +79,26 @@ void rn_onnx_count_file(rn_onnx_document *doc, size_t size)
         doc->floats = SIZE_MAX;
 }
 
-static rn_status parse(rn_onnx_document *doc, const uint8_t *bytes, size_t size, rn_error *err)
+static rn_status parse(rn_onnx_document *doc, const rn_file *file, rn_error *err)
 {
-    if (!rn_size_mul(size, MEMORY_PER_BYTE, &doc->memory)) doc->memory = SIZE_MAX - MEMORY_BASE;
+    size_t size;
+    if (!rn_size_mul(file->size, MEMORY_PER_BYTE, &doc->memory))
+        doc->memory = SIZE_MAX - MEMORY_BASE;
     doc->memory += MEMORY_BASE;
     doc->floats = FLOATS_BASE;
-    rn_onnx_count_file(doc, size);
+    rn_onnx_count_file(doc, file->size);
+    uint8_t *skeleton = rn_onnx_skeleton(file, &size, err);
+    if (!skeleton) return rn_failure(err);
     ProtobufCAllocator allocator = allocator_of(doc);
-    doc->model = onnx__model__unpack(&allocator, size, bytes);
+    doc->model = onnx__model__unpack(&allocator, size, skeleton);
+    rn_free(skeleton);
+    if (!doc->model && doc->starved) return rn_fail_memory(err, size);
     if (!doc->model && doc->memory == 0)
-        return rn_fail(err, RN_ERR_FORMAT, "onnx: %zu bytes would unfold to %d times as many", size,
-                       MEMORY_PER_BYTE);
+        return rn_fail(err, RN_ERR_FORMAT, "onnx: %zu bytes would unfold to %d times as many",
+                       file->size, MEMORY_PER_BYTE);
     if (!doc->model)
-        return rn_fail(err, RN_ERR_FORMAT, "onnx: the %zu bytes are no valid model message", size);
+        return rn_fail(err, RN_ERR_FORMAT, "onnx: the %zu bytes are no valid model message",
+                       file->size);
     if (!doc->model->graph) return rn_fail(err, RN_ERR_FORMAT, "onnx: the model has no graph");
     return RN_OK;
 }
@@ -212,48 +221,57 @@ static const uint8_t *tensor_data(rn_onnx_document *doc, const Onnx__Tensor *pro
     }
 }
 
+/* Gives the tensor its bytes; `name`: under which it joins the set, NULL: it doesn't. */
 static rn_status add_tensor(rn_tensors *set, const char *name, Onnx__Tensor *proto,
                             const rn_format_options *options, rn_error *err)
 {
     rn_onnx_constant constant;
-    rn_status status = rn_onnx_attach(set, proto, options, err);
-    if (status == RN_OK) status = rn_onnx_read_tensor(&constant, proto, name, err);
-    if (status != RN_OK) return rn_context(err, "tensor %.80s", name), status;
-    const rn_dtype dtype = types[proto->data_type].dtype;
+    rn_onnx_place place;
+    rn_status status = rn_onnx_attach(set, proto, options, &place, err);
+    if (status == RN_OK && name) status = rn_onnx_read_tensor(&constant, proto, name, err);
+    if (status != RN_OK) return rn_context(err, "tensor %.80s", name ? name : proto->name), status;
+    const rn_dtype dtype = name ? types[proto->data_type].dtype : RN_DTYPES;
     if (dtype == RN_DTYPES) return RN_OK;
     rn_tensor tensor = {.dtype = dtype, .rank = constant.rank};
     memcpy(tensor.shape, constant.dims, sizeof tensor.shape);
     rn_tensor_row_major(&tensor);
-    tensor.data = tensor_data(set->document, proto, err);
-    if (!tensor.data) return RN_ERR_MEMORY;
+    if (proto->raw_data.len && !proto->raw_data.data)
+        rn_tensor_place(&tensor, &place.file, place.offset);
+    else if (!(tensor.data = tensor_data(set->document, proto, err)))
+        return RN_ERR_MEMORY;
     return rn_tensors_add(set, name, strlen(name), &tensor,
                           constant.elements * rn_dtype_bytes(dtype), err);
 }
 
-/* Constants stand in nodes too. */
-static rn_status add_constant_node(rn_tensors *set, const Onnx__Node *node,
-                                   const rn_format_options *options, rn_error *err)
+/* Constants stand in nodes too, and some nodes have tensors as attributes. */
+static rn_status add_attributes(rn_tensors *set, const Onnx__Node *node,
+                                const rn_format_options *options, rn_error *err)
 {
-    if (strcmp(node->op_type, "Constant") != 0 || node->n_output != 1) return RN_OK;
-    for (size_t i = 0; i < node->n_attribute; i++)
-        if (strcmp(node->attribute[i]->name, "value") == 0 && node->attribute[i]->t)
-            return add_tensor(set, node->output[0], node->attribute[i]->t, options, err);
-    return RN_OK;
+    rn_status status = RN_OK;
+    bool named = strcmp(node->op_type, "Constant") == 0 && node->n_output == 1;
+    for (size_t i = 0; i < node->n_attribute && status == RN_OK; i++) {
+        const Onnx__Attribute *attribute = node->attribute[i];
+        if (!attribute->t) continue;
+        const bool is_value = named && strcmp(attribute->name, "value") == 0;
+        status = add_tensor(set, is_value ? node->output[0] : NULL, attribute->t, options, err);
+        if (is_value) named = false; /* the first one counts */
+    }
+    return status;
 }
 
-rn_status rn_onnx_load(rn_tensors *set, const uint8_t *bytes, size_t size,
-                       const rn_format_options *options, rn_error *err)
+rn_status rn_onnx_load(rn_tensors *set, const rn_file *file, const rn_format_options *options,
+                       rn_error *err)
 {
     rn_onnx_document *doc = rn_alloc_zero(1, sizeof *doc, err);
     if (!doc) return RN_ERR_MEMORY;
     set->document = doc;
     set->document_free = free_document;
-    rn_status status = parse(doc, bytes, size, err);
+    rn_status status = parse(doc, file, err);
     if (status != RN_OK) return status;
     const Onnx__Graph *graph = doc->model->graph;
     for (size_t i = 0; i < graph->n_initializer && status == RN_OK; i++)
         status = add_tensor(set, graph->initializer[i]->name, graph->initializer[i], options, err);
     for (size_t i = 0; i < graph->n_node && status == RN_OK; i++)
-        status = add_constant_node(set, graph->node[i], options, err);
+        status = add_attributes(set, graph->node[i], options, err);
     return status;
 }

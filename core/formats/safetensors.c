@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/size.h"
 
 #define PREFIX       8         /* bytes of the header's length */
@@ -49,19 +50,24 @@ static rn_status read_shape(rn_tensor *tensor, const rn_json *entry, rn_error *e
     return RN_OK;
 }
 
-/* data: the bytes after the header, `size` of them */
+/* What follows the header: `size` bytes of the file. */
+typedef struct {
+    const rn_file *file;
+    size_t begin, size;
+} payload;
+
 static rn_status read_place(rn_tensor *tensor, size_t *bytes, const rn_json *entry,
-                            const uint8_t *data, size_t size, rn_error *err)
+                            const payload *data, rn_error *err)
 {
     const rn_json *offsets = rn_json_get(entry, "data_offsets");
     size_t begin, end;
     if (rn_json_count(offsets) != 2 || !rn_json_size(rn_json_at(offsets, 0), &begin) ||
         !rn_json_size(rn_json_at(offsets, 1), &end))
         return rn_fail(err, RN_ERR_FORMAT, "data_offsets must be two sizes");
-    if (begin > end || end > size)
+    if (begin > end || end > data->size)
         return rn_fail(err, RN_ERR_FORMAT, "data_offsets [%zu, %zu) are not inside the %zu bytes",
-                       begin, end, size);
-    tensor->data = data + begin;
+                       begin, end, data->size);
+    rn_tensor_place(tensor, data->file, data->begin + begin);
     *bytes = end - begin;
     return RN_OK;
 }
@@ -74,12 +80,12 @@ static bool dense_bytes(const rn_tensor *tensor, size_t *bytes)
 }
 
 static rn_status read_tensor(rn_tensor *tensor, size_t *bytes, const rn_json *entry,
-                             const uint8_t *data, size_t size, rn_error *err)
+                             const payload *data, rn_error *err)
 {
     if (!rn_json_is_object(entry)) return rn_fail(err, RN_ERR_FORMAT, "its entry is no object");
     rn_status status = read_dtype(tensor, entry, err);
     if (status == RN_OK) status = read_shape(tensor, entry, err);
-    if (status == RN_OK) status = read_place(tensor, bytes, entry, data, size, err);
+    if (status == RN_OK) status = read_place(tensor, bytes, entry, data, err);
     if (status != RN_OK) return status;
     size_t needed;
     char shape[96];
@@ -103,8 +109,8 @@ static rn_status check_metadata(const rn_json *metadata, rn_error *err)
     return RN_OK;
 }
 
-static rn_status read_entries(rn_tensors *set, const rn_json *header, const uint8_t *data,
-                              size_t size, rn_error *err)
+static rn_status read_entries(rn_tensors *set, const rn_json *header, const payload *data,
+                              rn_error *err)
 {
     const char *key;
     const rn_json *entry;
@@ -116,7 +122,7 @@ static rn_status read_entries(rn_tensors *set, const rn_json *header, const uint
             status = check_metadata(entry, err);
             continue;
         }
-        status = read_tensor(&tensor, &bytes, entry, data, size, err);
+        status = read_tensor(&tensor, &bytes, entry, data, err);
         if (status != RN_OK)
             rn_context(err, "tensor %.80s", key);
         else
@@ -134,30 +140,29 @@ static size_t data_bytes(const rn_tensor *tensor)
 static int compare_places(const void *a, const void *b)
 {
     const rn_tensor *x = a, *y = b;
-    if (x->data != y->data) return x->data < y->data ? -1 : 1;
+    if (x->offset != y->offset) return x->offset < y->offset ? -1 : 1;
     const size_t x_bytes = data_bytes(x), y_bytes = data_bytes(y);
     return (x_bytes > y_bytes) - (x_bytes < y_bytes);
 }
 
 /* Of the set's tensors from `first` on: those of this file. */
-static rn_status check_places(rn_tensors *set, size_t first, const uint8_t *data, size_t size,
-                              rn_error *err)
+static rn_status check_places(rn_tensors *set, size_t first, const payload *data, rn_error *err)
 {
-    const uint8_t *expected = data;
+    size_t expected = 0; /* each place is inside the data: no overflow */
     const size_t count = set->count - first;
     if (count) qsort(set->tensor + first, count, sizeof *set->tensor, compare_places);
     for (size_t i = first; i < set->count; i++) {
         const rn_tensor *tensor = &set->tensor[i];
-        if (tensor->data != expected)
-            return rn_fail(err, RN_ERR_FORMAT, "tensor %s: its data begins at %zu, %s at %zu",
-                           tensor->name, (size_t)(tensor->data - data),
-                           tensor->data < expected ? "inside the one that ends" : "after a hole",
-                           (size_t)(expected - data));
+        const size_t begin = tensor->offset - data->begin;
+        if (begin != expected)
+            return rn_fail(
+                err, RN_ERR_FORMAT, "tensor %s: its data begins at %zu, %s at %zu", tensor->name,
+                begin, begin < expected ? "inside the one that ends" : "after a hole", expected);
         expected += data_bytes(tensor);
     }
-    if (expected != data + size)
+    if (expected != data->size)
         return rn_fail(err, RN_ERR_FORMAT, "%zu bytes follow the last tensor",
-                       (size_t)(data + size - expected));
+                       data->size - expected);
     return RN_OK;
 }
 
@@ -172,25 +177,35 @@ static rn_status check_header_size(uint64_t header, size_t size, size_t limit, r
     return RN_OK;
 }
 
-rn_status rn_safetensors_load(rn_tensors *set, const uint8_t *bytes, size_t size,
+static rn_status load_header(rn_tensors *set, const char *text, const payload *data, rn_error *err)
+{
+    rn_json *header;
+    const size_t first = set->count, length = data->begin - PREFIX;
+    rn_status status = rn_json_parse(&header, text, length, "safetensors header", err);
+    if (status != RN_OK) return status;
+    status = read_entries(set, header, data, err);
+    if (status == RN_OK) status = check_places(set, first, data, err);
+    rn_json_free(header);
+    return status;
+}
+
+rn_status rn_safetensors_load(rn_tensors *set, const rn_file *file,
                               const rn_format_options *options, rn_error *err)
 {
-    const size_t limit = rn_min(rn_format_header_limit(options), HEADER_LIMIT);
-    const uint64_t length = size < PREFIX ? 0 : rn_le64(bytes);
-    if (!rn_safetensors_probe(bytes, size))
+    uint8_t begin[PREFIX + 1];
+    const size_t limit = rn_min(rn_format_header_limit(options), HEADER_LIMIT), size = file->size;
+    rn_status status = size < sizeof begin ? rn_fail(err, RN_ERR_FORMAT, "no safetensors header")
+                                           : rn_file_read(file, 0, sizeof begin, begin, err);
+    if (status != RN_OK) return status;
+    const uint64_t length = rn_le64(begin);
+    if (!rn_safetensors_probe(begin, sizeof begin))
         return rn_fail(err, RN_ERR_FORMAT, "no safetensors header");
-    rn_status status = check_header_size(length, size, limit, err);
+    status = check_header_size(length, size, limit, err);
     if (status != RN_OK) return status;
-
-    const uint8_t *data = bytes + PREFIX + length;
-    const size_t data_size = size - PREFIX - (size_t)length;
-    const size_t first = set->count;
-    rn_json *header;
-    status = rn_json_parse(&header, (const char *)bytes + PREFIX, (size_t)length,
-                           "safetensors header", err);
-    if (status != RN_OK) return status;
-    status = read_entries(set, header, data, data_size, err);
-    if (status == RN_OK) status = check_places(set, first, data, data_size, err);
-    rn_json_free(header);
+    char *text = rn_file_read_new(file, PREFIX, (size_t)length, err);
+    if (!text) return rn_failure(err);
+    const payload data = {file, PREFIX + (size_t)length, size - PREFIX - (size_t)length};
+    status = load_header(set, text, &data, err);
+    rn_free(text);
     return status;
 }

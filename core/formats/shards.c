@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/size.h"
 #include "formats/format.h"
 
@@ -35,9 +36,10 @@ static rn_status load_shard(rn_tensors *set, const rn_json *map, const char *sha
 {
     const size_t files = set->sides, first = set->count;
     const rn_file *file = rn_tensors_side_file(set, options->folder, shard, err);
-    if (!file) return RN_ERR_FORMAT;
+    if (!file) return rn_failure(err);
     if (set->sides == files) return RN_OK; /* it has been read */
-    rn_status status = rn_format_load_shard(set, file, options, err);
+    const rn_file opened = *file;          /* `file` moves when another is opened */
+    rn_status status = rn_format_load_shard(set, &opened, options, err);
     if (status == RN_OK) status = check_places(set, first, map, shard, err);
     if (status != RN_OK) rn_context(err, "%.60s", shard);
     return status;
@@ -62,15 +64,18 @@ static rn_status load_all(rn_tensors *set, const rn_json *map, const rn_format_o
     return status;
 }
 
-rn_status rn_shards_load(rn_tensors *set, const uint8_t *bytes, size_t size,
-                         const rn_format_options *options, rn_error *err)
+rn_status rn_shards_load(rn_tensors *set, const rn_file *file, const rn_format_options *options,
+                         rn_error *err)
 {
     rn_json *index;
     const size_t limit = rn_format_header_limit(options);
-    if (size > limit)
-        return rn_fail(err, RN_ERR_FORMAT, "an index of %zu bytes, at most %zu are read", size,
-                       limit);
-    rn_status status = rn_json_parse(&index, (const char *)bytes, size, "index", err);
+    if (file->size > limit)
+        return rn_fail(err, RN_ERR_FORMAT, "an index of %zu bytes, at most %zu are read",
+                       file->size, limit);
+    char *text = rn_file_read_new(file, 0, file->size, err);
+    if (!text) return rn_failure(err);
+    rn_status status = rn_json_parse(&index, text, file->size, "index", err);
+    rn_free(text);
     if (status != RN_OK) return status;
     const rn_json *map = rn_json_get(index, KEY);
     status = rn_json_is_object(map) ? load_all(set, map, options, err)

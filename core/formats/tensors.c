@@ -8,6 +8,8 @@
 #include "base/mem.h"
 #include "base/size.h"
 
+#define PIECE ((size_t)8 << 10) /* bytes that are converted at once */
+
 static const struct {
     const char *name;
     size_t bytes;
@@ -43,6 +45,13 @@ void rn_tensor_row_major(rn_tensor *tensor)
         tensor->stride[i] = stride;
         stride *= tensor->shape[i];
     }
+}
+
+void rn_tensor_place(rn_tensor *tensor, const rn_file *file, size_t offset)
+{
+    tensor->file = *file;
+    tensor->offset = offset;
+    tensor->data = file->bytes ? file->bytes + offset : NULL;
 }
 
 /* The bytes from the first element to the end of the last. False on overflow. */
@@ -93,6 +102,7 @@ rn_status rn_tensors_add(rn_tensors *set, const char *name, size_t name_size,
     added->name = copy;
     added->used = false;
     added->floats = NULL;
+    added->transform = NULL;
     return RN_OK;
 }
 
@@ -109,17 +119,17 @@ static bool stays_beneath(const char *name)
     }
 }
 
-static rn_status map_side_file(rn_side_file *side, const char *folder, const char *name,
-                               rn_error *err)
+static rn_status open_side_file(rn_side_file *side, const char *folder, const char *name,
+                                rn_error *err)
 {
     char *path = rn_path_join(folder, name, err);
     if (!path) return RN_ERR_MEMORY;
-    const rn_status status = rn_file_map(&side->file, path, err);
+    const rn_status status = rn_file_open(&side->file, path, err);
     rn_free(path);
     if (status != RN_OK) return status;
     side->name = rn_strdup(name, err);
     if (side->name) return RN_OK;
-    rn_file_unmap(&side->file);
+    rn_file_close(&side->file);
     return RN_ERR_MEMORY;
 }
 
@@ -138,13 +148,13 @@ const rn_file *rn_tensors_side_file(rn_tensors *set, const char *folder, const c
         rn_grow(set->side, set->sides, &set->side_capacity, sizeof *set->side, err);
     if (!grown) return NULL;
     set->side = grown;
-    if (map_side_file(&set->side[set->sides], folder, name, err) != RN_OK) return NULL;
+    if (open_side_file(&set->side[set->sides], folder, name, err) != RN_OK) return NULL;
     return &set->side[set->sides++].file;
 }
 
 size_t rn_tensors_bytes(const rn_tensors *set)
 {
-    size_t bytes = set->file.size; /* mapped together: no overflow */
+    size_t bytes = set->file.size; /* open together: no overflow */
     for (size_t i = 0; i < set->sides; i++) bytes += set->side[i].file.size;
     return bytes;
 }
@@ -254,21 +264,24 @@ static void convert_run(rn_dtype dtype, const uint8_t *src, size_t step, size_t 
     }
 }
 
-static void convert(const rn_tensor *tensor, size_t elements, float *dst)
+/* Elements that lie behind each other. */
+static void convert_dense(const rn_tensor *tensor, const uint8_t *data, size_t n, float *dst)
+{
+    if (tensor->dtype == RN_F32)
+        memcpy(dst, data, n * sizeof *dst);
+    else
+        convert_run(tensor->dtype, data, rn_dtype_bytes(tensor->dtype), n, dst);
+}
+
+/* Elements by their strides, which are not those of row-major order. */
+static void convert_strided(const rn_tensor *tensor, const uint8_t *data, size_t elements,
+                            float *dst)
 {
     const size_t bytes = rn_dtype_bytes(tensor->dtype);
-    if (tensor->dtype == RN_F32 && is_contiguous(tensor)) {
-        memcpy(dst, tensor->data, elements * bytes);
-        return;
-    }
-    if (elements == 0 || is_contiguous(tensor)) {
-        convert_run(tensor->dtype, tensor->data, bytes, elements, dst);
-        return;
-    }
     const size_t inner = tensor->rank - 1, run = tensor->shape[inner];
     size_t index[RN_MAX_RANK] = {0}, at = 0;
     for (size_t done = 0; done < elements; done += run) {
-        convert_run(tensor->dtype, tensor->data + at * bytes, tensor->stride[inner] * bytes, run,
+        convert_run(tensor->dtype, data + at * bytes, tensor->stride[inner] * bytes, run,
                     dst + done);
         for (size_t d = inner; d-- > 0;) { /* the next index of the outer dimensions */
             at += tensor->stride[d];
@@ -279,48 +292,102 @@ static void convert(const rn_tensor *tensor, size_t elements, float *dst)
     }
 }
 
-static bool lies_as_floats(const rn_tensor *tensor)
+static rn_status read_dense(const rn_tensor *tensor, size_t elements, float *dst, rn_error *err)
 {
-    return tensor->dtype == RN_F32 && is_contiguous(tensor) &&
-           (uintptr_t)tensor->data % sizeof(float) == 0;
+    uint8_t piece[PIECE];
+    const size_t bytes = rn_dtype_bytes(tensor->dtype), most = sizeof piece / bytes;
+    if (tensor->dtype == RN_F32)
+        return rn_file_read(&tensor->file, tensor->offset, elements * bytes, dst, err);
+    for (size_t done = 0; done < elements; done += most) {
+        const size_t n = rn_min(most, elements - done);
+        const rn_status status =
+            rn_file_read(&tensor->file, tensor->offset + done * bytes, n * bytes, piece, err);
+        if (status != RN_OK) return status;
+        convert_dense(tensor, piece, n, dst + done);
+    }
+    return RN_OK;
 }
 
-static bool make_copy(rn_tensor *tensor, rn_error *err)
+static rn_status read_strided(const rn_tensor *tensor, size_t elements, float *dst, rn_error *err)
+{
+    size_t span; /* checked by rn_tensors_add() */
+    span_bytes(tensor, &span);
+    uint8_t *data = rn_file_read_new(&tensor->file, tensor->offset, span, err);
+    if (!data) return rn_failure(err);
+    convert_strided(tensor, data, elements, dst);
+    rn_free(data);
+    return RN_OK;
+}
+
+/* All elements, from memory or the file. */
+static rn_status read_elements(const rn_tensor *tensor, float *dst, rn_error *err)
 {
     const size_t elements = rn_tensor_elements(tensor);
-    if (tensor->floats) return true;
-    tensor->floats = rn_alloc(elements, sizeof(float), err);
-    if (tensor->floats) convert(tensor, elements, tensor->floats);
-    return tensor->floats != NULL;
+    const bool dense = elements == 0 || is_contiguous(tensor);
+    if (!tensor->data)
+        return dense ? read_dense(tensor, elements, dst, err)
+                     : read_strided(tensor, elements, dst, err);
+    if (dense)
+        convert_dense(tensor, tensor->data, elements, dst);
+    else
+        convert_strided(tensor, tensor->data, elements, dst);
+    return RN_OK;
 }
 
-void rn_tensor_prepare(rn_tensor *tensor)
+static rn_status read_transformed(const rn_tensor *tensor, float *dst, rn_error *err)
 {
-    if (tensor->dtype != RN_I64 && !lies_as_floats(tensor)) make_copy(tensor, NULL);
+    rn_error own; /* rn_failure() and callers below need its status */
+    const rn_status status = read_elements(tensor, dst, err ? err : &own);
+    if (status != RN_OK) return rn_context(err, "tensor %s", tensor->name), status;
+    if (tensor->transform) tensor->transform(tensor, dst);
+    return RN_OK;
 }
 
-float *rn_tensor_own(rn_tensor *tensor, rn_error *err)
+static rn_status read_stored(const rn_stored *self, float *dst, rn_error *err)
 {
-    if (tensor->dtype == RN_I64) {
-        rn_fail(err, RN_ERR_FORMAT, "tensor %s: its type is I64, weights must be floats",
-                tensor->name);
-        return NULL;
-    }
+    return read_transformed((const rn_tensor *)self, dst, err);
+}
+
+static bool lies_as_floats(const rn_tensor *tensor)
+{
+    return tensor->data && tensor->dtype == RN_F32 && is_contiguous(tensor) &&
+           (uintptr_t)tensor->data % sizeof(float) == 0 && !tensor->transform;
+}
+
+/* False with *err filled: numbers of this type are no weights. */
+static bool take(rn_tensor *tensor, rn_error *err)
+{
+    if (tensor->dtype == RN_I64)
+        return rn_fail(err, RN_ERR_FORMAT, "tensor %s: its type is I64, weights must be floats",
+                       tensor->name),
+               false;
     tensor->used = true;
-    return make_copy(tensor, err) ? tensor->floats : NULL;
+    return true;
 }
 
 const float *rn_tensor_floats(rn_tensor *tensor, rn_error *err)
 {
-    if (tensor->floats || !lies_as_floats(tensor)) return rn_tensor_own(tensor, err);
-    tensor->used = true;
-    return (const float *)(const void *)tensor->data;
+    if (!take(tensor, err)) return NULL;
+    if (!tensor->floats && lies_as_floats(tensor)) return (const float *)(const void *)tensor->data;
+    if (tensor->floats) return tensor->floats;
+    float *floats = rn_alloc(rn_tensor_elements(tensor), sizeof *floats, err);
+    if (floats && read_transformed(tensor, floats, err) != RN_OK) {
+        rn_free(floats);
+        return NULL;
+    }
+    return tensor->floats = floats;
 }
 
 bool rn_tensor_constant(rn_tensor *tensor, rn_constant *out, rn_error *err)
 {
-    out->floats = rn_tensor_floats(tensor, err);
-    return out->floats != NULL;
+    *out = (rn_constant){0};
+    if (!take(tensor, err)) return false;
+    tensor->stored = (rn_stored){rn_tensor_elements(tensor), read_stored};
+    if (tensor->floats || lies_as_floats(tensor))
+        out->floats = rn_tensor_floats(tensor, err);
+    else
+        out->stored = &tensor->stored;
+    return true;
 }
 
 rn_status rn_tensors_check_used(const rn_tensors *set, rn_error *err)
@@ -344,10 +411,10 @@ void rn_tensors_release(rn_tensors *set)
     }
     rn_free(set->tensor);
     if (set->document) set->document_free(set->document);
-    rn_file_unmap(&set->file);
+    rn_file_close(&set->file);
     for (size_t i = 0; i < set->sides; i++) {
         rn_free(set->side[i].name);
-        rn_file_unmap(&set->side[i].file);
+        rn_file_close(&set->side[i].file);
     }
     rn_free(set->side);
     *set = (rn_tensors){0};

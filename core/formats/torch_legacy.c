@@ -15,23 +15,43 @@
 static const uint8_t magic[] = {0x80, 2,    0x8a, 10,  0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a,
                                 0xa8, 0x50, 0x19, '.', 0x80, 2,    'M',  0xe9, 0x03, '.'};
 
+#define USUAL ((size_t)256 << 10)
+
 bool rn_torch_legacy_probe(const uint8_t *bytes, size_t size)
 {
     return size >= sizeof magic && memcmp(bytes, magic, sizeof magic) == 0;
 }
 
 typedef struct {
-    const uint8_t *bytes;
-    size_t size, at;
+    const rn_file *file;
+    size_t at;
     size_t limit; /* of each pickle */
 } legacy_file;
 
-static rn_status next_pickle(legacy_file *file, rn_pickle *pickle, const char *what, rn_error *err)
+/* The pickle at file->at, of which no more than `limit` bytes are read. */
+static rn_status read_pickle(const legacy_file *from, rn_pickle *pickle, size_t limit,
+                             rn_error *err)
 {
-    const rn_status status =
-        rn_unpickle(pickle, file->bytes + file->at, file->size - file->at, file->limit, err);
-    if (status != RN_OK) return rn_context(err, "the %s at byte %zu", what, file->at), status;
-    file->at += pickle->end;
+    const size_t rest = from->file->size - from->at;
+    uint8_t *bytes = rn_file_read_new(from->file, from->at, rn_min(rest, limit), err);
+    if (!bytes) return rn_failure(err);
+    const rn_status status = rn_unpickle(pickle, bytes, rest, limit, err);
+    if (status == RN_OK)
+        pickle->owned = bytes;
+    else
+        rn_free(bytes);
+    return status;
+}
+
+/* How long a pickle is stands nowhere: most end within USUAL bytes. */
+static rn_status next_pickle(legacy_file *from, rn_pickle *pickle, const char *what, rn_error *err)
+{
+    const size_t first = rn_min(USUAL, from->limit);
+    rn_status status = read_pickle(from, pickle, first, err);
+    if (status == RN_ERR_FORMAT && first < rn_min(from->limit, from->file->size - from->at))
+        status = read_pickle(from, pickle, from->limit, err);
+    if (status != RN_OK) return rn_context(err, "the %s at byte %zu", what, from->at), status;
+    from->at += pickle->end;
     return RN_OK;
 }
 
@@ -60,7 +80,7 @@ static rn_status expect_storages(rn_torch_storages *storages, const rn_pickle *o
         if (value->kind != RN_PICKLE_STORAGE) continue;
         rn_torch_storage *storage = &storages->storage[storages->count++];
         storage->key = rn_pickle_text(object, value->ref, &storage->key_size);
-        storage->data = NULL;
+        storage->found = false;
         storage->element = rn_dtype_bytes((rn_dtype)value->dtype);
         if (!rn_size_mul((size_t)value->integer, storage->element, &storage->bytes))
             return rn_fail(err, RN_ERR_FORMAT, "storage %.*s: its size overflows",
@@ -70,27 +90,32 @@ static rn_status expect_storages(rn_torch_storages *storages, const rn_pickle *o
 }
 
 /* The count and the elements of one storage. */
-static rn_status read_storage(legacy_file *file, rn_torch_storage *storage, rn_error *err)
+static rn_status read_storage(legacy_file *from, rn_torch_storage *storage, rn_error *err)
 {
     const int shown = (int)rn_min(storage->key_size, 40);
-    if (storage->data)
+    if (storage->found)
         return rn_fail(err, RN_ERR_FORMAT, "storage %.*s is listed twice", shown, storage->key);
-    if (file->size - file->at < 8 || file->size - file->at - 8 < storage->bytes)
+    const size_t rest = from->file->size - from->at;
+    uint8_t count[8];
+    if (rest < sizeof count || rest - sizeof count < storage->bytes)
         return rn_fail(err, RN_ERR_FORMAT,
                        "storage %.*s: %zu bytes at byte %zu, the file ends at %zu", shown,
-                       storage->key, storage->bytes, file->at, file->size);
-    const uint64_t elements = rn_le64(file->bytes + file->at);
+                       storage->key, storage->bytes, from->at, from->file->size);
+    const rn_status status = rn_file_read(from->file, from->at, sizeof count, count, err);
+    if (status != RN_OK) return status;
+    const uint64_t elements = rn_le64(count);
     if (elements != storage->bytes / storage->element)
         return rn_fail(err, RN_ERR_FORMAT, "storage %.*s: %llu elements at byte %zu, not %zu",
-                       shown, storage->key, (unsigned long long)elements, file->at,
+                       shown, storage->key, (unsigned long long)elements, from->at,
                        storage->bytes / storage->element);
-    storage->data = file->bytes + file->at + 8;
-    file->at += 8 + storage->bytes;
+    storage->offset = from->at + sizeof count;
+    storage->found = true;
+    from->at = storage->offset + storage->bytes;
     return RN_OK;
 }
 
 /* The storages' bytes follow in the order of `keys`, a list of strings. */
-static rn_status read_storages(legacy_file *file, rn_torch_storages *storages,
+static rn_status read_storages(legacy_file *from, rn_torch_storages *storages,
                                const rn_pickle *keys, rn_error *err)
 {
     const rn_pickle_value *list = &keys->value[keys->root];
@@ -107,41 +132,45 @@ static rn_status read_storages(legacy_file *file, rn_torch_storages *storages,
         if (!storage)
             return rn_fail(err, RN_ERR_FORMAT, "storage %.*s belongs to no tensor",
                            (int)rn_min(size, 40), text);
-        const rn_status status = read_storage(file, storage, err);
+        const rn_status status = read_storage(from, storage, err);
         if (status != RN_OK) return status;
     }
     return RN_OK;
 }
 
 /* From the object's pickle on: `object` is empty and stays the caller's to release. */
-static rn_status load_object(rn_tensors *set, legacy_file *file, rn_pickle *object,
+static rn_status load_object(rn_tensors *set, legacy_file *from, rn_pickle *object,
                              rn_torch_storages *storages, rn_error *err)
 {
     rn_pickle keys;
-    rn_status status = next_pickle(file, object, "object", err);
+    rn_status status = next_pickle(from, object, "object", err);
     if (status == RN_OK) status = expect_storages(storages, object, err);
     if (status != RN_OK) return status;
-    status = next_pickle(file, &keys, "list of storages", err);
+    status = next_pickle(from, &keys, "list of storages", err);
     if (status != RN_OK) return status;
-    status = read_storages(file, storages, &keys, err);
+    status = read_storages(from, storages, &keys, err);
     rn_pickle_release(&keys);
     if (status != RN_OK) return status;
-    return rn_torch_state(set, object, storages, file->size, err);
+    return rn_torch_state(set, object, storages, from->file, err);
 }
 
-rn_status rn_torch_legacy_load(rn_tensors *set, const uint8_t *bytes, size_t size,
+rn_status rn_torch_legacy_load(rn_tensors *set, const rn_file *file,
                                const rn_format_options *options, rn_error *err)
 {
-    if (!rn_torch_legacy_probe(bytes, size))
+    uint8_t begin[sizeof magic];
+    const size_t size = rn_min(file->size, sizeof begin);
+    rn_status status = rn_file_read(file, 0, size, begin, err);
+    if (status != RN_OK) return status;
+    if (!rn_torch_legacy_probe(begin, size))
         return rn_fail(err, RN_ERR_FORMAT, "not the magic number of torch.save");
-    legacy_file file = {bytes, size, .at = sizeof magic, .limit = rn_format_header_limit(options)};
+    legacy_file from = {file, .at = sizeof magic, .limit = rn_format_header_limit(options)};
     rn_pickle facts, object = {0};
     rn_torch_storages storages = {0};
-    rn_status status = next_pickle(&file, &facts, "description of the writer", err);
+    status = next_pickle(&from, &facts, "description of the writer", err);
     if (status != RN_OK) return status;
     status = check_facts(&facts, err);
     rn_pickle_release(&facts);
-    if (status == RN_OK) status = load_object(set, &file, &object, &storages, err);
+    if (status == RN_OK) status = load_object(set, &from, &object, &storages, err);
     rn_free(storages.storage);
     rn_pickle_release(&object);
     return status;

@@ -78,7 +78,7 @@ static const rn_torch_storage *find_storage(const rn_pickle *pickle,
     const rn_torch_storage *found = rn_torch_storages_find(storages, key, key_size);
     if (value->view)
         rn_fail(err, RN_ERR_FORMAT, "storage %.*s is a view", shown, key);
-    else if (!found || !found->data)
+    else if (!found || !found->found)
         rn_fail(err, RN_ERR_FORMAT, "storage %.*s isn't in the file", shown, key);
     else if (!rn_size_mul((size_t)value->integer, rn_dtype_bytes(dtype), &wanted) ||
              wanted != found->bytes)
@@ -87,26 +87,6 @@ static const rn_torch_storage *find_storage(const rn_pickle *pickle,
     else
         return found;
     return NULL;
-}
-
-static rn_status read_tensor(rn_tensor *tensor, size_t *bytes, const rn_pickle *pickle,
-                             const rn_torch_storages *storages, uint32_t id, rn_error *err)
-{
-    rn_pickle_tensor source;
-    rn_pickle_tensor_of(pickle, id, &source);
-    const rn_torch_storage *storage = find_storage(pickle, storages, source.storage, err);
-    if (!storage) return RN_ERR_FORMAT;
-    *tensor =
-        (rn_tensor){.dtype = (rn_dtype)pickle->value[source.storage].dtype, .rank = source.rank};
-    memcpy(tensor->shape, source.shape, sizeof tensor->shape);
-    memcpy(tensor->stride, source.stride, sizeof tensor->stride);
-    const size_t element = rn_dtype_bytes(tensor->dtype);
-    if (source.offset > storage->bytes / element)
-        return rn_fail(err, RN_ERR_FORMAT, "begins at element %zu of a storage of %zu",
-                       source.offset, storage->bytes / element);
-    tensor->data = storage->data + source.offset * element;
-    *bytes = storage->bytes - source.offset * element;
-    return RN_OK;
 }
 
 /* ---- the state dict -------------------------------------------------------------------------- */
@@ -137,11 +117,33 @@ static rn_status find_state(const rn_pickle *pickle, uint32_t *state, const char
 
 typedef struct {
     rn_tensors *set;
+    const rn_file *file;
     const rn_pickle *pickle;
     const rn_torch_storages *storages;
     size_t tensor_limit, name_limit; /* bytes that may still be used */
     uint32_t odd;                    /* key of the first entry that is a container, or UINT32_MAX */
 } state_reader;
+
+static rn_status read_tensor(const state_reader *reader, rn_tensor *tensor, size_t *bytes,
+                             uint32_t id, rn_error *err)
+{
+    rn_pickle_tensor source;
+    const rn_pickle *pickle = reader->pickle;
+    rn_pickle_tensor_of(pickle, id, &source);
+    const rn_torch_storage *storage = find_storage(pickle, reader->storages, source.storage, err);
+    if (!storage) return RN_ERR_FORMAT;
+    *tensor =
+        (rn_tensor){.dtype = (rn_dtype)pickle->value[source.storage].dtype, .rank = source.rank};
+    memcpy(tensor->shape, source.shape, sizeof tensor->shape);
+    memcpy(tensor->stride, source.stride, sizeof tensor->stride);
+    const size_t element = rn_dtype_bytes(tensor->dtype);
+    if (source.offset > storage->bytes / element)
+        return rn_fail(err, RN_ERR_FORMAT, "begins at element %zu of a storage of %zu",
+                       source.offset, storage->bytes / element);
+    rn_tensor_place(tensor, reader->file, storage->offset + source.offset * element);
+    *bytes = storage->bytes - source.offset * element;
+    return RN_OK;
+}
 
 static rn_status add_tensor(state_reader *reader, uint32_t key, uint32_t value, rn_error *err)
 {
@@ -149,7 +151,7 @@ static rn_status add_tensor(state_reader *reader, uint32_t key, uint32_t value, 
     const char *name = rn_pickle_text(reader->pickle, key, &name_size);
     const int shown = (int)rn_min(name_size, 80);
     rn_tensor tensor;
-    rn_status status = read_tensor(&tensor, &bytes, reader->pickle, reader->storages, value, err);
+    rn_status status = read_tensor(reader, &tensor, &bytes, value, err);
     if (status != RN_OK) return rn_context(err, "tensor %.*s", shown, name), status;
     if (name_size > reader->name_limit)
         return rn_fail(err, RN_ERR_FORMAT, "tensor %.*s stands more than once", shown, name);
@@ -235,13 +237,14 @@ static void strip_prefixes(rn_tensors *set)
 }
 
 rn_status rn_torch_state(rn_tensors *set, const rn_pickle *pickle,
-                         const rn_torch_storages *storages, size_t size, rn_error *err)
+                         const rn_torch_storages *storages, const rn_file *file, rn_error *err)
 {
     uint32_t state;
     rn_status status = find_state(pickle, &state, &set->part, err);
     if (status != RN_OK) return status;
-    state_reader reader = {set, pickle, storages, .name_limit = pickle->end, .odd = UINT32_MAX};
-    if (!rn_size_mul(size, MAX_SHARING, &reader.tensor_limit)) reader.tensor_limit = SIZE_MAX;
+    state_reader reader = {
+        set, file, pickle, storages, .name_limit = pickle->end, .odd = UINT32_MAX};
+    if (!rn_size_mul(file->size, MAX_SHARING, &reader.tensor_limit)) reader.tensor_limit = SIZE_MAX;
     const rn_pickle_value *dict = &pickle->value[state];
     uint32_t at = dict->items.first;
     for (size_t i = 0; i < dict->size && status == RN_OK; i += 2) {

@@ -8,7 +8,8 @@
 typedef struct {
     const char *key; /* not terminated */
     size_t key_size;
-    const uint8_t *data; /* NULL: not found in the file */
+    size_t offset; /* in the file: where its bytes begin, when `found` */
+    bool found;
     size_t bytes;
     size_t element; /* bytes of one element; 0: the file doesn't say beside the data */
 } rn_torch_storage;
@@ -26,9 +27,9 @@ rn_torch_storage *rn_torch_storages_find(const rn_torch_storages *storages, cons
 /* Adds the tensors of the pickle's state dict to the empty set: a checkpoint's `state_dict`,
  * `model` or the like is looked for, then prefixes that all names share because of a wrapper
  * ("module.") are taken off. Every tensor must lie inside its storage, and all together may not be
- * larger than a few times the file's `size`, though they may share storages. Errors name the tensor
+ * larger than a few times the file's size, though they may share storages. Errors name the tensor
  * or key. */
 rn_status rn_torch_state(rn_tensors *set, const rn_pickle *pickle,
-                         const rn_torch_storages *storages, size_t size, rn_error *err);
+                         const rn_torch_storages *storages, const rn_file *file, rn_error *err);
 
 #endif

@@ -1,6 +1,5 @@
 /* .pth and .pt files of torch 1.6 and later: a zip archive with the object's pickle in
- * NAME/data.pkl and each storage's bytes in NAME/data/KEY, aligned to 64 bytes, so that they serve
- * in place. */
+ * NAME/data.pkl and each storage's bytes in NAME/data/KEY. */
 #include "formats/format.h"
 
 #include <stdio.h>
@@ -14,6 +13,7 @@
 
 #define PICKLE_NAME "/data.pkl"
 #define SCRIPT      "a TorchScript archive is a program: save its state_dict() instead"
+#define DIRECTORY   ((size_t)1 << 20) /* bytes at the end in which an archive's directory is */
 #define MAX_NAME    256 /* of the archive's inner folder, and what is looked for in it */
 
 bool rn_torch_zip_probe(const uint8_t *bytes, size_t size)
@@ -63,56 +63,84 @@ static rn_status collect_storages(rn_torch_storages *storages, const rn_zip *zip
             memcmp(entry->name + folder.size, data, strlen(data)) != 0)
             continue;
         storages->storage[storages->count++] =
-            (rn_torch_storage){entry->name + prefix, entry->name_size - prefix, .data = entry->data,
-                               .bytes = entry->size};
+            (rn_torch_storage){entry->name + prefix, entry->name_size - prefix, .found = true,
+                               .offset = entry->offset, .bytes = entry->size};
     }
     return rn_torch_storages_sort(storages, err);
 }
 
 /* Newer files say in which order the bytes of a number stand. */
-static rn_status check_byte_order(const rn_zip *zip, folder_name folder, rn_error *err)
+static rn_status check_byte_order(const rn_file *file, const rn_zip *zip, folder_name folder,
+                                  rn_error *err)
 {
     static const char little[] = "little";
-    const rn_zip_entry *order = find(zip, folder, "/byteorder");
-    if (!order) return RN_OK;
-    if (order->size == strlen(little) && memcmp(order->data, little, order->size) == 0)
-        return RN_OK;
-    return rn_fail(err, RN_ERR_FORMAT, "%.*s: byte order %.*s, not little", (int)order->name_size,
-                   order->name, (int)rn_min(order->size, 16), (const char *)order->data);
+    char text[16];
+    const rn_zip_entry *entry = find(zip, folder, "/byteorder");
+    if (!entry) return RN_OK;
+    const size_t size = rn_min(entry->size, sizeof text);
+    const rn_status status = rn_file_read(file, entry->offset, size, text, err);
+    if (status != RN_OK) return status;
+    if (entry->size == strlen(little) && memcmp(text, little, size) == 0) return RN_OK;
+    return rn_fail(err, RN_ERR_FORMAT, "%.*s: byte order %.*s, not little", (int)entry->name_size,
+                   entry->name, (int)size, text);
 }
 
-static rn_status load_archive(rn_tensors *set, const rn_zip *zip, size_t size, size_t limit,
+/* As much of the entry as may be read. */
+static rn_status read_pickle(rn_pickle *pickle, const rn_file *file, const rn_zip_entry *entry,
+                             size_t limit, rn_error *err)
+{
+    uint8_t *bytes = rn_file_read_new(file, entry->offset, rn_min(entry->size, limit), err);
+    if (!bytes) return rn_failure(err);
+    const rn_status status = rn_unpickle(pickle, bytes, entry->size, limit, err);
+    if (status == RN_OK)
+        pickle->owned = bytes;
+    else
+        rn_free(bytes);
+    return status;
+}
+
+static rn_status load_archive(rn_tensors *set, const rn_file *file, const rn_zip *zip, size_t limit,
                               rn_error *err)
 {
     folder_name folder;
     const rn_zip_entry *entry = find_pickle(zip, &folder);
     if (!entry) return rn_fail(err, RN_ERR_FORMAT, "no NAME/data.pkl in the zip archive");
-    rn_status status = check_byte_order(zip, folder, err);
+    rn_status status = check_byte_order(file, zip, folder, err);
     if (status != RN_OK) return status;
     rn_pickle pickle;
-    status = rn_unpickle(&pickle, entry->data, entry->size, limit, err);
+    status = read_pickle(&pickle, file, entry, limit, err);
     if (status != RN_OK) {
         if (find(zip, folder, "/constants.pkl")) rn_context(err, SCRIPT);
         return status;
     }
     rn_torch_storages storages = {0};
     status = collect_storages(&storages, zip, folder, err);
-    if (status == RN_OK) status = rn_torch_state(set, &pickle, &storages, size, err);
+    if (status == RN_OK) status = rn_torch_state(set, &pickle, &storages, file, err);
     rn_free(storages.storage);
     rn_pickle_release(&pickle);
     return status;
 }
 
-rn_status rn_torch_zip_load(rn_tensors *set, const uint8_t *bytes, size_t size,
-                            const rn_format_options *options, rn_error *err)
+/* A TorchScript archive has entries that are compressed; its directory names one of its own. */
+static void explain_script(const rn_file *file, rn_error *err)
+{
+    static const char name[] = "/constants.pkl";
+    const size_t size = rn_min(file->size, DIRECTORY);
+    uint8_t *end = rn_file_read_new(file, file->size - size, size, NULL);
+    if (end && memmem(end, size, name, sizeof name - 1)) rn_context(err, SCRIPT);
+    rn_free(end);
+}
+
+rn_status rn_torch_zip_load(rn_tensors *set, const rn_file *file, const rn_format_options *options,
+                            rn_error *err)
 {
     rn_zip zip;
-    rn_status status = rn_zip_open(&zip, bytes, size, err);
-    if (status != RN_OK) { /* its code may be compressed */
-        if (memmem(bytes, size, "/constants.pkl", 14)) rn_context(err, SCRIPT);
+    rn_status status = rn_zip_open(&zip, file, err);
+    if (status != RN_OK) {
+        if (status == RN_ERR_FORMAT) explain_script(file, err);
         return status;
     }
-    status = load_archive(set, &zip, size, rn_format_header_limit(options), err);
+    status = load_archive(set, file, &zip, rn_format_header_limit(options), err);
     rn_zip_release(&zip);
     return status;
 }

@@ -622,5 +622,6 @@ void rn_pickle_release(rn_pickle *pickle)
 {
     rn_free(pickle->value);
     rn_free(pickle->item);
+    rn_free(pickle->owned);
     *pickle = (rn_pickle){0};
 }

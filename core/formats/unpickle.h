@@ -52,6 +52,7 @@ typedef struct {
 
 typedef struct {
     const uint8_t *bytes;
+    void *owned; /* the caller's: the memory of `bytes` when it is to be released with the pickle */
     rn_pickle_value *value;
     size_t values, value_capacity;
     rn_pickle_item *item;

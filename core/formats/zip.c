@@ -24,6 +24,7 @@ enum {
     LOCATOR_SIGNATURE = 0x07064b50,
     LOCATOR_SIZE = 20,
     MAX_COMMENT = 0xffff,
+    MAX_NAME = 0xffff,
     EXTRA_ZIP64 = 1,
     FLAG_ENCRYPTED = 1,
     METHOD_STORED = 0,
@@ -34,10 +35,11 @@ enum {
 #define ESCAPE32 0xffffffffu
 
 typedef struct {
-    const uint8_t *bytes;
-    size_t size;
-    size_t directory, directory_end; /* offsets of the central directory */
-    size_t stored;                   /* bytes of all entries so far */
+    const rn_file *file;
+    size_t directory, directory_size; /* the central directory's place in the file */
+    const uint8_t *bytes;             /* of the directory */
+    size_t stored;                    /* bytes of all entries so far */
+    uint8_t *local;                   /* LOCAL_SIZE + MAX_NAME bytes, for a local header */
 } archive;
 
 /* One entry's numbers before they are checked. */
@@ -50,53 +52,89 @@ bool rn_zip_probe(const uint8_t *bytes, size_t size)
     return size >= LOCAL_SIZE && rn_le32(bytes) == LOCAL_SIGNATURE;
 }
 
-/* The end record is the last thing in the file but for a comment of known length. */
-static const uint8_t *find_end(const uint8_t *bytes, size_t size)
+/* The bytes at the end of the file in which the end records must be. */
+typedef struct {
+    uint8_t *bytes;
+    size_t begin, size; /* the first one's offset in the file, and how many */
+} tail;
+
+/* The end record is the last thing in the file but for a comment of known length. Its place in the
+ * tail, or SIZE_MAX. */
+static size_t find_end(const tail *t)
 {
-    if (size < END_SIZE) return NULL;
-    const size_t last = size - END_SIZE;
+    if (t->size < END_SIZE) return SIZE_MAX;
+    const size_t last = t->size - END_SIZE;
     for (size_t back = 0; back <= rn_min(last, MAX_COMMENT); back++) {
-        const uint8_t *end = bytes + last - back;
-        if (rn_le32(end) == END_SIGNATURE && rn_le16(end + 20) == back) return end;
+        const uint8_t *end = t->bytes + last - back;
+        if (rn_le32(end) == END_SIGNATURE && rn_le16(end + 20) == back) return last - back;
     }
-    return NULL;
+    return SIZE_MAX;
 }
 
-/* The 64-bit end record, or NULL with *err filled. `end` is the offset of the 32-bit one. */
-static const uint8_t *find_end64(const uint8_t *bytes, size_t end, rn_error *err)
+/* What an end record of either size says. */
+typedef struct {
+    uint64_t entries, size, offset;
+    size_t limit; /* the directory ends before this offset */
+} summary;
+
+/* From the 64-bit end record, which the locator before the 32-bit one (at `end` of the tail) names.
+ */
+static rn_status read_end64(summary *s, const archive *zip, const tail *t, size_t end,
+                            rn_error *err)
 {
-    if (end < LOCATOR_SIZE + END64_SIZE ||
-        rn_le32(bytes + end - LOCATOR_SIZE) != LOCATOR_SIGNATURE) {
-        rn_fail(err, RN_ERR_FORMAT, "zip: no zip64 locator in front of the end record at byte %zu",
-                end);
-        return NULL;
+    uint8_t record[END64_SIZE];
+    const uint8_t *locator = t->bytes + end - LOCATOR_SIZE;
+    if (s->limit < LOCATOR_SIZE + END64_SIZE || end < LOCATOR_SIZE ||
+        rn_le32(locator) != LOCATOR_SIGNATURE)
+        return rn_fail(err, RN_ERR_FORMAT,
+                       "zip: no zip64 locator in front of the end record at byte %zu", s->limit);
+    const uint64_t offset = rn_le64(locator + 8);
+    const bool inside = offset <= s->limit - LOCATOR_SIZE - END64_SIZE;
+    if (inside) {
+        const rn_status status =
+            rn_file_read(zip->file, (size_t)offset, sizeof record, record, err);
+        if (status != RN_OK) return status;
     }
-    const uint64_t offset = rn_le64(bytes + end - LOCATOR_SIZE + 8);
-    if (offset > end - LOCATOR_SIZE - END64_SIZE || rn_le32(bytes + offset) != END64_SIGNATURE) {
-        rn_fail(err, RN_ERR_FORMAT, "zip: no zip64 end record at byte %llu",
-                (unsigned long long)offset);
-        return NULL;
-    }
-    return bytes + offset;
+    if (!inside || rn_le32(record) != END64_SIGNATURE)
+        return rn_fail(err, RN_ERR_FORMAT, "zip: no zip64 end record at byte %llu",
+                       (unsigned long long)offset);
+    *s =
+        (summary){rn_le64(record + 32), rn_le64(record + 40), rn_le64(record + 48), (size_t)offset};
+    return RN_OK;
+}
+
+static rn_status read_summary(summary *s, const archive *zip, const tail *t, rn_error *err)
+{
+    const size_t at = find_end(t);
+    if (at == SIZE_MAX)
+        return rn_fail(err, RN_ERR_FORMAT, "zip: no end record in %zu bytes: is the file cut off?",
+                       zip->file->size);
+    const uint8_t *end = t->bytes + at;
+    *s = (summary){rn_le16(end + 10), rn_le32(end + 12), rn_le32(end + 16), t->begin + at};
+    if (s->entries == ESCAPE16 || s->size == ESCAPE32 || s->offset == ESCAPE32)
+        return read_end64(s, zip, t, at, err);
+    return RN_OK;
+}
+
+static rn_status read_tail(summary *s, const archive *zip, rn_error *err)
+{
+    tail t = {.size = rn_min(zip->file->size, LOCATOR_SIZE + END_SIZE + MAX_COMMENT)};
+    t.begin = zip->file->size - t.size;
+    t.bytes = rn_file_read_new(zip->file, t.begin, t.size, err);
+    if (!t.bytes) return rn_failure(err);
+    const rn_status status = read_summary(s, zip, &t, err);
+    rn_free(t.bytes);
+    return status;
 }
 
 /* Finds the central directory and the number of its entries. */
 static rn_status read_end(archive *zip, size_t *count, rn_error *err)
 {
-    const uint8_t *end = find_end(zip->bytes, zip->size);
-    if (!end)
-        return rn_fail(err, RN_ERR_FORMAT, "zip: no end record in %zu bytes: is the file cut off?",
-                       zip->size);
-    uint64_t entries = rn_le16(end + 10), size = rn_le32(end + 12), offset = rn_le32(end + 16);
-    size_t limit = (size_t)(end - zip->bytes);
-    if (entries == ESCAPE16 || size == ESCAPE32 || offset == ESCAPE32) {
-        const uint8_t *end64 = find_end64(zip->bytes, limit, err);
-        if (!end64) return RN_ERR_FORMAT;
-        entries = rn_le64(end64 + 32);
-        size = rn_le64(end64 + 40);
-        offset = rn_le64(end64 + 48);
-        limit = (size_t)(end64 - zip->bytes);
-    }
+    summary s = {0};
+    const rn_status status = read_tail(&s, zip, err);
+    if (status != RN_OK) return status;
+    const uint64_t entries = s.entries, size = s.size, offset = s.offset;
+    const size_t limit = s.limit;
     if (size > limit || offset > limit - size)
         return rn_fail(err, RN_ERR_FORMAT,
                        "zip: central directory of %llu bytes at byte %llu doesn't fit in %zu bytes",
@@ -105,7 +143,7 @@ static rn_status read_end(archive *zip, size_t *count, rn_error *err)
         return rn_fail(err, RN_ERR_FORMAT, "zip: %llu entries in a directory of %llu bytes",
                        (unsigned long long)entries, (unsigned long long)size);
     zip->directory = (size_t)offset;
-    zip->directory_end = (size_t)(offset + size);
+    zip->directory_size = (size_t)size;
     *count = (size_t)entries;
     return RN_OK;
 }
@@ -135,11 +173,19 @@ static bool read_extent64(extent *place, const uint8_t *extra, size_t size)
 static rn_status read_local(archive *zip, rn_zip_entry *entry, const extent *place, rn_error *err)
 {
     const int shown = (int)rn_min(entry->name_size, 80);
-    if (place->local > zip->directory || zip->directory - place->local < LOCAL_SIZE ||
-        rn_le32(zip->bytes + place->local) != LOCAL_SIGNATURE)
+    bool there = place->local <= zip->directory && zip->directory - place->local >= LOCAL_SIZE;
+    const uint8_t *local = zip->local;
+    if (there) {
+        const size_t room = zip->directory - (size_t)place->local;
+        const rn_status status =
+            rn_file_read(zip->file, (size_t)place->local,
+                         rn_min(room, LOCAL_SIZE + entry->name_size), zip->local, err);
+        if (status != RN_OK) return status;
+        there = rn_le32(local) == LOCAL_SIGNATURE;
+    }
+    if (!there)
         return rn_fail(err, RN_ERR_FORMAT, "zip: entry %.*s: no local header at byte %llu", shown,
                        entry->name, (unsigned long long)place->local);
-    const uint8_t *local = zip->bytes + place->local;
     const size_t name_size = rn_le16(local + 26), extra_size = rn_le16(local + 28);
     const size_t room = zip->directory - (size_t)place->local - LOCAL_SIZE;
     if (name_size != entry->name_size || name_size > room ||
@@ -152,9 +198,9 @@ static rn_status read_local(archive *zip, rn_zip_entry *entry, const extent *pla
                        entry->name, (unsigned long long)place->uncompressed,
                        (unsigned long long)place->local);
     entry->size = (size_t)place->uncompressed;
-    entry->data = local + LOCAL_SIZE + name_size + extra_size;
+    entry->offset = (size_t)place->local + LOCAL_SIZE + name_size + extra_size;
     zip->stored += entry->size; /* each at most the file's size: checked after every entry */
-    if (zip->stored > zip->size)
+    if (zip->stored > zip->file->size)
         return rn_fail(err, RN_ERR_FORMAT, "zip: entry %.*s: overlaps others", shown, entry->name);
     return RN_OK;
 }
@@ -162,16 +208,16 @@ static rn_status read_local(archive *zip, rn_zip_entry *entry, const extent *pla
 /* Reads the entry at *at of the central directory and moves *at behind it. */
 static rn_status read_entry(archive *zip, size_t *at, rn_zip_entry *entry, rn_error *err)
 {
-    const size_t room = zip->directory_end - *at;
+    const size_t room = zip->directory_size - *at, place_in_file = zip->directory + *at;
     const uint8_t *header = zip->bytes + *at;
     if (room < CENTRAL_SIZE || rn_le32(header) != CENTRAL_SIGNATURE)
-        return rn_fail(err, RN_ERR_FORMAT, "zip: no directory entry at byte %zu", *at);
+        return rn_fail(err, RN_ERR_FORMAT, "zip: no directory entry at byte %zu", place_in_file);
     const size_t name_size = rn_le16(header + 28), extra_size = rn_le16(header + 30);
     const size_t length = CENTRAL_SIZE + name_size + extra_size + rn_le16(header + 32);
     if (length > room)
         return rn_fail(err, RN_ERR_FORMAT,
-                       "zip: directory entry of %zu bytes at byte %zu, %zu are left", length, *at,
-                       room);
+                       "zip: directory entry of %zu bytes at byte %zu, %zu are left", length,
+                       place_in_file, room);
     *entry = (rn_zip_entry){.name = (const char *)header + CENTRAL_SIZE, .name_size = name_size};
     const int shown = (int)rn_min(name_size, 80);
     if (rn_le16(header + 8) & FLAG_ENCRYPTED)
@@ -198,14 +244,14 @@ static int compare_entries(const void *a, const void *b)
 
 static rn_status read_directory(rn_zip *zip, archive *from, size_t count, rn_error *err)
 {
-    size_t at = from->directory;
+    size_t at = 0;
     for (; zip->count < count; zip->count++) {
         const rn_status status = read_entry(from, &at, &zip->entry[zip->count], err);
         if (status != RN_OK) return status;
     }
-    if (at != from->directory_end)
+    if (at != from->directory_size)
         return rn_fail(err, RN_ERR_FORMAT, "zip: %zu entries end at byte %zu, the directory at %zu",
-                       count, at, from->directory_end);
+                       count, from->directory + at, from->directory + from->directory_size);
     qsort(zip->entry, count, sizeof zip->entry[0], compare_entries);
     for (size_t i = 1; i < count; i++)
         if (compare_entries(&zip->entry[i - 1], &zip->entry[i]) == 0)
@@ -214,16 +260,26 @@ static rn_status read_directory(rn_zip *zip, archive *from, size_t count, rn_err
     return RN_OK;
 }
 
-rn_status rn_zip_open(rn_zip *zip, const uint8_t *bytes, size_t size, rn_error *err)
+/* The directory's bytes and room for its entries. */
+static rn_status allocate(rn_zip *zip, archive *from, size_t count, rn_error *err)
+{
+    zip->entry = rn_alloc(count, sizeof zip->entry[0], err);
+    from->local = rn_alloc(LOCAL_SIZE + MAX_NAME, 1, err);
+    if (!zip->entry || !from->local) return RN_ERR_MEMORY;
+    zip->directory = rn_file_read_new(from->file, from->directory, from->directory_size, err);
+    from->bytes = zip->directory;
+    return zip->directory ? RN_OK : rn_failure(err);
+}
+
+rn_status rn_zip_open(rn_zip *zip, const rn_file *file, rn_error *err)
 {
     *zip = (rn_zip){0};
-    archive from = {.bytes = bytes, .size = size};
+    archive from = {.file = file};
     size_t count = 0;
     rn_status status = read_end(&from, &count, err);
-    if (status != RN_OK) return status;
-    zip->entry = rn_alloc(count, sizeof zip->entry[0], err);
-    if (!zip->entry) return RN_ERR_MEMORY;
-    status = read_directory(zip, &from, count, err);
+    if (status == RN_OK) status = allocate(zip, &from, count, err);
+    if (status == RN_OK) status = read_directory(zip, &from, count, err);
+    rn_free(from.local);
     if (status != RN_OK) rn_zip_release(zip);
     return status;
 }
@@ -247,5 +303,6 @@ const rn_zip_entry *rn_zip_find(const rn_zip *zip, const char *name, size_t name
 void rn_zip_release(rn_zip *zip)
 {
     rn_free(zip->entry);
+    rn_free(zip->directory);
     *zip = (rn_zip){0};
 }

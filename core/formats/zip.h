@@ -6,26 +6,27 @@
 #ifndef RN_FORMATS_ZIP_H
 #define RN_FORMATS_ZIP_H
 
-#include "resnet.h"
+#include "base/file.h"
 
 typedef struct {
-    const char *name; /* in the archive's bytes, not terminated */
+    const char *name; /* in the directory, not terminated */
     size_t name_size;
-    const uint8_t *data;
+    size_t offset; /* in the file: where its bytes begin */
     size_t size;
 } rn_zip_entry;
 
 typedef struct {
     rn_zip_entry *entry; /* sorted by name, each name once */
     size_t count;
+    uint8_t *directory; /* the central directory's bytes */
 } rn_zip;
 
 /* True for bytes that begin with an entry's local header. */
 bool rn_zip_probe(const uint8_t *bytes, size_t size);
 
-/* Entries point into `bytes`, which must outlive *zip. Errors name the entry or the offset. On
+/* Reads the directory and each entry's local header. Errors name the entry or the offset. On
  * failure *zip holds nothing. */
-rn_status rn_zip_open(rn_zip *zip, const uint8_t *bytes, size_t size, rn_error *err);
+rn_status rn_zip_open(rn_zip *zip, const rn_file *file, rn_error *err);
 
 /* NULL when there is none of that name. */
 const rn_zip_entry *rn_zip_find(const rn_zip *zip, const char *name, size_t name_size);

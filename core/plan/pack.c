@@ -2,8 +2,8 @@
  * refers to the file after this.
  *
  * The steps are walked twice: once to measure, once to write, by all threads of a team. Weights
- * that are still in the file are read into a buffer for as long as they are packed: no more of the
- * file is in memory than BUFFER_LIMIT, or than the largest weight. */
+ * that are still in the file are read into one of a few buffers for as long as they are packed: no
+ * more of the file is in memory than BUFFER_LIMIT, or than the largest weight. */
 #include <pthread.h>
 #include <string.h>
 
@@ -108,43 +108,46 @@ static rn_status pack_step(rn_step *step, float *block, float *buffer, rn_error 
 
 /* ---- all steps ------------------------------------------------------------------------------- */
 
+#define MAX_BUFFERS 8
+
 typedef struct {
     rn_plan *plan;
     size_t *offset;        /* of each step's block */
+    float *memory;         /* all buffers, behind each other */
+    size_t size;           /* floats of one: the largest weight that is in the file */
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t returned;
-    size_t lent; /* floats of the buffers that are in use */
-    rn_status status;
-    rn_error *err; /* the first failure's */
+    float *buffer[MAX_BUFFERS]; /* those that nobody uses, the last one used on top */
+    size_t buffers;
+    rn_status status; /* of the first failure */
+    rn_error *err;
 } job;
 
-static size_t buffer_size(const rn_step *step)
+static bool needs_buffer(const rn_step *step)
 {
-    return step->raw_weight.stored ? weight_count(step) : 0;
+    return step->raw_weight.stored != NULL;
 }
 
-/* Waits until there is room for a buffer of that size; one alone may be of any size. False when
- * another step has failed. */
-static bool borrow(job *j, size_t size)
+/* Waits for a buffer when one is needed. False: another step has failed. */
+static bool borrow(job *j, bool needed, float **buffer)
 {
     pthread_mutex_lock(&j->mutex);
-    while (j->status == RN_OK && j->lent && size && size + j->lent > BUFFER_LIMIT)
-        pthread_cond_wait(&j->returned, &j->mutex);
+    while (needed && j->buffers == 0) pthread_cond_wait(&j->returned, &j->mutex);
+    *buffer = needed ? j->buffer[--j->buffers] : NULL;
     const bool fine = j->status == RN_OK;
-    j->lent += size;
     pthread_mutex_unlock(&j->mutex);
     return fine;
 }
 
-static void give_back(job *j, size_t size, rn_status status, const rn_error *err)
+static void give_back(job *j, float *buffer, rn_status status, const rn_error *err)
 {
     pthread_mutex_lock(&j->mutex);
-    j->lent -= size;
+    if (buffer) j->buffer[j->buffers++] = buffer;
     if (status != RN_OK && j->status == RN_OK) {
         j->status = status;
         if (j->err) *j->err = *err;
     }
-    pthread_cond_broadcast(&j->returned);
+    pthread_cond_signal(&j->returned);
     pthread_mutex_unlock(&j->mutex);
 }
 
@@ -157,17 +160,12 @@ static void pack_task(void *context, size_t task, size_t thread)
     rn_error err = {0};
     const size_t index = j->plan->count - 1 - task;
     rn_step *step = &j->plan->step[index];
-    const size_t size = buffer_size(step);
-    if (!packed_size(step)) return;
+    float *buffer;
     rn_status status = RN_OK;
-    if (borrow(j, size)) {
-        float *buffer = size ? rn_alloc(size, sizeof *buffer, &err) : NULL;
-        status = size && !buffer
-                     ? RN_ERR_MEMORY
-                     : pack_step(step, j->plan->weights + j->offset[index], buffer, &err);
-        rn_free(buffer);
-    }
-    give_back(j, size, status, &err);
+    if (!packed_size(step)) return;
+    if (borrow(j, needs_buffer(step), &buffer))
+        status = pack_step(step, j->plan->weights + j->offset[index], buffer, &err);
+    give_back(j, buffer, status, &err);
 }
 
 /* Where each step's block begins. */
@@ -184,6 +182,19 @@ static rn_status measure(job *j, rn_error *err)
     return plan->weights ? RN_OK : RN_ERR_MEMORY;
 }
 
+/* As many buffers as threads can use and BUFFER_LIMIT allows, and one at least. */
+static rn_status allocate_buffers(job *j, size_t threads, rn_error *err)
+{
+    for (size_t i = 0; i < j->plan->count; i++)
+        if (needs_buffer(&j->plan->step[i]))
+            j->size = rn_max(j->size, weight_count(&j->plan->step[i]));
+    if (j->size == 0) return RN_OK;
+    j->buffers = rn_min(rn_min(threads, MAX_BUFFERS), rn_max(BUFFER_LIMIT / j->size, 1));
+    j->memory = rn_alloc(j->buffers * j->size, sizeof(float), err); /* measure() has added it */
+    for (size_t i = 0; j->memory && i < j->buffers; i++) j->buffer[i] = j->memory + i * j->size;
+    return j->memory ? RN_OK : RN_ERR_MEMORY;
+}
+
 rn_status rn_plan_pack(rn_plan *plan, rn_team *team, rn_error *err)
 {
     job j = {.plan = plan, .offset = rn_alloc(plan->count, sizeof *j.offset, err), .err = err};
@@ -191,9 +202,11 @@ rn_status rn_plan_pack(rn_plan *plan, rn_team *team, rn_error *err)
     pthread_mutex_init(&j.mutex, NULL);
     pthread_cond_init(&j.returned, NULL);
     j.status = measure(&j, err);
+    if (j.status == RN_OK) j.status = allocate_buffers(&j, rn_team_threads(team), err);
     if (j.status == RN_OK) rn_team_for(team, plan->count, pack_task, &j);
     pthread_cond_destroy(&j.returned);
     pthread_mutex_destroy(&j.mutex);
+    rn_free(j.memory);
     rn_free(j.offset);
     return j.status;
 }

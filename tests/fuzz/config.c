@@ -14,11 +14,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     static rn_file network;
     rn_error err = {0};
-    if (!network.bytes && rn_file_map(&network, NETWORK, &err) != RN_OK) abort();
+    static void *weights;
+    if (!weights && rn_file_open(&network, NETWORK, &err) != RN_OK) abort();
+    if (!weights) weights = rn_file_read_new(&network, 0, network.size, &err);
+    if (!weights) abort();
     rn_model *model = NULL;
     const rn_model_options options = {.config = (const char *)bytes, .config_size = size};
-    const rn_status status =
-        rn_model_load_memory(&model, network.bytes, network.size, &options, &err);
+    const rn_status status = rn_model_load_memory(&model, weights, network.size, &options, &err);
     if (status != RN_OK) {
         if (model || err.status != status || !*err.text) abort();
         return 0;

@@ -43,7 +43,8 @@ static inline int load_format(const rn_format *format, const uint8_t *bytes, siz
     rn_graph graph;
     rn_error err = {0};
     rn_graph_init(&graph);
-    rn_status status = format->load(&set, bytes, size, &options, &err);
+    set.file = (rn_file){.bytes = bytes, .size = size};
+    rn_status status = format->load(&set, &set.file, &options, &err);
     if (status == RN_OK) status = rn_tensors_sort(&set, &err);
     if (status == RN_OK && format->build) status = format->build(&graph, &set, &options, &err);
     if (status == RN_OK)

@@ -41,11 +41,13 @@ static void *read_message(const char *folder, const char *name,
 {
     rn_file file;
     char *path = rn_path_join(folder, name, NULL);
-    const bool there = rn_file_map(&file, path, NULL) == RN_OK;
+    const bool there = rn_file_open(&file, path, NULL) == RN_OK;
     rn_free(path);
     if (!there) return NULL;
-    void *message = protobuf_c_message_unpack(type, NULL, file.size, file.bytes);
-    rn_file_unmap(&file);
+    uint8_t *bytes = rn_file_read_new(&file, 0, file.size, NULL);
+    void *message = bytes ? protobuf_c_message_unpack(type, NULL, file.size, bytes) : NULL;
+    rn_free(bytes);
+    rn_file_close(&file);
     return message;
 }
 

@@ -1,5 +1,6 @@
 /* Loading and unloading models by the repository extension and by SIGHUP, with requests on their
  * way. */
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -161,6 +162,116 @@ START_TEST(reload_loses_nothing)
     ck_assert_str_eq(third, first);
     crowd_stop(&crowd, thread);
     ck_assert_uint_eq(atomic_load(&crowd.missing), 0);
+}
+END_TEST
+
+/* ---- a file that is written to while it is loaded ---------------------------------------------
+ */
+
+/* Two files of one network: the second's last weights are others. */
+struct version {
+    uint8_t *bytes;
+    size_t size;
+    char digest[40];
+    char *answer;
+};
+
+/* As `cp new old` does it: cut to nothing, then written piece by piece. */
+static void write_version(const struct version *version)
+{
+    const int fd = open(weights, O_WRONLY | O_TRUNC);
+    ck_assert_int_ge(fd, 0);
+    for (size_t at = 0; at < version->size; at += 4096) {
+        const size_t rest = version->size - at, size = rest < 4096 ? rest : 4096;
+        ck_assert_int_eq(write(fd, version->bytes + at, size), size);
+    }
+    close(fd);
+}
+
+/* What the model answers to an image, and whose digest that has. */
+static char *ask_model(char digest[40])
+{
+    static float image[784];
+    for (size_t i = 0; i < 784; i++) image[i] = (float)(i % 7) / 7;
+    struct response answer =
+        client_ask(server.port, "POST", "/infer?model=m",
+                   "Content-Type: application/octet-stream\r\n", image, sizeof image);
+    ck_assert_msg(answer.status == 200, "%s", answer.body);
+    ck_assert(response_header(&answer, "X-Model-Digest", digest, 40));
+    char *output = strstr(answer.body, "\"output\"");
+    ck_assert_ptr_nonnull(output);
+    char *text = strdup(output);
+    response_free(&answer);
+    text[strcspn(text, "]")] = '\0';
+    return text;
+}
+
+static void learn(struct version *version)
+{
+    write_version(version);
+    check(REPOSITORY "/m/load", "{}", 200, "READY");
+    version->answer = ask_model(version->digest);
+}
+
+static const struct version *served(const struct version version[2])
+{
+    char digest[40];
+    char *answer = ask_model(digest);
+    const struct version *which = strcmp(digest, version[0].digest) == 0 ? version : version + 1;
+    ck_assert_str_eq(digest, which->digest);
+    ck_assert_str_eq(answer, which->answer);
+    free(answer);
+    return which;
+}
+
+static void *write_versions(void *argument)
+{
+    const struct version *version = argument;
+    for (size_t i = 0; i < 50; i++) write_version(&version[i % 2]);
+    return NULL;
+}
+
+static uint8_t *read_weights(size_t *size)
+{
+    struct stat info;
+    ck_assert_int_eq(stat(weights, &info), 0);
+    uint8_t *bytes = malloc((size_t)info.st_size);
+    FILE *file = fopen(weights, "rb");
+    ck_assert(bytes && file);
+    *size = fread(bytes, 1, (size_t)info.st_size, file);
+    fclose(file);
+    return bytes;
+}
+
+/* Each load serves one of the two whole, or says why it can't and leaves what was served. */
+START_TEST(a_file_that_is_written_to_is_never_half_served)
+{
+    struct version version[2] = {0};
+    pthread_t writer;
+    for (size_t i = 0; i < 2; i++) version[i].bytes = read_weights(&version[i].size);
+    memset(version[1].bytes + version[1].size - 40, 0, 40);
+    for (size_t i = 0; i < 2; i++) learn(&version[i]);
+    ck_assert_str_ne(version[0].answer, version[1].answer);
+    for (int round = 0; round < 3; round++) {
+        ck_assert_int_eq(pthread_create(&writer, NULL, write_versions, version), 0);
+        for (int i = 0; i < 10; i++) {
+            const struct version *before = served(version);
+            struct response answer =
+                client_ask(server.port, "POST", REPOSITORY "/m/load", "", "{}", 2);
+            if (answer.status != 200) ck_assert_ptr_eq(served(version), before);
+            if (answer.status != 200) ck_assert_ptr_null(strstr(answer.body, folder));
+            response_free(&answer);
+        }
+        pthread_join(writer, NULL);
+    }
+    check(REPOSITORY "/m/load", "{}", 200, "READY");
+    ck_assert_ptr_eq(served(version), &version[1]); /* the last that was written */
+    use("fashion-reslayer");
+    check(REPOSITORY "/m/load", "{}", 200, "READY");
+    for (size_t i = 0; i < 2; i++) {
+        free(version[i].answer);
+        free(version[i].bytes);
+    }
 }
 END_TEST
 
@@ -374,7 +485,8 @@ int main(void)
     tcase_add_unchecked_fixture(tests, start, stop);
     tcase_add_test(tests, reload_loses_nothing);
     tcase_add_test(tests, sighup_leaves_out_what_is_unloaded);
-    tcase_add_test(tests, sighup_reloads);
+    tcase_add_test(tests, sighup_reloads); /* counts lines of the log */
+    tcase_add_test(tests, a_file_that_is_written_to_is_never_half_served);
     tcase_add_test(tests, sigterm_during_a_reload);
     tcase_add_test(tests, unload_drains);
     tcase_add_test(tests, a_bad_file_changes_nothing);

@@ -18,7 +18,6 @@
 #define LIMIT   4 /* of the integers */
 
 static rn_json *vectors;
-static rn_file vectors_file;
 
 /* A case with its numbers, and what the plan would make of it. */
 typedef struct {
@@ -256,9 +255,11 @@ END_TEST
 int main(void)
 {
     rn_error err;
-    if (rn_file_map(&vectors_file, VECTORS, &err) != RN_OK ||
-        rn_json_parse(&vectors, (const char *)vectors_file.bytes, vectors_file.size, VECTORS,
-                      &err) != RN_OK) {
+    rn_file file;
+    char *text = NULL;
+    if (rn_file_open(&file, VECTORS, &err) == RN_OK)
+        text = rn_file_read_new(&file, 0, file.size, &err);
+    if (!text || rn_json_parse(&vectors, text, file.size, VECTORS, &err) != RN_OK) {
         fprintf(stderr, "%s\n", err.text);
         return EXIT_FAILURE;
     }
@@ -268,6 +269,7 @@ int main(void)
     suite_add_tcase(suite, tcase);
     const int status = run_suite(suite);
     rn_json_free(vectors);
-    rn_file_unmap(&vectors_file);
+    rn_free(text);
+    rn_file_close(&file);
     return status;
 }

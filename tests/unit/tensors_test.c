@@ -141,18 +141,30 @@ START_TEST(uses_aligned_floats_in_place)
 }
 END_TEST
 
-START_TEST(owned_copy_replaces_the_file)
+static void add_one(const rn_tensor *tensor, float *floats)
+{
+    for (size_t i = 0; i < rn_tensor_elements(tensor); i++) floats[i] += 1;
+}
+
+/* What the network does to the numbers is done to a copy, whoever asks for them. */
+START_TEST(transforms_a_copy)
 {
     static const float value[2] = {1.5f, -2};
     rn_tensors set = {0};
     rn_error err;
+    rn_constant constant;
+    float buffer[2];
+    const float *floats;
     const rn_tensor tensor = make(RN_F32, 1, (size_t[]){2}, value);
-    ck_assert_ptr_eq(one_tensor(&set, &tensor, sizeof value), value);
-    float *own = rn_tensor_own(&set.tensor[0], &err);
-    ck_assert_mem_eq(own, value, sizeof value);
-    own[0] = 7;
-    ck_assert_ptr_eq(rn_tensor_floats(&set.tensor[0], &err), own);
-    ck_assert_ptr_eq(rn_tensor_own(&set.tensor[0], &err), own);
+    ck_assert_int_eq(add(&set, "w", &tensor, sizeof value, &err), RN_OK);
+    set.tensor[0].transform = add_one;
+    ck_assert(rn_tensor_constant(&set.tensor[0], &constant, &err));
+    ck_assert_int_eq(rn_constant_read(constant, 2, buffer, &floats, &err), RN_OK);
+    ck_assert_ptr_eq(floats, buffer);
+    ck_assert(buffer[0] == 2.5f && buffer[1] == -1);
+    ck_assert_mem_eq(rn_tensor_floats(&set.tensor[0], &err), buffer, sizeof buffer);
+    ck_assert_int_eq(rn_constant_read(constant, 3, buffer, &floats, &err), RN_ERR_FORMAT);
+    ck_assert_str_eq(err.text, "a constant of 2 numbers, 3 are needed");
     rn_tensors_release(&set);
 }
 END_TEST
@@ -232,26 +244,29 @@ START_TEST(shapes_as_text)
 }
 END_TEST
 
-/* What is prepared is what is answered later, and only what needs a copy gets one. */
-START_TEST(prepares_copies)
+/* Only what lies as floats is handed out where it lies; the rest is read when it is needed. */
+START_TEST(constants_are_read_when_needed)
 {
     static const float whole[2] = {1, -2};
     static const uint16_t half[2] = {0x3c00, 0xc000};
     rn_tensors set = {0};
     rn_error err;
+    rn_constant constant;
+    float buffer[2];
+    const float *floats;
     const rn_tensor plain = make(RN_F32, 1, (size_t[]){2}, whole);
     const rn_tensor narrow = make(RN_F16, 1, (size_t[]){2}, half);
     ck_assert_int_eq(add(&set, "a", &plain, sizeof whole, &err), RN_OK);
     ck_assert_int_eq(add(&set, "b", &narrow, sizeof half, &err), RN_OK);
-    for (size_t i = 0; i < 2; i++) rn_tensor_prepare(&set.tensor[i]);
-    ck_assert_ptr_null(set.tensor[0].floats);
-    const float *copy = set.tensor[1].floats;
-    ck_assert_ptr_nonnull(copy);
-    ck_assert(copy[0] == 1 && copy[1] == -2);
-    ck_assert(!set.tensor[1].used);
+    ck_assert(rn_tensor_constant(&set.tensor[0], &constant, &err));
+    ck_assert_ptr_eq(constant.floats, whole);
     ck_assert_int_eq(rn_tensors_check_used(&set, &err), RN_ERR_FORMAT);
-    ck_assert_ptr_eq(rn_tensor_floats(&set.tensor[1], &err), copy);
-    ck_assert(set.tensor[1].used);
+    ck_assert(rn_tensor_constant(&set.tensor[1], &constant, &err));
+    ck_assert_ptr_null(constant.floats);
+    ck_assert_int_eq(rn_constant_read(constant, 2, buffer, &floats, &err), RN_OK);
+    ck_assert(floats[0] == 1 && floats[1] == -2);
+    ck_assert_ptr_null(set.tensor[1].floats);
+    ck_assert_int_eq(rn_tensors_check_used(&set, &err), RN_OK);
     rn_tensors_release(&set);
 }
 END_TEST
@@ -266,13 +281,13 @@ int main(void)
     tcase_add_test(tcase, scalars_and_empty_tensors_are_legal);
     tcase_add_test(tcase, names_the_unused_tensor);
     tcase_add_test(tcase, uses_aligned_floats_in_place);
-    tcase_add_test(tcase, owned_copy_replaces_the_file);
+    tcase_add_test(tcase, transforms_a_copy);
     tcase_add_test(tcase, copies_unaligned_floats);
     tcase_add_test(tcase, converts_halves);
     tcase_add_test(tcase, converts_bfloats_and_doubles);
     tcase_add_test(tcase, follows_strides);
     tcase_add_test(tcase, shapes_as_text);
-    tcase_add_test(tcase, prepares_copies);
+    tcase_add_test(tcase, constants_are_read_when_needed);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
