@@ -103,6 +103,12 @@ static void add_all_json(void)
              "{\"inputs\":[{\"name\":\"input\",\"datatype\":\"FP32\",\"shape\":[1,1,8,8],"
              "\"data\":[%s]}]}",
              numbers);
+    add_json("V2, UINT8", V2,
+             "{\"inputs\":[{\"name\":\"input\",\"shape\":[1,1,8,8],\"data\":[255%s],\"datatype\":"
+             "\"UINT8\"}]}",
+             ",0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30"
+             ",31,32,33,34,35,36,37,38,39,40,41,42,43,44,45,46,47,48,49,50,51,52,53,54,55,56,57,58"
+             ",59,60,61,62");
     add_json("V1 rows", "/v1/models/tiny:predict", "{\"instances\":[[%s]]}", nested);
     add_json("V1 columns", "/v1/models/tiny/versions/1:predict", "{\"inputs\":[[%s]]}", nested);
 }
@@ -171,6 +177,35 @@ static void add_pictures(void)
     }
 }
 
+/* Two pictures and all fields. */
+static void add_form(void)
+{
+    static const char fields[] =
+        "--XbX\r\nContent-Disposition: form-data; name=\"top_k\"\r\n\r\n3\r\n"
+        "--XbX\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\ntiny\r\n"
+        "--XbX\r\nContent-Disposition: form-data; name=\"timeout_ms\"\r\n\r\n60000\r\n"
+        "--XbX\r\nContent-Disposition: form-data; name=\"priority\"\r\n\r\n1\r\n"
+        "--XbX\r\nContent-Disposition: form-data; name=\"id\"\r\n\r\na7\r\n";
+    static const char head[] = "--XbX\r\nContent-Disposition: form-data; name=\"data\"; "
+                               "filename=\"a\"\r\nContent-Type: image/png\r\n\r\n";
+    uint8_t bytes[MUTATE_MOST];
+    size_t size, used = sizeof fields - 1;
+    char *file = read_file("tests/golden/images/grey-2bit.png", &size);
+    ck_assert_uint_le(2 * size + 1000, sizeof bytes);
+    memcpy(bytes, fields, used);
+    for (size_t i = 0; i < 2; i++) {
+        memcpy(bytes + used, head, sizeof head - 1);
+        used += sizeof head - 1;
+        memcpy(bytes + used, file, size);
+        used += size;
+        memcpy(bytes + used, "\r\n", 2);
+        used += 2;
+    }
+    free(file);
+    memcpy(bytes + used, "--XbX--\r\n", 9);
+    add("form", "POST", "/infer", FORM, bytes, used + 9);
+}
+
 /* windowBits: 15 zlib's, 31 gzip's */
 static size_t deflate_body(const void *bytes, size_t size, int bits, uint8_t *out, size_t room)
 {
@@ -232,6 +267,7 @@ void mutate_init(void)
     add_all_npy();
     add_compressed(forms);
     add_pictures();
+    add_form();
     add_others();
 }
 
