@@ -69,13 +69,21 @@ static bool are_inside(float low, float high, const struct json_range *range)
            (range->most <= EXACT ? high <= most : high < most);
 }
 
-static bool has_fraction_or_exponent(const char *begin, const char *end)
+/* Whether the numbers show at a glance that they are whole: no exponents, and no other digits than
+ * 0 behind a point. */
+static bool are_plain(const char *begin, const char *end)
 {
     const size_t size = (size_t)(end - begin);
-    return memchr(begin, '.', size) || memchr(begin, 'e', size) || memchr(begin, 'E', size);
+    if (memchr(begin, 'e', size) || memchr(begin, 'E', size)) return false;
+    while ((begin = memchr(begin, '.', (size_t)(end - begin))) != NULL) {
+        begin++;
+        while (begin < end && *begin == '0') begin++;
+        if (begin < end && (unsigned char)(*begin - '0') <= 9) return false;
+    }
+    return true;
 }
 
-/* Whether the floats of a run of plain digits tell enough. */
+/* Whether the floats of such a run tell enough. */
 static bool is_clear(const struct json_tensor *json, size_t count)
 {
     const float *value = json->floats.data + json->floats.count - count;
@@ -93,7 +101,7 @@ static bool is_clear(const struct json_tensor *json, size_t count)
 void json_range_run(struct json_tensor *json, const char *begin, const char *end, size_t count)
 {
     if (!json->in_doubt || count == 0) return;
-    if (!has_fraction_or_exponent(begin, end) && is_clear(json, count)) return;
+    if (are_plain(begin, end) && is_clear(json, count)) return;
     const size_t first = json->floats.count - count - json->first;
     struct number number;
     for (size_t i = 0; i < count && json->in_doubt; i++) {
