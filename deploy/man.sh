@@ -30,6 +30,9 @@ and the daemon exits with 0. A second one ends it at once.
 .B SIGHUP
 loads every model anew beside the one that is served, tests it, and puts it in its place; where that
 fails the old one stays, and the log says why.
+.SH ENVIRONMENT
+Each option but the flags, as RESNETD_MAX_BATCH, and PORT, which counts less than RESNETD_PORT. A variable
+RESNETD_* that is no option, or that Kubernetes sets for a Service named resnetd, is ignored with a warning.
 .SH "EXIT STATUS"
 .TP
 .B 0
@@ -46,4 +49,7 @@ a file that isn't there
 .TP
 .B 69
 the port is in use
+.TP
+.B 71
+no memory, threads or descriptors
 END

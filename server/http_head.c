@@ -8,6 +8,7 @@
 #include "framing.h"
 #include "http_request.h"
 #include "options.h"
+#include "origin.h"
 #include "route.h"
 #include "server.h"
 
@@ -144,6 +145,24 @@ static bool find_handler(struct http_request *r)
     }
 }
 
+/* Whatever the handler would say: it is not asked. */
+static bool check_origin(struct http_request *r)
+{
+    struct request *request = &r->request;
+    struct buffer lines[2] = {{0}, {0}};
+    if (route_at(request->route)->effect != ROUTE_CHANGES) return true;
+    const char *site = request_header_list(request, "Sec-Fetch-Site", &lines[0]);
+    const char *origin = request_header_list(request, "Origin", &lines[1]);
+    const bool foreign = origin_is_foreign(site, origin, request_header(request, "Host"));
+    if (foreign)
+        request_fail(request, 403,
+                     "a web page of another origin (%.80s) may not change what is served here",
+                     origin ? origin : site);
+    buffer_free(&lines[0]);
+    buffer_free(&lines[1]);
+    return !foreign;
+}
+
 /* Now, when no body follows, or the client waits to be asked for it. */
 bool http_read_head(struct http_request *r, const char *method, const char *version)
 {
@@ -154,7 +173,7 @@ bool http_read_head(struct http_request *r, const char *method, const char *vers
     take_id(r);
     const bool framed = read_framing(r, version);
     if (request->reply.close || !check_sizes(r)) return true;
-    if (find_handler(r) && framed && check_length(r)) {
+    if (find_handler(r) && framed && check_length(r) && check_origin(r)) {
         request->reply = (struct reply){0};
         if (r->handler->begin) r->handler->begin(request);
     }

@@ -13,8 +13,8 @@ static const struct row {
     struct route route;
     const struct handler *handler;
 } table[] = {
-#define ROUTE(method, template, function, body, answer, summary) \
-    {{#method, template, body, answer, summary}, &api_##function},
+#define ROUTE(method, template, function, effect, body, answer, summary) \
+    {{#method, template, ROUTE_##effect, body, answer, summary}, &api_##function},
 #include "routes.def"
 #undef ROUTE
 };

@@ -14,9 +14,12 @@ enum {
 };
 #undef ROUTE
 
+enum route_effect { ROUTE_ASKS, ROUTE_CHANGES };
+
 struct route {
     const char *method; /* "GET", "POST" or "POST_PUT" */
     const char *template;
+    enum route_effect effect;
     const char *body, *answer, *summary; /* for the API document */
 };
 

@@ -54,9 +54,44 @@ metrics_exist() {
         deploy/prometheus/resnetd.rules.yaml
 }
 
+# Pods without variables of Services, and the protocols of KServe that the daemon speaks.
+manifests() {
+    python3 - deploy/kubernetes/*.yaml <<'END'
+import sys
+import yaml
+
+def holders(value):  # of a list of containers, or of KServe's model
+    if isinstance(value, dict):
+        if "containers" in value or "model" in value:
+            yield value
+        for inner in value.values():
+            yield from holders(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from holders(inner)
+
+wrong, seen = [], set()
+for path in sys.argv[1:]:
+    for document in yaml.safe_load_all(open(path, encoding="utf-8")):
+        kind = document["kind"]
+        seen.add(kind)
+        if kind == "ServingRuntime":  # has no such field; what uses it has
+            if document["spec"]["protocolVersions"] != ["v1", "v2"]:
+                wrong.append(path + ": ServingRuntime: protocolVersions")
+            continue
+        wrong += [f"{path}: {kind}: no enableServiceLinks: false"
+                  for pod in holders(document["spec"]) if pod.get("enableServiceLinks") is not False]
+print(*wrong, sep="\n")
+sys.exit(bool(wrong) or not {"Deployment", "ServingRuntime", "InferenceService"} <= seen)
+END
+}
+
 result 'options in deploy/ exist' options_exist
 result 'routes in deploy/ exist' routes_exist
 result 'metrics in deploy/ exist' metrics_exist
+if python3 -c 'import yaml' 2>/dev/null; then
+    result 'Kubernetes manifests' manifests
+else skip 'Kubernetes manifests: no python3-yaml here'; fi
 with promtool 'Prometheus rules' promtool check rules deploy/prometheus/resnetd.rules.yaml
 with haproxy 'HAProxy configuration' proxy_config
 with systemd-analyze 'systemd unit' unit_file

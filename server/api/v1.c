@@ -1,5 +1,5 @@
-/* TF Serving's question whether a model is served. Its predictions are in infer_head.c, with
- * everything that computes. */
+/* The question of TF Serving and KServe whether a model is served, answered in the form of both.
+ * Its predictions are in infer_head.c, with everything that computes. */
 #include "api.h"
 #include "model.h"
 
@@ -7,10 +7,16 @@ static void status(struct request *request)
 {
     struct model *model = api_model_of_path(request);
     if (!model) return;
-    buffer_text(api_begin_json(request),
-                "{\"model_version_status\":[{\"version\":\"" MODEL_VERSION
-                "\",\"state\":\"AVAILABLE\",\"status\":{\"error_code\":\"OK\",\"error_message\":"
-                "\"\"}}]}\n");
+    const bool ready = !api_model_not_ready(request, model);
+    struct buffer *text = api_begin_json(request);
+    buffer_text(text, "{\"name\":");
+    buffer_json_string(text, model->name);
+    buffer_format(text,
+                  ",\"ready\":%s,\"model_version_status\":[{\"version\":\"" MODEL_VERSION
+                  "\",\"state\":\"%s\",\"status\":{\"error_code\":\"OK\",\"error_message\":"
+                  "\"\"}}]}\n",
+                  ready ? "true" : "false", ready ? "AVAILABLE" : "UNLOADING");
+    if (!ready) request->reply.status = 503;
     model_release(model);
 }
 

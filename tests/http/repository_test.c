@@ -460,6 +460,46 @@ START_TEST(metrics_stay_one_model)
 }
 END_TEST
 
+static void post_from(const char *target, const char *headers, int status, const char *part)
+{
+    struct response answer = client_ask(server.port, "POST", target, headers, "", 0);
+    ck_assert_msg(answer.status == status && strstr(answer.body, part), "%s%s: %d %s", headers,
+                  target, answer.status, answer.body);
+    response_free(&answer);
+}
+
+/* What Chromium and Firefox send with a post from a page of another origin, of another port of this
+ * host, in a frame in a sandbox, and from the daemon's own page. The Host is "test". */
+START_TEST(pages_of_another_origin)
+{
+    static const char *const foreign[] = {
+        "Origin: http://evil.example\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\n",
+        "Origin: http://test:18300\r\nSec-Fetch-Site: same-site\r\nSec-Fetch-Mode: no-cors\r\n",
+        "Origin: null\r\nSec-Fetch-Site: cross-site\r\n",
+        "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n",
+        "Origin: http://evil.example\r\nContent-Type: text/plain\r\n",
+        "Origin: http://test:18300\r\n",
+        "Origin: null\r\n",
+        "Origin: http://test\r\nOrigin: http://evil.example\r\n",
+    };
+    static const char *const own[] = {
+        "", "Origin: http://test\r\nSec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: cors\r\n",
+        "Origin: http://test\r\n", "Sec-Fetch-Site: none\r\n",
+        "Sec-Fetch-Mode: cors\r\n" /* node's fetch */};
+    static const char *const targets[] = {"/other/unload", "/other/load", "/x/load"};
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+        for (size_t k = 0; k < 3; k++) {
+            char target[64];
+            snprintf(target, sizeof target, REPOSITORY "%s", targets[k]);
+            post_from(target, foreign[i], 403, "{\"error\":\"a web page of another origin (");
+        }
+    expect_get("/v2/models/other/ready", 200, "{\"name\":\"other\",\"ready\":true}\n");
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        post_from(REPOSITORY "/other/load", own[i], 200, "READY");
+    post_from("/v2/repository/index", foreign[0], 200, "READY"); /* which changes nothing */
+}
+END_TEST
+
 START_TEST(off_unless_asked_for)
 {
     struct daemon plain;
@@ -491,6 +531,7 @@ int main(void)
     tcase_add_test(tests, unload_drains);
     tcase_add_test(tests, a_bad_file_changes_nothing);
     tcase_add_test(tests, what_is_refused);
+    tcase_add_test(tests, pages_of_another_origin);
     tcase_add_test(tests, no_model_at_all);
     tcase_add_test(tests, metrics_stay_one_model);
     tcase_add_test(tests, off_unless_asked_for);

@@ -25,9 +25,10 @@ static void stop(void)
 
 START_TEST(questions)
 {
-    static const char status[] =
-        "{\"model_version_status\":[{\"version\":\"1\",\"state\":\"AVAILABLE\",\"status\":{"
-        "\"error_code\":\"OK\",\"error_message\":\"\"}}]}\n";
+    static const char status[] = "{\"name\":\"fashion-resnet\",\"ready\":true,\"model_version_"
+                                 "status\":[{\"version\":\"1\",\"state\":\"AVAILABLE\",\"status\":{"
+                                 "\"error_code\":\"OK\",\"error_message\":\"\"}}]}\n";
+    expect_get("/v1/models", 200, "{\"models\":[\"fashion-resnet\",\"fashion-reslayer\"]}\n");
     expect_get("/v1/models/fashion-resnet", 200, status);
     expect_get("/v1/models/fashion-resnet/versions/1", 200, status);
     expect_get("/v1/models/fashion-resnet/versions/3", 404,

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "origin.h"
 #include "target.h"
 
 #include "check_main.h"
@@ -161,6 +162,64 @@ START_TEST(a_long_capture_is_cut)
 }
 END_TEST
 
+/* Every route that does something to the models, and no other. */
+START_TEST(what_changes_models_is_marked)
+{
+    size_t marked = 0;
+    for (size_t i = 0; i < ROUTES; i++) {
+        const char *path = route_name(i);
+        const bool changes = strstr(path, "/load") || strstr(path, "/unload");
+        ck_assert_msg((route_at(i)->effect == ROUTE_CHANGES) == changes, "%s", path);
+        marked += changes;
+    }
+    ck_assert_uint_eq(marked, 2);
+}
+END_TEST
+
+START_TEST(origins_that_are_foreign)
+{
+    static const struct {
+        const char *site, *origin, *host;
+        bool foreign;
+    } cases[] = {
+        {NULL, NULL, "h:8080", false}, /* curl, tritonclient */
+        {NULL, NULL, NULL, false},
+        {"same-origin", NULL, "h", false},
+        {"same-origin", "http://h", "behind-a-proxy", false},
+        {"none", NULL, "h", false},
+        {"cross-site", NULL, "h", true},
+        {"same-site", NULL, "h", true},
+        {"same-site", "http://h", "h", true},
+        {"cross-site", "http://h", "h", true},
+        {"", NULL, "h", true},
+        {"same-origin, cross-site", NULL, "h", true},
+        {NULL, "http://h:8080", "h:8080", false},
+        {NULL, "http://H:8080", "h:8080", false},
+        {NULL, "http://h", "h:80", false},
+        {NULL, "http://h:80", "h", false},
+        {NULL, "https://h", "h", false},
+        {NULL, "https://h", "h:443", false},
+        {NULL, "http://[::1]:8080", "[::1]:8080", false},
+        {NULL, "http://h:8080", "h:8081", true},
+        {NULL, "http://h", "h:443", true},
+        {NULL, "http://evil", "h", true},
+        {NULL, "http://h.evil", "h", true},
+        {NULL, "http://evil.h", "h", true},
+        {NULL, "http://hh", "h", true},
+        {NULL, "http://h@evil", "h", true},
+        {NULL, "http://", "", true},
+        {NULL, "http://h", NULL, true},
+        {NULL, "null", "null", true}, /* a file, or a frame in a sandbox */
+        {NULL, "", "", true},
+        {NULL, "chrome-extension://h", "h", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        ck_assert_msg(origin_is_foreign(cases[i].site, cases[i].origin, cases[i].host) ==
+                          cases[i].foreign,
+                      "case %zu", i);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("route");
@@ -173,5 +232,7 @@ int main(void)
     tcase_add_test(tests, a_wrong_method_gets_the_right_ones);
     tcase_add_test(tests, other_paths_are_not_found);
     tcase_add_test(tests, a_long_capture_is_cut);
+    tcase_add_test(tests, what_changes_models_is_marked);
+    tcase_add_test(tests, origins_that_are_foreign);
     return run_suite(suite);
 }
