@@ -159,7 +159,7 @@ static void write_line(struct buffer *line, enum log_level level, const char *ev
 
 /* ---- output: under the lock ------------------------------------------------------------------ */
 
-/* All of it, or false: it would wait, or there is nobody to read it. */
+/* Writes all of it, or returns false: it would wait, or there is no reader. */
 static bool put(const char *bytes, size_t size)
 {
     struct pollfd ready = {.fd = out.fd, .events = POLLOUT};
@@ -227,7 +227,7 @@ void log_print(const char *text)
     struct pollfd ready = {.fd = STDOUT_FILENO, .events = POLLOUT};
     if (poll(&ready, 1, 0) != 1 || !(ready.revents & POLLOUT)) return;
     const ssize_t written = write(STDOUT_FILENO, text, strlen(text));
-    (void)written; /* nobody reads it */
+    (void)written; /* there is no reader */
 }
 
 uint64_t log_dropped(void)

@@ -3,8 +3,8 @@
  * Control characters are escaped, so no value can begin a line of its own. Bodies and keys are
  * never passed here. Lines are written whole, with one write: any thread.
  *
- * No call waits for who reads: a line that finds a full pipe or disk, or no reader, is dropped and
- * counted, and the next line that is written has one in front of it that says how many. */
+ * No call waits for a reader: a line that finds a full pipe or disk, or no reader, is dropped and
+ * counted, and the next line that is written comes after one that says how many were dropped. */
 #ifndef SERVER_LOG_H
 #define SERVER_LOG_H
 
@@ -29,7 +29,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 
 /* Why the daemon does not start: with logfmt, which people read there, as plain text. */
 void log_start_error(const char *text);
-/* What is for people, to stdout, in the same way: without waiting. */
+/* Writes a text for people to stdout, without waiting either. */
 void log_print(const char *text);
 /* Lines dropped so far. */
 uint64_t log_dropped(void);
