@@ -27,6 +27,39 @@ static rn_status take_eps(const rn_builder *b, const rn_json *config, const char
     return rn_arch_bad_key(b->err, key, "a number that is not negative");
 }
 
+#define USUAL_GROUPS 32 /* of group norm: no tensor shows them */
+
+static bool says(const char *text, const char *part)
+{
+    return text && strcasestr(text, part) != NULL;
+}
+
+/* Group norm has no statistics, and batch norm without them can't be served: only the config tells
+ * the two apart, by timm's architecture (resnet50_gn, resnetv2_50x1_bit), a norm_layer, or our own
+ * norm_groups. */
+static rn_status correct_norm(rn_family *f, const rn_builder *b, const rn_json *config)
+{
+    const char *architecture = rn_json_string(rn_json_get(config, "architecture"));
+    const char *layer = rn_json_string(rn_json_get(config, "norm_layer"));
+    if (!layer)
+        layer = rn_json_string(rn_json_get(rn_json_get(config, "model_args"), "norm_layer"));
+    const bool groups = says(architecture, "_gn") || says(architecture, "_bit") ||
+                        says(layer, "group") ||
+                        !rn_json_is_null(rn_json_get(config, "norm_groups"));
+    if (f->statistics) return RN_OK;
+    if (groups) {
+        f->norm_groups = USUAL_GROUPS;
+        f->bit = f->preact && !f->deep_stem;
+        return take_size(b, config, "norm_groups", &f->norm_groups);
+    }
+    if (!rn_names_have(b->names, "bn1.") && !rn_names_have(b->names, "layer1.0.bn1."))
+        return RN_OK; /* no norms at all: an error names the first tensor that is missing */
+    return rn_fail(
+        b->err, RN_ERR_FORMAT,
+        "the running statistics of batch norm are missing: save model.state_dict(); or if "
+        "it is group norm, config.json says so: \"norm_groups\": 32");
+}
+
 /* Keys that stand for one field each. */
 static rn_status correct_fields(rn_family *f, const rn_builder *b, const rn_json *config)
 {
@@ -43,8 +76,6 @@ static rn_status correct_fields(rn_family *f, const rn_builder *b, const rn_json
     rn_status status = take_size(b, config, "stem_stride", &f->stem_stride);
     for (size_t i = 0; status == RN_OK && i < sizeof flags / sizeof *flags; i++)
         status = take_bool(b, config, flags[i].key, flags[i].field);
-    if (status == RN_OK && f->norm_groups)
-        status = take_size(b, config, "norm_groups", &f->norm_groups);
     if (status == RN_OK) status = take_eps(b, config, "batch_norm_eps", &f->eps);
     return status;
 }
@@ -136,7 +167,7 @@ static rn_status correct_head(rn_family *f, const rn_builder *b, const rn_json *
 rn_status rn_family_correct(rn_family *f, const rn_builder *b, const rn_json *config)
 {
     static rn_status (*const corrections[])(rn_family *, const rn_builder *, const rn_json *) = {
-        correct_fields, correct_strides, correct_antialias, correct_head};
+        correct_norm, correct_fields, correct_strides, correct_antialias, correct_head};
     rn_status status = RN_OK;
     for (size_t i = 0; status == RN_OK && i < sizeof corrections / sizeof *corrections; i++)
         status = corrections[i](f, b, config);

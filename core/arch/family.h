@@ -37,12 +37,15 @@ typedef struct {
     bool avg_down;          /* timm's v2 alone: its tensors don't show the pool of the shortcut */
     bool stride_in_1x1;     /* a bottleneck's first convolution has the stride, not its second */
     rn_antialias antialias; /* a pool does the stride's work */
+    bool statistics;        /* some norm has running statistics: it is batch norm */
     size_t norm_groups;     /* 0: batch norm */
     bool head;              /* fc: else the pooled features are the answer */
     double eps;             /* of the norms */
 } rn_family;
 
-/* config may be NULL. */
+/* From names and shapes alone. What norms without running statistics are they don't show: group
+ * norm, or batch norm of which a half was saved; rn_family_correct() decides. config may be NULL
+ * there. */
 rn_status rn_family_infer(rn_family *family, const rn_builder *b);
 rn_status rn_family_correct(rn_family *family, const rn_builder *b, const rn_json *config);
 

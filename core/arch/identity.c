@@ -155,8 +155,8 @@ static rn_status note_norm(const rn_family *f, const rn_builder *b)
 {
     if (f->norm_groups)
         return rn_arch_note(b->arch, b->err,
-                            "norm: %zu groups, epsilon %g (no running_mean; groups and epsilon: "
-                            "default or config.json)",
+                            "norm: %zu groups, epsilon %g (no running_mean; that it is group norm: "
+                            "config.json; groups and epsilon: default or config.json)",
                             f->norm_groups, f->eps);
     return rn_arch_note(b->arch, b->err,
                         "norm: batch norm, epsilon %g (not in the weights: default or config.json)",

@@ -5,8 +5,7 @@
 #include "arch/family.h"
 #include "base/error.h"
 
-#define TEXT         96 /* bytes of a shape in an error */
-#define USUAL_GROUPS 32 /* of group norm: no tensor shows them */
+#define TEXT 96 /* bytes of a shape in an error */
 
 rn_tensor *rn_family_tensor(const rn_builder *b, size_t stage, size_t block, const char *leaf)
 {
@@ -89,9 +88,8 @@ static bool any_name_holds(const rn_builder *b, const char *part)
 static void infer_variant(rn_family *f, const rn_builder *b)
 {
     f->preact = !rn_names_have(b->names, "bn1.");
-    f->norm_groups = any_name_holds(b, ".running_") ? 0 : USUAL_GROUPS;
+    f->statistics = any_name_holds(b, ".running_");
     f->zero_shortcut = !any_name_holds(b, ".downsample.");
-    f->bit = f->preact && f->norm_groups && !f->deep_stem;
     f->avg_down = b->names->naming == RN_NAMING_TIMM_V2 && f->deep_stem;
     f->head = true;
     f->eps = 1e-5;

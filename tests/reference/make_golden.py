@@ -133,7 +133,11 @@ VARIANTS = {
         dict(blocks=[1, 2, 1], stem=(6, 6, 12), halved=True, inner=2, groups=4, gate="se", down_kernel=3),
         {},
     ),
-    "14-gn": ([3, 41, 40], dict(blocks=[1, 1, 1], planes=(32, 64, 96), norm_groups=32, stem_width=32), {}),
+    "14-gn": (
+        [3, 41, 40],
+        dict(blocks=[1, 1, 1], planes=(32, 64, 96), norm_groups=32, stem_width=32),
+        dict(config={"architecture": "resnet14_gn"}),
+    ),
     "14-gn-4-groups": ([3, 41, 40], dict(blocks=[1, 2, 1], norm_groups=4), dict(config={"norm_groups": 4})),
     "15-mixed": (
         [3, 73, 57],
@@ -153,7 +157,11 @@ VARIANTS = {
         dict(RESNET_V2, **DEEP, norm_groups=2),
         dict(rename=variants.timm_v2, config={"norm_groups": 2}),
     ),
-    "16-v2-bit": ([3, 47, 64], BIT, dict(rename=variants.timm_v2)),
+    "16-v2-bit": (
+        [3, 47, 64],
+        BIT,
+        dict(rename=variants.timm_v2, config={"architecture": "resnetv2_16x1_bit"}),
+    ),
     "16-v2-bit-3-groups": (
         [3, 64, 33],
         dict(BIT, norm_groups=3, planes=(9, 6, 12), stem_width=6),
@@ -188,6 +196,19 @@ HUGGING_FACE = {
 }
 
 
+def parameters_alone(folder, name, shape, arguments):
+    """A net of batch norm saved without its buffers: PyTorch names what is missing, and so refuses it."""
+    model = nets.ResNet(**arguments)
+    tensors = golden_case.set_weights(model)
+    parameters = dict(model.named_parameters())
+    try:
+        model.load_state_dict(parameters)
+    except RuntimeError as refusal:
+        reason = " ".join(str(refusal).split())[:120]
+        tensors = {name: shape for name, shape in tensors.items() if name in parameters}
+        golden_case.write_refused(os.path.join(folder, name + ".json"), shape, tensors, {}, reason)
+
+
 def main(folder):
     os.makedirs(folder, exist_ok=True)
     for name, (shape, layers, gain) in LAYERS.items():
@@ -200,6 +221,7 @@ def main(folder):
     for name, (shape, arguments, config) in HUGGING_FACE.items():
         golden_case.make(folder, "variant-" + name, nets.ResNet(**arguments), shape, config,
                          rename=variants.hugging_face)  # fmt: skip
+    parameters_alone(folder, "net-without-statistics", [3, 33, 33], dict(blocks=[1, 1], width=32))
 
 
 if __name__ == "__main__":

@@ -680,7 +680,12 @@ static const struct {
     {variant_se, NULL, "seresnet50", "gates", "gates: squeeze-excite"},
     {variant_eca_d, NULL, "ecaresnet50d", "gates", "gates: ECA"},
     {variant_rs, NULL, "seresnetrs50", "stem", "stem: three convolutions, stride 2, a convolution"},
-    {variant_gn, NULL, "resnet50_gn", "norm", "norm: 32 groups, epsilon 1e-05"},
+    {variant_gn, "{\"architecture\":\"resnet50_gn\"}", "resnet50_gn", "norm",
+     "norm: 32 groups, epsilon 1e-05"},
+    {variant_gn, "{\"norm_layer\":\"GroupNorm\"}", "resnet50_gn", "norm",
+     "norm: 32 groups, epsilon 1e-05"},
+    {variant_gn, "{\"model_args\":{\"norm_layer\":\"groupnorm\"}}", "resnet50_gn", "norm",
+     "norm: 32 groups, epsilon 1e-05"},
     {variant_gn, "{\"norm_groups\":16}", "resnet50_gn", "norm", "norm: 16 groups, epsilon 1e-05"},
     {variant_c, "{\"antialias\":\"blur\"}", "resnetblur50c", "anti",
      "anti-aliasing: blurred pools"},
@@ -698,6 +703,24 @@ START_TEST(names_variants)
     ck_assert_str_eq(net.arch.name, variants[_i].name);
     const char *note = note_about(&net, variants[_i].topic);
     ck_assert_msg(strncmp(note, variants[_i].note, strlen(variants[_i].note)) == 0, "%s", note);
+    fake_release(&net);
+}
+END_TEST
+
+/* Of parameters alone: batch norm without its statistics looks like group norm, and is not. */
+START_TEST(batch_norm_needs_its_statistics)
+{
+    static const char *const configs[] = {NULL, "{}", "{\"architecture\":\"resnet50\"}",
+                                          "{\"norm_layer\":\"batchnorm2d\"}",
+                                          "{\"weight_standardization\":true}"};
+    fake_net net;
+    fake_init(&net);
+    fake_add_resnet(&net, &small);
+    each_with(&net, ".running_", fake_remove);
+    ck_assert_int_eq(fake_build(&net, configs[_i], 0, 0), RN_ERR_FORMAT);
+    ck_assert_msg(strstr(net.err.text, "the running statistics of batch norm are missing: save "
+                                       "model.state_dict()"),
+                  "%s", net.err.text);
     fake_release(&net);
 }
 END_TEST
@@ -740,6 +763,7 @@ int main(void)
     tcase_add_test(tcase, names_what_does_not_fit);
     tcase_add_test(tcase, other_namings);
     tcase_add_loop_test(tcase, names_variants, 0, sizeof variants / sizeof *variants);
+    tcase_add_loop_test(tcase, batch_norm_needs_its_statistics, 0, 5);
     tcase_add_test(tcase, headless);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
