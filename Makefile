@@ -37,7 +37,7 @@ helper_src := $(filter-out %_test.c %_bench.c,$(wildcard $(suites:%=tests/%/*.c)
 benches    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*_bench.c))
 object      = $(patsubst %,$(BUILD)/%,$(patsubst %.c,%.o,$(patsubst %.S,%.S.o,$(1))))
 programs    = $(patsubst %.c,$(BUILD)/%,$(foreach s,$(1),$(wildcard tests/$(s)/*_test.c)))
-scripts    := $(wildcard $(addprefix tests/,layers.sh cli.sh deploy.sh install.sh protocols.sh))
+scripts    := $(wildcard $(addprefix tests/,layers.sh cli.sh connections.sh deploy.sh install.sh protocols.sh))
 archives   := $(BUILD)/server.a $(BUILD)/libresnet.a
 daemon     := $(if $(wildcard server/main.c),$(BUILD)/resnetd)
 

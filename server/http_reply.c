@@ -20,13 +20,6 @@ bool http_find_library(void)
     return symbol != NULL;
 }
 
-struct peer *http_peer(struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info ? info->socket_context : NULL;
-}
-
 static void add_headers(const struct http_request *r, struct MHD_Response *response)
 {
     const struct reply *reply = &r->request.reply;
@@ -49,7 +42,9 @@ static void add_headers(const struct http_request *r, struct MHD_Response *respo
         snprintf(seconds, sizeof seconds, "%u", reply->retry_after);
         MHD_add_response_header(response, "Retry-After", seconds);
     }
-    if (reply->close || draining) MHD_add_response_header(response, "Connection", "close");
+    if (!reply->close && !draining) return;
+    MHD_add_response_header(response, "Connection", "close");
+    r->peer->lingers = true;
 }
 
 enum MHD_Result http_send_reply(struct http_request *r)
@@ -75,28 +70,27 @@ enum MHD_Result http_send_reply(struct http_request *r)
     return queued;
 }
 
-/* What has arrived unread is taken out of the socket, as it would have the answer thrown away. */
 void http_cut_off(struct http_request *r)
 {
     const struct reply *reply = &r->request.reply;
-    enum { MOST = 256 };
-    char unread[4096];
+    struct peer *peer = r->peer;
     struct buffer text = {0};
     buffer_format(&text,
                   "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Type: application/json\r\n"
-                  "X-Request-Id: %s\r\nContent-Length: %zu\r\n\r\n",
-                  reply->status, MHD_get_reason_phrase_for(reply->status), r->request.id,
-                  reply->body.size);
+                  "X-Request-Id: %s\r\n",
+                  reply->status, MHD_get_reason_phrase_for(reply->status), r->request.id);
+    if (reply->retry_after) buffer_format(&text, "Retry-After: %u\r\n", reply->retry_after);
+    buffer_format(&text, "Content-Length: %zu\r\n\r\n", reply->body.size);
     buffer_append(&text, reply->body.bytes, reply->body.size);
     if (!text.failed && !reply->body.failed) {
-        const ssize_t sent = send(r->peer->fd, text.bytes, text.size, MSG_NOSIGNAL | MSG_DONTWAIT);
+        const ssize_t sent = send(peer->fd, text.bytes, text.size, MSG_NOSIGNAL | MSG_DONTWAIT);
         r->sent = sent > 0 ? (size_t)sent : 0;
     }
     buffer_free(&text);
-    shutdown(r->peer->fd, SHUT_WR);
-    for (int i = 0; i < MOST && recv(r->peer->fd, unread, sizeof unread, MSG_DONTWAIT) > 0; i++)
-        continue;
-    shutdown(r->peer->fd, SHUT_RD);
+    shutdown(peer->fd, SHUT_WR);
+    r->cut = true;
+    peer->lingers = true;
+    peer->answered = clock_ns();
 }
 
 /* ---- what libmicrohttpd answers by itself ---------------------------------------------------- */
@@ -111,6 +105,8 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, struct peer *pe
                              .peer = peer};
     http_make_id(&r);
     http_explain(&r, status);
+    r.request.reply.close = true;
+    peer->answered = clock_ns();
     const enum MHD_Result queued = http_send_reply(&r);
     metrics_request(server->metrics, ROUTES, status, 0, r.sent);
     return queued;
@@ -127,8 +123,9 @@ enum MHD_Result MHD_queue_response(struct MHD_Connection *connection, unsigned s
     struct http_request *r = peer ? peer->request : NULL;
     if (!peer) return queue_response(connection, status, page);
     if (!r) return refuse(connection, peer, status);
+    http_watch_nothing(r);
     if (!r->request.reply.status) http_explain(r, status);
-    if (r->progress != AT_END) http_cut_off(r);
+    if (r->progress != AT_END && !r->cut) http_cut_off(r);
     r->progress = AT_END;
     return queue_response(connection, status, page);
 }

@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "cmd/cmd.h"
 #include "cpus.h"
+#include "descriptors.h"
 #include "http.h"
 #include "isa.h"
 #include "log.h"
@@ -104,6 +105,7 @@ static int run(const struct options *options)
     rn_error error;
     int code = EX_OSERR;
     isa_limit(options->isa);
+    descriptors_raise();
     if (!server.metrics) return code;
     server.registry = registry_open(options, server.metrics, &error, &code);
     if (!server.registry)

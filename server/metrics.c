@@ -45,6 +45,12 @@ static const char *const phase_name[] = {
 #undef PHASE
 };
 
+static const char *const linger_end_name[] = {
+#define LINGER_END(id, name) name,
+#include "metrics.def"
+#undef LINGER_END
+};
+
 static const char *const priority_name[PRIORITIES] = {
     [PRIORITY_NORMAL] = "normal",
     [PRIORITY_HIGH] = "high",
@@ -53,7 +59,8 @@ static const char *const priority_name[PRIORITIES] = {
 struct metrics {
     _Atomic uint64_t requests[ROUTES + 1][CODES], failures[REASONS], received, sent;
     _Atomic uint64_t dropped[REASONS][PHASES];
-    _Atomic int64_t connections, active;
+    _Atomic uint64_t linger_ends[LINGER_ENDS], evicted, refused;
+    _Atomic int64_t connections, active, lingering;
     atomic_size_t reading; /* bytes of bodies */
     atomic_bool ready;
     double start_time;
@@ -156,6 +163,26 @@ void metrics_dropped(struct metrics *metrics, enum metrics_reason reason, enum m
 void metrics_connections(struct metrics *metrics, int change)
 {
     atomic_fetch_add(&metrics->connections, change);
+}
+
+void metrics_lingering(struct metrics *metrics, int change)
+{
+    atomic_fetch_add(&metrics->lingering, change);
+}
+
+void metrics_linger_end(struct metrics *metrics, enum metrics_linger_end end)
+{
+    atomic_fetch_add(&metrics->linger_ends[end], 1);
+}
+
+void metrics_evicted(struct metrics *metrics)
+{
+    atomic_fetch_add(&metrics->evicted, 1);
+}
+
+void metrics_refused(struct metrics *metrics)
+{
+    atomic_fetch_add(&metrics->refused, 1);
 }
 
 size_t metrics_reading(struct metrics *metrics, size_t more, size_t less)
@@ -305,6 +332,28 @@ static void render_sent(struct metrics *m, struct buffer *text, const char *name
 static void render_connections(struct metrics *m, struct buffer *text, const char *name)
 {
     write_number(text, name, (double)atomic_load(&m->connections));
+}
+
+static void render_lingering(struct metrics *m, struct buffer *text, const char *name)
+{
+    write_number(text, name, (double)atomic_load(&m->lingering));
+}
+
+static void render_linger_ends(struct metrics *m, struct buffer *text, const char *name)
+{
+    for (size_t i = 0; i < LINGER_ENDS; i++)
+        buffer_format(text, "%s{end=\"%s\"} %llu\n", name, linger_end_name[i],
+                      (unsigned long long)atomic_load(&m->linger_ends[i]));
+}
+
+static void render_evicted(struct metrics *m, struct buffer *text, const char *name)
+{
+    write_number(text, name, (double)atomic_load(&m->evicted));
+}
+
+static void render_refused(struct metrics *m, struct buffer *text, const char *name)
+{
+    write_number(text, name, (double)atomic_load(&m->refused));
 }
 
 static void render_reading(struct metrics *m, struct buffer *text, const char *name)

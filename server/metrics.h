@@ -34,6 +34,13 @@ enum metrics_phase {
     PHASES
 };
 
+enum metrics_linger_end {
+#define LINGER_END(id, name) LINGER_END_##id,
+#include "metrics.def"
+#undef LINGER_END
+    LINGER_ENDS
+};
+
 enum { MAX_BUCKETS = 20 };
 
 struct histogram {
@@ -68,6 +75,10 @@ void metrics_failure(struct metrics *metrics, enum metrics_reason reason);
 /* A failure for one of the reasons DEADLINE and CANCELLED. */
 void metrics_dropped(struct metrics *metrics, enum metrics_reason reason, enum metrics_phase phase);
 void metrics_connections(struct metrics *metrics, int change);
+void metrics_lingering(struct metrics *metrics, int change);
+void metrics_linger_end(struct metrics *metrics, enum metrics_linger_end end);
+void metrics_evicted(struct metrics *metrics);
+void metrics_refused(struct metrics *metrics);
 void metrics_active(struct metrics *metrics, int change);
 /* Bytes of bodies that are being read; returns how many there are then. */
 size_t metrics_reading(struct metrics *metrics, size_t more, size_t less);

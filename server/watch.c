@@ -1,10 +1,10 @@
-/* One thread, one epoll, one list; see watch.h. The list is searched only when something happened
- * or a deadline has passed; add and remove are short. */
+/* One thread, one epoll, one list, and a table of the list by descriptor; see watch.h. The list is
+ * walked only when a deadline has passed; add and remove are short. */
 #include "watch.h"
 
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -16,41 +16,69 @@ struct watch {
     pthread_t thread;
     pthread_mutex_t lock;
     /* all under the lock */
-    struct watched *first;
-    uint64_t last_id;
+    struct watched *first, **by_fd;
+    size_t fds; /* of the table */
+    uint32_t last_id;
     uint64_t nearest; /* the deadline that the thread sleeps for; UINT64_MAX: none */
     bool ending;
 };
 
+/* What epoll tells with an event. Id 0 is the eventfd's. */
+static uint64_t key_of(int fd, uint32_t id)
+{
+    return (uint64_t)id << 32 | (uint32_t)fd;
+}
+
+/* NULL: it is not watched any more. */
+static struct watched *find(const struct watch *w, uint64_t key)
+{
+    const size_t fd = (uint32_t)key;
+    struct watched *watched = fd < w->fds ? w->by_fd[fd] : NULL;
+    return watched && watched->id == key >> 32 ? watched : NULL;
+}
+
+static void forget(struct watch *w, struct watched *watched)
+{
+    *watched->link = watched->next;
+    if (watched->next) watched->next->link = watched->link;
+    if (find(w, key_of(watched->fd, watched->id))) w->by_fd[watched->fd] = NULL;
+    epoll_ctl(w->epoll, EPOLL_CTL_DEL, watched->fd, NULL);
+}
+
 static void tell(struct watch *w, struct watched *watched, enum watch_event why)
 {
     if (!watched->event) return;
-    if (watched->event(watched, why)) {
-        watched->deadline = clock_ns() + WATCH_AGAIN;
-        if (watched->deadline < w->nearest) w->nearest = watched->deadline;
-    } else {
-        watched->event = NULL;
+    const uint64_t deadline = watched->event(watched, why);
+    if (deadline == WATCH_END) {
+        forget(w, watched);
+        watched->event(watched, WATCH_ENDED);
+        return;
     }
+    watched->deadline = deadline;
+    if (!deadline && !watched->reads)
+        watched->event = NULL;
+    else if (deadline && deadline < w->nearest)
+        w->nearest = deadline;
 }
 
-/* What epoll says may be of somebody who is not watched any more, even if the descriptor is: the id
- * is not. It says so once. */
-static void note_hangup(struct watch *w, uint64_t id)
+/* What epoll says may be of a connection that is not watched any more, even if the descriptor is:
+ * the id is not. It tells a hang-up once. */
+static void take_event(struct watch *w, uint64_t key)
 {
-    struct watched *watched = w->first;
-    while (watched && watched->id != id) watched = watched->next;
+    struct watched *watched = find(w, key);
     if (!watched) return;
-    watched->gone = true;
-    tell(w, watched, WATCH_HANGUP);
+    watched->gone = !watched->reads;
+    tell(w, watched, watched->reads ? WATCH_INPUT : WATCH_HANGUP);
 }
 
-/* And who was gone before he was watched. */
+/* Also tells of those that hung up before watch_set(). */
 static void tell_deadlines(struct watch *w)
 {
     const uint64_t now = clock_ns();
     if (now < w->nearest) return;
     w->nearest = UINT64_MAX;
-    for (struct watched *watched = w->first; watched; watched = watched->next) {
+    for (struct watched *watched = w->first, *next; watched; watched = next) {
+        next = watched->next;
         if (!watched->event || !watched->deadline) continue;
         if (now >= watched->deadline)
             tell(w, watched, watched->gone ? WATCH_HANGUP : WATCH_DEADLINE);
@@ -86,7 +114,7 @@ static void *watch_main(void *argument)
         pthread_mutex_lock(&w->lock);
         for (int i = 0; i < count; i++) {
             if (event[i].data.u64)
-                note_hangup(w, event[i].data.u64);
+                take_event(w, event[i].data.u64);
             else
                 clear_wake(w);
         }
@@ -131,39 +159,92 @@ void watch_free(struct watch *w)
     pthread_mutex_destroy(&w->lock);
     close(w->epoll);
     close(w->wake);
+    free(w->by_fd);
     free(w);
+}
+
+static bool make_room(struct watch *w, int fd)
+{
+    size_t fds = w->fds ? w->fds : 64;
+    while (fds <= (size_t)fd) fds *= 2;
+    if (fds == w->fds) return true;
+    struct watched **table = realloc(w->by_fd, fds * sizeof(struct watched *));
+    if (!table) return false;
+    memset(table + w->fds, 0, (fds - w->fds) * sizeof(struct watched *));
+    w->by_fd = table;
+    w->fds = fds;
+    return true;
+}
+
+/* Under the lock. False: epoll does not tell of it. */
+static bool enter(struct watch *w, struct watched *watched, uint32_t events)
+{
+    while (!++w->last_id) continue;
+    watched->id = w->last_id;
+    watched->next = w->first;
+    watched->link = &w->first;
+    if (w->first) w->first->link = &watched->next;
+    w->first = watched;
+    struct epoll_event event = {.events = events, .data.u64 = key_of(watched->fd, watched->id)};
+    if (!make_room(w, watched->fd)) return false;
+    w->by_fd[watched->fd] = watched;
+    return !epoll_ctl(w->epoll, EPOLL_CTL_ADD, watched->fd, &event);
 }
 
 void watch_open(struct watch *w, struct watched *watched, int fd)
 {
     *watched = (struct watched){.fd = fd};
     pthread_mutex_lock(&w->lock);
-    watched->id = ++w->last_id;
-    watched->next = w->first;
-    watched->link = &w->first;
-    if (w->first) w->first->link = &watched->next;
-    w->first = watched;
-    struct epoll_event hangup = {.events = EPOLLRDHUP | EPOLLONESHOT, .data.u64 = watched->id};
-    epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &hangup); /* else the deadlines remain */
+    (void)enter(w, watched, EPOLLRDHUP | EPOLLONESHOT); /* else the deadlines remain */
     pthread_mutex_unlock(&w->lock);
 }
 
 void watch_close(struct watch *w, struct watched *watched)
 {
     pthread_mutex_lock(&w->lock);
-    *watched->link = watched->next;
-    if (watched->next) watched->next->link = watched->link;
-    epoll_ctl(w->epoll, EPOLL_CTL_DEL, watched->fd, NULL);
+    forget(w, watched);
     pthread_mutex_unlock(&w->lock);
+}
+
+/* Under the lock. True: the thread is to be woken. */
+static bool set_deadline(struct watch *w, struct watched *watched, uint64_t deadline)
+{
+    watched->deadline = deadline;
+    if (!deadline || deadline >= w->nearest) return false;
+    w->nearest = deadline;
+    return true;
 }
 
 void watch_set(struct watch *w, struct watched *watched, uint64_t deadline, watch_event_fn *event)
 {
     pthread_mutex_lock(&w->lock);
     watched->event = event;
-    watched->deadline = watched->gone ? 1 : deadline; /* long ago */
-    const bool nearer = event && watched->deadline && watched->deadline < w->nearest;
-    if (nearer) w->nearest = watched->deadline;
+    /* 1: long ago */
+    const bool nearer = set_deadline(w, watched, watched->gone ? 1 : deadline) && event;
     pthread_mutex_unlock(&w->lock);
     if (nearer) wake(w);
+}
+
+void watch_hasten(struct watch *w, uint64_t deadline, watch_event_fn *event)
+{
+    bool nearer = false;
+    pthread_mutex_lock(&w->lock);
+    for (struct watched *watched = w->first; watched; watched = watched->next)
+        if (watched->event == event && (!watched->deadline || watched->deadline > deadline))
+            nearer |= set_deadline(w, watched, deadline);
+    pthread_mutex_unlock(&w->lock);
+    if (nearer) wake(w);
+}
+
+bool watch_read(struct watch *w, struct watched *watched, int fd, uint64_t deadline,
+                watch_event_fn *event)
+{
+    *watched = (struct watched){.fd = fd, .reads = true, .event = event};
+    pthread_mutex_lock(&w->lock);
+    const bool entered = enter(w, watched, EPOLLIN | EPOLLRDHUP);
+    if (!entered) forget(w, watched);
+    const bool nearer = entered && set_deadline(w, watched, deadline);
+    pthread_mutex_unlock(&w->lock);
+    if (nearer) wake(w);
+    return entered;
 }

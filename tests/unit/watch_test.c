@@ -25,14 +25,14 @@ struct client {
     int again; /* how many events are to be told again */
 };
 
-static bool on_event(struct watched *watched, enum watch_event event)
+static uint64_t on_event(struct watched *watched, enum watch_event event)
 {
     struct client *client = (struct client *)watched;
     const int before = atomic_fetch_add(&client->events, 1);
     const bool again = before < client->again;
     client->last = event;
     sem_post(&client->told); /* once it is told for the last time, the client may be gone */
-    return again;
+    return again ? clock_ns() + WATCH_AGAIN : 0;
 }
 
 /* Over TCP: a connection on loopback. */
