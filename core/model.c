@@ -232,18 +232,18 @@ static rn_status build_graph(loader *l)
 
 static void describe(rn_model *m)
 {
-    const rn_dims in = m->plan.value[m->plan.input].dims;
-    const rn_dims out = m->plan.value[m->plan.output].dims;
+    const rn_shape in = m->plan.value[m->plan.input[0]].shape;
+    const rn_shape out = m->plan.value[m->plan.output[0]].shape;
     m->info = (rn_model_info){
         .arch = m->arch.name,
         .format = m->tensors.format,
         .isa = rn_isa_name(m->plan.isa),
         .digest = m->digest,
         .input = {in.c, in.h, in.w},
-        .input_size = rn_dims_size(in),
+        .input_size = rn_shape_size(in),
         .output_rank = out.rank,
         .output = {out.c, out.h, out.w},
-        .output_size = rn_dims_size(out),
+        .output_size = rn_shape_size(out),
         .preprocess = m->arch.preprocess,
         .labels = m->arch.labels,
         .layers = m->plan.count,
@@ -379,16 +379,6 @@ const rn_model_info *rn_model_info_of(const rn_model *model)
     return &model->info;
 }
 
-static const char *fused_text(rn_epilogue e)
-{
-    const bool relu = e.act == RN_ACT_RELU;
-    switch (e.add) {
-    case RN_ADD_BEFORE_ACT: return relu ? "Add+ReLU" : "Add";
-    case RN_ADD_AFTER_ACT: return "ReLU+Add";
-    default: return relu ? "ReLU" : "";
-    }
-}
-
 static void window_text(const rn_desc *d, char *text, size_t size)
 {
     const rn_window *w = &d->window;
@@ -406,17 +396,17 @@ bool rn_model_layer(const rn_model *model, size_t index, rn_layer_info *layer)
 {
     if (index >= model->plan.count) return false;
     const rn_step *step = &model->plan.step[index];
-    const rn_dims in = step->desc.in[0], out = step->desc.out;
+    const rn_shape in = step->desc.in[0], out = step->desc.out;
     *layer = (rn_layer_info){
         .name = step->name,
         .op = rn_op_name(step->desc.op),
-        .fused = fused_text(step->desc.epilogue),
         .impl = step->impl->name,
         .in = {in.c, in.h, in.w},
         .out = {out.c, out.h, out.w},
         .parameters = step->parameters,
         .macs = step->macs,
     };
+    rn_epilogue_write(&step->desc.epilogue, layer->fused, sizeof layer->fused);
     window_text(&step->desc, layer->detail, sizeof layer->detail);
     return true;
 }

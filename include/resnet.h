@@ -95,8 +95,8 @@ typedef struct {
 typedef struct {
     const char *name;     /* the layer's name in the weights: "layer1.0.conv1" */
     const char *op;       /* the operator: "Conv2d", "MaxPool2d", ... */
-    const char *fused;    /* what runs in its store: "", "ReLU", "Add+ReLU", "ReLU+Add" */
     const char *impl;     /* the implementation chosen: "gemm_blas", "ref", ... */
+    char fused[64];       /* what runs in its store: "", "ReLU", "Add+ReLU", "ReLU+Add", ... */
     char detail[64];      /* "3x3 stride 2 pad 1 groups 32" */
     size_t in[3], out[3]; /* C, H, W */
     size_t parameters;

@@ -98,8 +98,8 @@ static rn_status build_layers(const rn_builder *b, const rn_arch_options *option
     if (status != RN_OK) return status;
     const int input = add_input(b, options, dims);
     if (input < 0) return b->err->status;
-    b->graph->output = rn_layers_build(b, input, list);
-    return b->graph->output < 0 ? b->err->status : RN_OK;
+    const int output = rn_layers_build(b, input, list);
+    return output < 0 ? b->err->status : rn_graph_add_output(b->graph, "output", output, b->err);
 }
 
 static rn_status build_family(const rn_builder *b, const rn_arch_options *options)
@@ -116,8 +116,8 @@ static rn_status build_family(const rn_builder *b, const rn_arch_options *option
     if (status != RN_OK) return status;
     const int input = add_input(b, options, dims);
     if (input < 0) return b->err->status;
-    b->graph->output = rn_family_build(&family, b, input);
-    return b->graph->output < 0 ? b->err->status : RN_OK;
+    const int output = rn_family_build(&family, b, input);
+    return output < 0 ? b->err->status : rn_graph_add_output(b->graph, "output", output, b->err);
 }
 
 static bool is_list(const rn_json *config)
@@ -131,7 +131,7 @@ static rn_status note_input(rn_arch *arch, const rn_graph *graph, const rn_arch_
 {
     const char *from = "default";
     size_t height, width;
-    const rn_dims in = graph->node[0].out;
+    const rn_shape in = rn_graph_shape(graph, graph->input[0].value);
     if (options->input_height || options->input_width)
         from = "option";
     else if (!input_shape(options->config, &from))

@@ -89,11 +89,11 @@ static int average(const rn_net *n, int src, const rn_block *block)
 }
 
 /* Every second pixel, and channels of zeros up to those of `want`. */
-static int zero_shortcut(const rn_net *n, int src, const rn_block *block, rn_dims want)
+static int zero_shortcut(const rn_net *n, int src, const rn_block *block, rn_shape want)
 {
     const rn_layer_name name = rn_join(block->name, "shortcut");
     const rn_window window = rn_square(1, block->stride, 0);
-    if (rn_dims_equal(rn_build_dims(n->b, src), want)) return src;
+    if (rn_shape_equal(rn_build_shape(n->b, src), want)) return src;
     if (block->stride > 1) src = rn_build_window(n->b, src, name.text, RN_OP_MAX_POOL, &window);
     return rn_build_channel_pad(n->b, src, name.text, want.c);
 }
@@ -124,12 +124,12 @@ static int add_ways(const rn_net *n, int way, int other, const rn_block *block)
 {
     char a[TEXT], b[TEXT];
     if (way < 0 || other < 0) return -1;
-    const rn_dims left = rn_build_dims(n->b, way), right = rn_build_dims(n->b, other);
+    const rn_shape left = rn_build_shape(n->b, way), right = rn_build_shape(n->b, other);
     if (left.c == right.c)
         return rn_build_binary(n->b, way, other, rn_join(block->name, "add").text, RN_OP_ADD);
     rn_fail(n->b->err, RN_ERR_FORMAT,
             "block %s: its convolutions give %s, its shortcut %s: they can't be added", block->name,
-            rn_dims_text(left, a, sizeof a), rn_dims_text(right, b, sizeof b));
+            rn_shape_write(left, a, sizeof a), rn_shape_write(right, b, sizeof b));
     return -1;
 }
 
@@ -143,7 +143,7 @@ int rn_block_build(const rn_net *n, int src, const rn_block *block)
     if (has(n, block, "downsample."))
         other = downsample(n, first, block);
     else if (f->zero_shortcut)
-        other = zero_shortcut(n, src, block, rn_build_dims(n->b, way));
+        other = zero_shortcut(n, src, block, rn_build_shape(n->b, way));
     const int sum = add_ways(n, way, other, block);
     return f->preact ? sum : rn_net_relu(n, sum, block->name);
 }

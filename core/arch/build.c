@@ -44,10 +44,9 @@ bool rn_build_constant(const rn_builder *b, const char *layer, const char *leaf,
     return false;
 }
 
-rn_dims rn_build_dims(const rn_builder *b, int value)
+rn_shape rn_build_shape(const rn_builder *b, int value)
 {
-    if (value < 0) return (rn_dims){0};
-    return b->graph->node[value].out;
+    return rn_graph_shape(b->graph, value);
 }
 
 rn_window rn_square(size_t kernel, size_t stride, size_t pad)
@@ -67,11 +66,11 @@ static bool take_bias(const rn_builder *b, rn_node *node, const char *layer, rn_
 {
     if (bias == RN_BIAS_NONE) return true;
     if (bias == RN_BIAS_IF_THERE && !rn_build_find(b, layer, "bias")) return true;
-    return rn_build_constant(b, layer, "bias", 1, &node->channels, &node->bias);
+    return rn_build_constant(b, layer, "bias", 1, &node->channels, &node->weight[RN_BIAS]);
 }
 
 /* The groups that a weight of (oc, ic / groups, kh, kw) has on this input; 0 with *err filled. */
-static size_t conv_groups(const rn_builder *b, const rn_tensor *weight, rn_dims in, size_t groups)
+static size_t conv_groups(const rn_builder *b, const rn_tensor *weight, rn_shape in, size_t groups)
 {
     char shape[TEXT], input[TEXT];
     const size_t width = weight->shape[1];
@@ -79,13 +78,8 @@ static size_t conv_groups(const rn_builder *b, const rn_tensor *weight, rn_dims 
     if (inferred && (groups == 0 || groups == inferred)) return inferred;
     rn_fail(b->err, RN_ERR_FORMAT, "tensor %s: %s in %zu groups does not fit an input of %s",
             weight->name, rn_shape_text(weight->shape, weight->rank, shape, sizeof shape),
-            groups ? groups : 1, rn_dims_text(in, input, sizeof input));
+            groups ? groups : 1, rn_shape_write(in, input, sizeof input));
     return 0;
-}
-
-static rn_node make_node(rn_op op, const char *layer, int left, int right)
-{
-    return (rn_node){.op = op, .name = layer, .src = {left, right}};
 }
 
 int rn_build_conv(const rn_builder *b, int src, const char *layer, const rn_window *window,
@@ -94,107 +88,104 @@ int rn_build_conv(const rn_builder *b, int src, const char *layer, const rn_wind
     if (src < 0) return -1;
     rn_tensor *weight = rn_build_need(b, layer, "weight", 4); // (oc, ic / groups, kh, kw)
     if (!weight) return -1;
-    rn_node node = make_node(RN_OP_CONV, layer, src, 0);
-    node.window = *window;
+    rn_node node = {.op = RN_OP_CONV, .name = layer, .window = *window};
     node.channels = weight->shape[0];
     node.window.kh = weight->shape[2];
     node.window.kw = weight->shape[3];
-    node.groups = conv_groups(b, weight, rn_build_dims(b, src), groups);
+    node.groups = conv_groups(b, weight, rn_build_shape(b, src), groups);
     if (!node.groups) return -1;
-    if (!rn_tensor_constant(weight, &node.weight, b->err) || !take_bias(b, &node, layer, bias))
+    if (!rn_tensor_constant(weight, &node.weight[RN_WEIGHT], b->err) ||
+        !take_bias(b, &node, layer, bias))
         return -1;
-    return rn_graph_add(b->graph, &node, b->err);
+    return rn_graph_add(b->graph, &node, RN_SOURCES(src), b->err);
 }
 
 int rn_build_batch_norm(const rn_builder *b, int src, const char *layer, double eps, bool affine)
 {
+    static const struct {
+        size_t weight;
+        const char *leaf;
+    } needed[] = {{RN_MEAN, "running_mean"},
+                  {RN_VAR, "running_var"},
+                  {RN_WEIGHT, "weight"},
+                  {RN_BIAS, "bias"}};
     if (src < 0) return -1;
-    rn_node node = make_node(RN_OP_BATCH_NORM, layer, src, 0);
-    node.channels = rn_build_dims(b, src).c;
-    node.eps = eps;
-    if (!rn_build_constant(b, layer, "running_mean", 1, &node.channels, &node.mean) ||
-        !rn_build_constant(b, layer, "running_var", 1, &node.channels, &node.var))
-        return -1;
-    if (affine && (!rn_build_constant(b, layer, "weight", 1, &node.channels, &node.weight) ||
-                   !take_bias(b, &node, layer, RN_BIAS_NEEDED)))
-        return -1;
-    return rn_graph_add(b->graph, &node, b->err);
+    rn_node node = {.op = RN_OP_BATCH_NORM, .name = layer, .eps = eps};
+    const size_t channels = rn_build_shape(b, src).c;
+    for (size_t i = 0; i < (affine ? 4 : 2); i++) {
+        rn_constant *numbers = &node.weight[needed[i].weight];
+        if (!rn_build_constant(b, layer, needed[i].leaf, 1, &channels, numbers)) return -1;
+    }
+    return rn_graph_add(b->graph, &node, RN_SOURCES(src), b->err);
 }
 
 int rn_build_linear(const rn_builder *b, int src, const char *layer, rn_bias bias)
 {
     if (src < 0) return -1;
-    const rn_dims in = rn_build_dims(b, src);
+    const rn_shape in = rn_build_shape(b, src);
     rn_tensor *weight = rn_build_need(b, layer, "weight", 2); // (out, in)
     if (!weight) return -1;
-    rn_node node = make_node(RN_OP_LINEAR, layer, src, 0);
-    node.channels = weight->shape[0];
+    rn_node node = {.op = RN_OP_LINEAR, .name = layer, .channels = weight->shape[0]};
     const size_t width = in.rank == 1 ? in.c : weight->shape[1]; /* a map: the shape rule says no */
     const size_t shape[] = {node.channels, width};
-    if (!rn_build_constant(b, layer, "weight", 2, shape, &node.weight) ||
+    if (!rn_build_constant(b, layer, "weight", 2, shape, &node.weight[RN_WEIGHT]) ||
         !take_bias(b, &node, layer, bias))
         return -1;
-    return rn_graph_add(b->graph, &node, b->err);
+    return rn_graph_add(b->graph, &node, RN_SOURCES(src), b->err);
 }
 
 int rn_build_group_norm(const rn_builder *b, int src, const char *layer, size_t groups, double eps)
 {
     if (src < 0) return -1;
-    rn_node node = make_node(RN_OP_GROUP_NORM, layer, src, 0);
-    node.channels = rn_build_dims(b, src).c;
-    node.groups = groups;
-    node.eps = eps;
-    if (!rn_build_constant(b, layer, "weight", 1, &node.channels, &node.weight) ||
+    rn_node node = {.op = RN_OP_GROUP_NORM, .name = layer, .groups = groups, .eps = eps};
+    node.channels = rn_build_shape(b, src).c;
+    if (!rn_build_constant(b, layer, "weight", 1, &node.channels, &node.weight[RN_WEIGHT]) ||
         !take_bias(b, &node, layer, RN_BIAS_NEEDED))
         return -1;
-    return rn_graph_add(b->graph, &node, b->err);
+    return rn_graph_add(b->graph, &node, RN_SOURCES(src), b->err);
 }
 
 int rn_build_channel_conv(const rn_builder *b, int src, const char *layer)
 {
     rn_tensor *weight = src < 0 ? NULL : rn_build_need(b, layer, "weight", 3); // (1, 1, k)
     if (!weight) return -1;
-    rn_node node = make_node(RN_OP_CHANNEL_CONV, layer, src, 0);
-    node.window.kh = weight->shape[2];
+    rn_node node = {.op = RN_OP_CHANNEL_CONV, .name = layer, .window = {.kh = weight->shape[2]}};
     const size_t shape[] = {1, 1, node.window.kh};
-    if (!rn_build_constant(b, layer, "weight", 3, shape, &node.weight)) return -1;
-    return rn_graph_add(b->graph, &node, b->err);
+    if (!rn_build_constant(b, layer, "weight", 3, shape, &node.weight[RN_WEIGHT])) return -1;
+    return rn_graph_add(b->graph, &node, RN_SOURCES(src), b->err);
 }
 
 int rn_build_unary(const rn_builder *b, int src, const char *layer, rn_op op)
 {
     if (src < 0) return -1;
-    const rn_node node = make_node(op, layer, src, 0);
-    return rn_graph_add(b->graph, &node, b->err);
+    return rn_graph_add(b->graph, &(rn_node){.op = op, .name = layer}, RN_SOURCES(src), b->err);
 }
 
 int rn_build_window(const rn_builder *b, int src, const char *layer, rn_op op,
                     const rn_window *window)
 {
     if (src < 0) return -1;
-    rn_node node = make_node(op, layer, src, 0);
-    node.window = *window;
-    return rn_graph_add(b->graph, &node, b->err);
+    const rn_node node = {.op = op, .name = layer, .window = *window};
+    return rn_graph_add(b->graph, &node, RN_SOURCES(src), b->err);
 }
 
 int rn_build_binary(const rn_builder *b, int left, int right, const char *layer, rn_op op)
 {
     if (left < 0 || right < 0) return -1;
-    const rn_node node = make_node(op, layer, left, right);
-    return rn_graph_add(b->graph, &node, b->err);
+    const rn_node node = {.op = op, .name = layer};
+    return rn_graph_add(b->graph, &node, RN_SOURCES(left, right), b->err);
 }
 
 int rn_build_channel_pad(const rn_builder *b, int src, const char *layer, size_t channels)
 {
     if (src < 0) return -1;
-    rn_node node = make_node(RN_OP_CHANNEL_PAD, layer, src, 0);
-    node.channels = channels;
-    return rn_graph_add(b->graph, &node, b->err);
+    const rn_node node = {.op = RN_OP_CHANNEL_PAD, .name = layer, .channels = channels};
+    return rn_graph_add(b->graph, &node, RN_SOURCES(src), b->err);
 }
 
 int rn_build_input(const rn_builder *b, size_t channels, size_t height, size_t width)
 {
-    rn_node node = make_node(RN_OP_INPUT, "input", 0, 0);
-    node.out = (rn_dims){.rank = 3, .c = channels, .h = height, .w = width};
-    return rn_graph_add(b->graph, &node, b->err);
+    const rn_node node = {
+        .op = RN_OP_INPUT, .name = "input", .shape = rn_map(channels, height, width)};
+    return rn_graph_add(b->graph, &node, RN_NO_SOURCES, b->err);
 }

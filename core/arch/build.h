@@ -54,7 +54,7 @@ int rn_build_channel_pad(const rn_builder *b, int src, const char *layer, size_t
 
 int rn_build_input(const rn_builder *b, size_t channels, size_t height, size_t width);
 
-rn_dims rn_build_dims(const rn_builder *b, int value);
+rn_shape rn_build_shape(const rn_builder *b, int value);
 
 /* The window of a square kernel, its padding the same on all sides. */
 rn_window rn_square(size_t kernel, size_t stride, size_t pad);

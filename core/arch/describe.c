@@ -32,7 +32,7 @@ static const char *label_at(const rn_json *labels, size_t index)
 }
 
 /* There must be one for each class. */
-static rn_status make_room(rn_arch *arch, size_t count, rn_dims out, const char *where,
+static rn_status make_room(rn_arch *arch, size_t count, rn_shape out, const char *where,
                            rn_error *err)
 {
     if (out.rank != 1 || count != out.c)
@@ -51,7 +51,7 @@ static rn_status set_label(rn_arch *arch, size_t index, const char *text, size_t
     return arch->label[index] ? RN_OK : RN_ERR_MEMORY;
 }
 
-static rn_status take_json(rn_arch *arch, rn_dims out, const rn_json *labels, const char *key,
+static rn_status take_json(rn_arch *arch, rn_shape out, const rn_json *labels, const char *key,
                            rn_error *err)
 {
     char where[64];
@@ -102,7 +102,8 @@ static size_t line_size(const char *text, size_t size, size_t *next)
     return length;
 }
 
-static rn_status take_text(rn_arch *arch, rn_dims out, const char *text, size_t size, rn_error *err)
+static rn_status take_text(rn_arch *arch, rn_shape out, const char *text, size_t size,
+                           rn_error *err)
 {
     size_t count = 0, next;
     if (!is_utf8(text, size)) return rn_fail(err, RN_ERR_FORMAT, "labels.txt: no UTF-8 text");
@@ -115,7 +116,7 @@ static rn_status take_text(rn_arch *arch, rn_dims out, const char *text, size_t 
     return status;
 }
 
-static rn_status take_imagenet(rn_arch *arch, rn_dims out, rn_error *err)
+static rn_status take_imagenet(rn_arch *arch, rn_shape out, rn_error *err)
 {
     static const char *const names[] = {
 #define CLASS(name) name,
@@ -130,7 +131,7 @@ static rn_status take_imagenet(rn_arch *arch, rn_dims out, rn_error *err)
     return status;
 }
 
-static rn_status read_labels(rn_arch *arch, rn_dims out, const rn_arch_options *options,
+static rn_status read_labels(rn_arch *arch, rn_shape out, const rn_arch_options *options,
                              rn_error *err)
 {
     const char *key;
@@ -145,7 +146,8 @@ static rn_status read_labels(rn_arch *arch, rn_dims out, const rn_arch_options *
 rn_status rn_arch_describe(rn_arch *arch, const rn_graph *graph, const rn_arch_options *options,
                            rn_error *err)
 {
-    const rn_status status = read_labels(arch, graph->node[graph->output].out, options, err);
+    const rn_status status =
+        read_labels(arch, rn_graph_shape(graph, graph->output[0].value), options, err);
     if (status != RN_OK) return status;
-    return rn_preprocess_read(arch, graph->node[0].out, options, err);
+    return rn_preprocess_read(arch, rn_graph_shape(graph, graph->input[0].value), options, err);
 }

@@ -163,7 +163,7 @@ static int build_conv(const layer *l)
     if (argument(l, "padding_mode") && (!mode || strcmp(mode, "zeros") != 0))
         return bad_argument(l, "padding_mode", "\"zeros\""), -1;
     if (groups == 0) return bad_argument(l, "groups", "a size of at least 1"), -1;
-    const size_t channels = rn_build_dims(l->b, l->src).c;
+    const size_t channels = rn_build_shape(l->b, l->src).c;
     if (!agrees(l, "in_channels", channels) || !agrees(l, "out_channels", weight->shape[0]))
         return -1;
     return rn_build_conv(l->b, l->src, l->name, &window, groups, bias);
@@ -184,7 +184,7 @@ static int build_res_layer(const layer *l)
                 "tensor %s: %s on an input of %s: the kernel must be square and at least 2, "
                 "the padding is kernel_size - 2",
                 weight->name, rn_shape_text(weight->shape, 4, shape, sizeof shape),
-                rn_dims_text(rn_build_dims(l->b, l->src), input, sizeof input));
+                rn_shape_write(rn_build_shape(l->b, l->src), input, sizeof input));
         return -1;
     }
     if (!agrees(l, "kernel_size", kernel) || !agrees(l, "ni", weight->shape[1]) ||
@@ -204,7 +204,7 @@ static int build_batch_norm(const layer *l)
     double eps = 1e-5;
     if (!take_number(l, "eps", &eps) || !take_bool(l, "affine", &affine) ||
         !take_bool(l, "track_running_stats", &statistics) ||
-        !agrees(l, "num_features", rn_build_dims(l->b, l->src).c))
+        !agrees(l, "num_features", rn_build_shape(l->b, l->src).c))
         return -1;
     if (!(eps >= 0)) return bad_argument(l, "eps", "a number that is not negative"), -1;
     if (!statistics) return bad_argument(l, "track_running_stats", "true"), -1;
@@ -258,7 +258,7 @@ static int build_avg_pool(const layer *l)
 /* An output of 1x1 is the mean of the map; others are average pools when they divide the input. */
 static int build_adaptive_pool(const layer *l)
 {
-    const rn_dims in = rn_build_dims(l->b, l->src);
+    const rn_shape in = rn_build_shape(l->b, l->src);
     size_t out[2] = {1, 1};
     if (!take_pair(l, "output_size", 1, out)) return -1;
     if (out[0] == 1 && out[1] == 1)
@@ -333,10 +333,10 @@ static const struct {
 static bool fits_rank(const layer *l, size_t rank)
 {
     char text[TEXT];
-    const rn_dims in = rn_build_dims(l->b, l->src);
+    const rn_shape in = rn_build_shape(l->b, l->src);
     if (rank == 0 || in.rank == rank) return true;
-    rn_fail(l->b->err, RN_ERR_FORMAT, "the input is %s%s, %s", rn_dims_text(in, text, sizeof text),
-            in.rank == 1 ? " features" : "",
+    rn_fail(l->b->err, RN_ERR_FORMAT, "the input is %s%s, %s",
+            rn_shape_write(in, text, sizeof text), in.rank == 1 ? " features" : "",
             rank == 1 ? "flatten it first" : "C x H x W is needed");
     return false;
 }

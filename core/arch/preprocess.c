@@ -151,7 +151,7 @@ static rn_status read_normalisation(rn_arch *arch, size_t channels, const rn_arc
 static const char *const filter_names[] = {[RN_BILINEAR] = "bilinear", [RN_BICUBIC] = "bicubic"};
 
 /* What the input of in.h x in.w shows is crop_pct of a scaled picture. */
-static rn_status set_size(rn_preprocessing *p, rn_dims in, double crop_pct, rn_error *err)
+static rn_status set_size(rn_preprocessing *p, rn_shape in, double crop_pct, rn_error *err)
 {
     const double height = floor((double)in.h / crop_pct), width = floor((double)in.w / crop_pct);
     const double most = (double)MAX_SIDE;
@@ -162,7 +162,7 @@ static rn_status set_size(rn_preprocessing *p, rn_dims in, double crop_pct, rn_e
     return RN_OK;
 }
 
-static void set_default(rn_preprocessing *p, rn_dims in)
+static void set_default(rn_preprocessing *p, rn_shape in)
 {
     const bool small = in.h <= SMALL || in.w <= SMALL;
     p->fit = small && in.h != in.w ? RN_FIT_STRETCH : RN_FIT_COVER;
@@ -171,7 +171,7 @@ static void set_default(rn_preprocessing *p, rn_dims in)
 }
 
 /* timm's keys, and "resize", torchvision's size of the shorter side. */
-static rn_status read_timm(rn_preprocessing *p, const rn_json *object, rn_dims in, rn_error *err)
+static rn_status read_timm(rn_preprocessing *p, const rn_json *object, rn_shape in, rn_error *err)
 {
     static const struct {
         const char *name;
@@ -250,7 +250,7 @@ static rn_status read_resample(rn_preprocessing *p, const rn_json *file, rn_erro
     return RN_OK;
 }
 
-static rn_status read_hf(rn_preprocessing *p, const rn_json *file, rn_dims in, rn_error *err)
+static rn_status read_hf(rn_preprocessing *p, const rn_json *file, rn_shape in, rn_error *err)
 {
     bool resize = true, crops = has(file, "crop_size");
     double crop_pct = 0;
@@ -279,7 +279,7 @@ static rn_status read_hf(rn_preprocessing *p, const rn_json *file, rn_dims in, r
 }
 
 /* The first place that says anything about size, crop or filter. */
-static rn_status find_geometry(rn_preprocessing *p, rn_dims in, const rn_arch_options *options,
+static rn_status find_geometry(rn_preprocessing *p, rn_shape in, const rn_arch_options *options,
                                const char **where, rn_error *err)
 {
     static const char *const timm_keys[] = {"resize", "crop_pct", "crop_mode", "interpolation",
@@ -303,7 +303,7 @@ static rn_status find_geometry(rn_preprocessing *p, rn_dims in, const rn_arch_op
     return read_hf(p, options->preprocessor, in, err);
 }
 
-static rn_status note_geometry(rn_arch *arch, rn_dims in, const char *where, rn_error *err)
+static rn_status note_geometry(rn_arch *arch, rn_shape in, const char *where, rn_error *err)
 {
     static const char *const fits[] = {[RN_FIT_COVER] = "scaled to cover",
                                        [RN_FIT_INSIDE] = "scaled to lie inside",
@@ -317,7 +317,7 @@ static rn_status note_geometry(rn_arch *arch, rn_dims in, const char *where, rn_
                         where);
 }
 
-rn_status rn_preprocess_read(rn_arch *arch, rn_dims input, const rn_arch_options *options,
+rn_status rn_preprocess_read(rn_arch *arch, rn_shape input, const rn_arch_options *options,
                              rn_error *err)
 {
     const char *where;

@@ -12,7 +12,7 @@ const rn_json *rn_timm_config(const rn_json *config);
 bool rn_preprocess_input(const rn_json *preprocessor, size_t *height, size_t *width);
 
 /* Sets arch->preprocess for an input of that size, and notes where it is from. */
-rn_status rn_preprocess_read(rn_arch *arch, rn_dims input, const rn_arch_options *options,
+rn_status rn_preprocess_read(rn_arch *arch, rn_shape input, const rn_arch_options *options,
                              rn_error *err);
 
 #endif

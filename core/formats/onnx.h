@@ -113,7 +113,7 @@ typedef enum {
 typedef struct {
     rn_onnx_form form;
     size_t rank, axis, groups;
-    rn_dims dims;
+    rn_shape dims;
 } rn_onnx_view;
 
 typedef struct {
@@ -165,7 +165,7 @@ typedef struct {
     int64_t size[4]; /* the batch first */
 } rn_onnx_sizes;
 /* The shape that the file sees; the batch is 0. */
-void rn_onnx_shape_of(rn_dims dims, const rn_onnx_view *view, rn_onnx_sizes *out);
+void rn_onnx_shape_of(rn_shape dims, const rn_onnx_view *view, rn_onnx_sizes *out);
 /* One number per channel as C x 1 x 1, whatever made it. */
 int rn_onnx_map(rn_onnx_node *node, int value);
 
@@ -225,7 +225,7 @@ bool rn_onnx_is_constant(const rn_onnx_node *node, size_t input);
 int rn_onnx_value(rn_onnx_node *node, size_t input); /* the graph's value, seen as it is */
 /* The same, whatever its view. */
 int rn_onnx_viewed(rn_onnx_node *node, size_t input, rn_onnx_view *view);
-rn_dims rn_onnx_dims(const rn_onnx_node *node, int value);
+rn_shape rn_onnx_dims(const rn_onnx_node *node, int value);
 rn_onnx_constant *rn_onnx_constant_of(rn_onnx_node *node, size_t input);
 const float *rn_onnx_floats(rn_onnx_node *node, rn_onnx_constant *constant);
 /* Exactly `size` floats; NULL when the input isn't there. */
@@ -255,16 +255,16 @@ enum {
 
 /* kernel_shape, strides, pads, dilations, auto_pad and ceil_mode. kh and kw: those of the weights,
  * or 0. */
-void rn_onnx_window(rn_onnx_node *node, rn_dims in, size_t kh, size_t kw, rn_window *window);
+void rn_onnx_window(rn_onnx_node *node, rn_shape in, size_t kh, size_t kw, rn_window *window);
 
 /* Results. Memory for a weight of `count` floats; counts against what the file may unfold to. */
 float *rn_onnx_new_floats(rn_onnx_node *node, size_t count);
 /* Counts one more use of so many floats; false with the failure kept when it is one too many. */
 bool rn_onnx_count_floats(rn_onnx_node *node, size_t count);
 /* Adds the graph node, under this node's name; output 0 stands for it. */
-void rn_onnx_emit(rn_onnx_node *node, const rn_node *graph_node);
+void rn_onnx_emit(rn_onnx_node *node, const rn_node *graph_node, const int *src, size_t inputs);
 /* The same in the middle of an import: returns the value, output 0 is left alone. */
-int rn_onnx_add(rn_onnx_node *node, const rn_node *graph_node);
+int rn_onnx_add(rn_onnx_node *node, const rn_node *graph_node, const int *src, size_t inputs);
 void rn_onnx_emit_value(rn_onnx_node *node, int value);
 void rn_onnx_emit_view(rn_onnx_node *node, int value, const rn_onnx_view *view);
 void rn_onnx_emit_constant(rn_onnx_node *node, const rn_onnx_constant *constant);

@@ -81,7 +81,7 @@ static size_t axis_size(const Onnx__Dimension *dim, size_t open)
     return dim->dim_value > 0 ? (size_t)dim->dim_value : open;
 }
 
-static rn_status input_dims(rn_onnx_importer *im, const Onnx__ValueInfo *input, rn_dims *dims,
+static rn_status input_dims(rn_onnx_importer *im, const Onnx__ValueInfo *input, rn_shape *dims,
                             rn_error *err)
 {
     const Onnx__TensorType *type = input->type ? input->type->tensor_type : NULL;
@@ -98,7 +98,7 @@ static rn_status input_dims(rn_onnx_importer *im, const Onnx__ValueInfo *input, 
                        "input " SHOWN ": want N x C x H x W or N x F with a known C or F",
                        input->name);
     im->batch = dim[0]->dim_value > 0 ? dim[0]->dim_value : 0;
-    *dims = (rn_dims){.rank = rank - 1, .c = axis_size(dim[1], 0), .h = 1, .w = 1};
+    *dims = (rn_shape){.rank = rank - 1, .c = axis_size(dim[1], 0), .h = 1, .w = 1};
     if (rank == 2) return RN_OK;
     const rn_format_options *o = im->options;
     dims->h = o->input_height ? o->input_height : axis_size(dim[2], DEFAULT_SIDE);
@@ -109,11 +109,11 @@ static rn_status input_dims(rn_onnx_importer *im, const Onnx__ValueInfo *input, 
 static rn_status import_input(rn_onnx_importer *im, const Onnx__ValueInfo *input, rn_error *err)
 {
     rn_node node = {.op = RN_OP_INPUT, .name = input->name};
-    const rn_status status = input_dims(im, input, &node.out, err);
+    const rn_status status = input_dims(im, input, &node.shape, err);
     if (status != RN_OK) return status;
     rn_onnx_name *name = rn_onnx_lookup(im, input->name);
     name->kind = RN_ONNX_VALUE;
-    name->value = rn_graph_add(im->graph, &node, err);
+    name->value = rn_graph_add(im->graph, &node, RN_NO_SOURCES, err);
     return name->value < 0 ? RN_ERR_FORMAT : RN_OK;
 }
 
@@ -144,8 +144,7 @@ static rn_status import_output(rn_onnx_importer *im, const Onnx__Graph *graph, r
     if (name->view.form != RN_ONNX_AS_IS)
         return rn_fail(err, RN_ERR_FORMAT, "output " SHOWN ": its shape can't be served",
                        graph->output[0]->name);
-    im->graph->output = name->value;
-    return RN_OK;
+    return rn_graph_add_output(im->graph, name->name, name->value, err);
 }
 
 /* ---- nodes ----------------------------------------------------------------------------------- */

@@ -22,7 +22,7 @@ void rn_onnx_import_concat(rn_onnx_node *n)
     if (axis != 1 && axis + rank != 1) rn_onnx_fail(n, "axis %lld, want 1", (long long)axis);
     for (size_t i = 1; i < n->proto->n_input; i++) {
         const int next = rn_onnx_value(n, i);
-        joined = rn_onnx_add(n, &(rn_node){.op = RN_OP_CONCAT, .src = {joined, next}});
+        joined = rn_onnx_add(n, &(rn_node){.op = RN_OP_CONCAT}, RN_SOURCES(joined, next));
     }
     rn_onnx_emit_value(n, joined);
 }
@@ -65,7 +65,8 @@ static void pad_with_zeros(rn_onnx_node *n, int x, const int64_t pads[MAX_AXES])
             rn_onnx_fail(n, "%zu channels in front and %zu behind: only halves can be padded",
                          front, behind);
         const size_t channels = rn_onnx_dims(n, x).c + front + behind;
-        x = rn_onnx_add(n, &(rn_node){.op = RN_OP_CHANNEL_PAD, .src = {x}, .channels = channels});
+        x = rn_onnx_add(n, &(rn_node){.op = RN_OP_CHANNEL_PAD, .channels = channels},
+                        RN_SOURCES(x));
     }
     const rn_window window = {.pad_top = (size_t)pads[2],
                               .pad_left = (size_t)pads[3],
@@ -74,7 +75,7 @@ static void pad_with_zeros(rn_onnx_node *n, int x, const int64_t pads[MAX_AXES])
     if (front + behind && !(pads[2] + pads[3] + pads[6] + pads[7]))
         rn_onnx_emit_value(n, x);
     else
-        rn_onnx_emit(n, &(rn_node){.op = RN_OP_ZERO_PAD, .src = {x}, .window = window});
+        rn_onnx_emit(n, &(rn_node){.op = RN_OP_ZERO_PAD, .window = window}, RN_SOURCES(x));
 }
 
 void rn_onnx_import_pad(rn_onnx_node *n)
@@ -111,7 +112,7 @@ void rn_onnx_import_slice(rn_onnx_node *n)
         return;
     }
     const int x = rn_onnx_value(n, 0);
-    const rn_dims d = rn_onnx_dims(n, x);
+    const rn_shape d = rn_onnx_dims(n, x);
     const bool listed = n->proto->n_input == 1;
     const size_t count =
         listed ? rn_onnx_list(n, "starts", start, 4) : rn_onnx_integers(n, 1, start, 4);
@@ -137,19 +138,19 @@ void rn_onnx_import_slice(rn_onnx_node *n)
     if (stride[2] * stride[3] == 1)
         rn_onnx_emit_value(n, x);
     else
-        rn_onnx_emit(n, &(rn_node){.op = RN_OP_MAX_POOL, .src = {x}, .window = window});
+        rn_onnx_emit(n, &(rn_node){.op = RN_OP_MAX_POOL, .window = window}, RN_SOURCES(x));
 }
 
 /* ---- norms over groups ----------------------------------------------------------------------- */
 
 /* From one number per group to one per channel. */
-static const float *per_channel(rn_onnx_node *n, size_t input, size_t groups, size_t channels)
+static rn_constant per_channel(rn_onnx_node *n, size_t input, size_t groups, size_t channels)
 {
     const float *given = rn_onnx_vector(n, input, groups);
-    if (groups == channels || !given) return given;
+    if (groups == channels || !given) return rn_constant_of(given, channels);
     float *spread = rn_onnx_new_floats(n, channels);
     for (size_t i = 0; spread && i < channels; i++) spread[i] = given[i / (channels / groups)];
-    return spread;
+    return rn_constant_of(spread, channels);
 }
 
 /* Of each channel, or of what a Reshape has put together: torch's export of a group norm. */
@@ -157,19 +158,19 @@ void rn_onnx_import_instance_norm(rn_onnx_node *n)
 {
     rn_onnx_view view;
     const int x = rn_onnx_viewed(n, 0, &view);
-    const rn_dims d = rn_onnx_dims(n, x);
+    const rn_shape d = rn_onnx_dims(n, x);
     if ((view.form != RN_ONNX_GROUPED && view.form != RN_ONNX_AS_IS) || d.rank != 3) {
         rn_onnx_fail(n, "its input is no map, nor groups of its channels");
         return;
     }
     const size_t groups = view.form == RN_ONNX_GROUPED ? view.groups : d.c;
-    const int norm =
-        rn_onnx_add(n, &(rn_node){.op = RN_OP_GROUP_NORM,
-                                  .src = {x},
-                                  .groups = groups,
-                                  .eps = rn_onnx_decimal(rn_onnx_float(n, "epsilon", 1e-5)),
-                                  .weight = {.floats = per_channel(n, 1, groups, d.c)},
-                                  .bias = {.floats = per_channel(n, 2, groups, d.c)}});
+    const int norm = rn_onnx_add(
+        n,
+        &(rn_node){.op = RN_OP_GROUP_NORM,
+                   .groups = groups,
+                   .eps = rn_onnx_decimal(rn_onnx_float(n, "epsilon", 1e-5)),
+                   .weight = {per_channel(n, 1, groups, d.c), per_channel(n, 2, groups, d.c)}},
+        RN_SOURCES(x));
     rn_onnx_emit_view(n, norm, &view);
 }
 
@@ -178,19 +179,20 @@ void rn_onnx_import_group_norm(rn_onnx_node *n)
 {
     const int x = rn_onnx_value(n, 0);
     const int64_t groups = rn_onnx_int(n, "num_groups", 0);
-    const rn_dims d = rn_onnx_dims(n, x);
+    const rn_shape d = rn_onnx_dims(n, x);
     rn_onnx_ignore(n, "stash_type");
     if (d.rank != 3 || groups < 1 || d.c % (size_t)groups) {
         rn_onnx_fail(n, "%lld groups of %zu channels", (long long)groups, d.c);
         return;
     }
     const size_t numbers = n->im->opset < 21 ? (size_t)groups : d.c;
-    rn_onnx_emit(n, &(rn_node){.op = RN_OP_GROUP_NORM,
-                               .src = {x},
-                               .groups = (size_t)groups,
-                               .eps = rn_onnx_decimal(rn_onnx_float(n, "epsilon", 1e-5)),
-                               .weight = {.floats = per_channel(n, 1, numbers, d.c)},
-                               .bias = {.floats = per_channel(n, 2, numbers, d.c)}});
+    rn_onnx_emit(
+        n,
+        &(rn_node){.op = RN_OP_GROUP_NORM,
+                   .groups = (size_t)groups,
+                   .eps = rn_onnx_decimal(rn_onnx_float(n, "epsilon", 1e-5)),
+                   .weight = {per_channel(n, 1, numbers, d.c), per_channel(n, 2, numbers, d.c)}},
+        RN_SOURCES(x));
 }
 
 /* ---- convolutions of other views ------------------------------------------------------------- */
@@ -216,10 +218,11 @@ void rn_onnx_conv_along_channels(rn_onnx_node *n, int x, const rn_onnx_view *vie
         return;
     }
     const int map = rn_onnx_map(n, x);
-    const int conv = rn_onnx_add(n, &(rn_node){.op = RN_OP_CHANNEL_CONV,
-                                               .src = {map},
-                                               .window = {.kh = size},
-                                               .weight = rn_onnx_weight(n, weight)});
+    const int conv = rn_onnx_add(n,
+                                 &(rn_node){.op = RN_OP_CHANNEL_CONV,
+                                            .window = {.kh = size},
+                                            .weight = {rn_onnx_weight(n, weight)}},
+                                 RN_SOURCES(map));
     rn_onnx_emit_view(n, conv, view);
 }
 
@@ -242,7 +245,7 @@ static bool is_blur(const float *weight, size_t channels, float *factor)
 /* Over each channel, behind a reflected border. */
 void rn_onnx_conv_reflected(rn_onnx_node *n, int x)
 {
-    const rn_dims d = rn_onnx_dims(n, x), bordered = {3, d.c, d.h + 2, d.w + 2};
+    const rn_shape d = rn_onnx_dims(n, x), bordered = rn_map(d.c, d.h + 2, d.w + 2);
     rn_onnx_constant *constant = rn_onnx_constant_of(n, 1);
     rn_window w;
     rn_onnx_window(n, bordered, 3, 3, &w);
@@ -258,7 +261,7 @@ void rn_onnx_conv_reflected(rn_onnx_node *n, int x)
     }
     const rn_window stride = {.stride_h = w.stride_h, .stride_w = w.stride_w};
     const int blur =
-        rn_onnx_add(n, &(rn_node){.op = RN_OP_BLUR_POOL, .src = {x}, .window = stride});
+        rn_onnx_add(n, &(rn_node){.op = RN_OP_BLUR_POOL, .window = stride}, RN_SOURCES(x));
     const float *bias = rn_onnx_vector(n, 2, d.c);
     bool plain = !bias;
     for (size_t c = 0; plain && c < d.c; c++) plain = factor[c] == 1;

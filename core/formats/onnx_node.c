@@ -75,9 +75,9 @@ int rn_onnx_value(rn_onnx_node *node, size_t input)
     return -1;
 }
 
-rn_dims rn_onnx_dims(const rn_onnx_node *node, int value)
+rn_shape rn_onnx_dims(const rn_onnx_node *node, int value)
 {
-    return value < 0 ? (rn_dims){0} : node->im->graph->node[value].out;
+    return rn_graph_shape(node->im->graph, value);
 }
 
 rn_onnx_constant *rn_onnx_constant_of(rn_onnx_node *node, size_t input)
@@ -134,7 +134,7 @@ rn_constant rn_onnx_weight(rn_onnx_node *node, rn_onnx_constant *constant)
     rn_constant weight = {0};
     if (!constant || !rn_onnx_count_floats(node, constant->elements)) return weight;
     if (constant->floats && !rn_onnx_is_integer(constant))
-        return (rn_constant){.floats = constant->floats};
+        return rn_constant_of(constant->floats, constant->elements);
     rn_tensor *tensor = tensor_of(node, constant);
     if (tensor && !rn_tensor_constant(tensor, &weight, node->err))
         node->status = rn_failure(node->err);
@@ -263,7 +263,7 @@ static void same_padding(size_t in, size_t reach, size_t stride, bool upper, siz
     *after = missing - *before;
 }
 
-static void read_padding(rn_onnx_node *node, rn_dims in, rn_window *w)
+static void read_padding(rn_onnx_node *node, rn_shape in, rn_window *w)
 {
     size_t pads[4]; /* top, left, bottom, right */
     read_sizes(node, "pads", 4, 0, 0, pads);
@@ -285,7 +285,7 @@ static void read_padding(rn_onnx_node *node, rn_dims in, rn_window *w)
     same_padding(in.w, columns, w->stride_w, upper, &w->pad_left, &w->pad_right);
 }
 
-void rn_onnx_window(rn_onnx_node *node, rn_dims in, size_t kh, size_t kw, rn_window *window)
+void rn_onnx_window(rn_onnx_node *node, rn_shape in, size_t kh, size_t kw, rn_window *window)
 {
     size_t kernel[2], stride[2], dilation[2];
     read_sizes(node, "kernel_shape", 2, 1, 0, kernel);
@@ -319,7 +319,7 @@ static rn_onnx_name *result(rn_onnx_node *node)
     return NULL;
 }
 
-int rn_onnx_add(rn_onnx_node *node, const rn_node *graph_node)
+int rn_onnx_add(rn_onnx_node *node, const rn_node *graph_node, const int *src, size_t inputs)
 {
     if (node->status != RN_OK) return -1;
     if (node->im->graph->count >= MAX_NODES) {
@@ -328,9 +328,9 @@ int rn_onnx_add(rn_onnx_node *node, const rn_node *graph_node)
     }
     rn_node named = *graph_node;
     named.name = *node->proto->name ? node->proto->name : node->proto->output[0];
-    const int value = rn_graph_add(node->im->graph, &named, node->err);
+    const int value = rn_graph_add(node->im->graph, &named, src, inputs, node->err);
     if (value < 0) {
-        node->status = RN_ERR_FORMAT;
+        node->status = rn_failure(node->err);
         node->named = true;
     }
     return value;
@@ -350,9 +350,9 @@ void rn_onnx_emit_value(rn_onnx_node *node, int value)
     rn_onnx_emit_view(node, value, &(rn_onnx_view){.form = RN_ONNX_AS_IS});
 }
 
-void rn_onnx_emit(rn_onnx_node *node, const rn_node *graph_node)
+void rn_onnx_emit(rn_onnx_node *node, const rn_node *graph_node, const int *src, size_t inputs)
 {
-    const int value = rn_onnx_add(node, graph_node);
+    const int value = rn_onnx_add(node, graph_node, src, inputs);
     rn_onnx_emit_value(node, value);
 }
 

@@ -20,19 +20,17 @@ int rn_onnx_add_conv(rn_onnx_node *n, int x, const rn_onnx_constant *shape, rn_c
         rn_onnx_fail(n, "its weight is no OC x IC x KH x KW");
         return -1;
     }
-    const rn_dims in = rn_onnx_dims(n, x);
+    const rn_shape in = rn_onnx_dims(n, x);
     size_t channels;
     if (groups < 1 || !rn_size_mul((size_t)groups, shape->dims[1], &channels) || channels != in.c)
         rn_onnx_fail(n, "%lld groups of %zu channels, the input has %zu", (long long)groups,
                      shape->dims[1], in.c);
     rn_node node = {.op = RN_OP_CONV,
-                    .src = {x},
                     .groups = (size_t)groups,
                     .channels = shape->dims[0],
-                    .weight = weight,
-                    .bias = bias};
+                    .weight = {weight, bias}};
     rn_onnx_window(n, in, shape->dims[2], shape->dims[3], &node.window);
-    return rn_onnx_add(n, &node);
+    return rn_onnx_add(n, &node, RN_SOURCES(x));
 }
 
 static void import_conv(rn_onnx_node *n)
@@ -56,23 +54,25 @@ static void import_conv(rn_onnx_node *n)
 
 static void import_max_pool(rn_onnx_node *n)
 {
-    rn_node node = {.op = RN_OP_MAX_POOL, .src = {rn_onnx_value(n, 0)}};
+    const int x = rn_onnx_value(n, 0);
+    rn_node node = {.op = RN_OP_MAX_POOL};
     rn_onnx_ignore(n, "storage_order"); /* of the indices, a second output */
-    rn_onnx_window(n, rn_onnx_dims(n, node.src[0]), 0, 0, &node.window);
-    rn_onnx_emit(n, &node);
+    rn_onnx_window(n, rn_onnx_dims(n, x), 0, 0, &node.window);
+    rn_onnx_emit(n, &node, RN_SOURCES(x));
 }
 
 static void import_average_pool(rn_onnx_node *n)
 {
-    rn_node node = {.op = RN_OP_AVG_POOL, .src = {rn_onnx_value(n, 0)}};
-    rn_onnx_window(n, rn_onnx_dims(n, node.src[0]), 0, 0, &node.window);
+    const int x = rn_onnx_value(n, 0);
+    rn_node node = {.op = RN_OP_AVG_POOL};
+    rn_onnx_window(n, rn_onnx_dims(n, x), 0, 0, &node.window);
     node.window.count_include_pad = rn_onnx_int(n, "count_include_pad", 0) != 0;
-    rn_onnx_emit(n, &node);
+    rn_onnx_emit(n, &node, RN_SOURCES(x));
 }
 
 static void import_global_average_pool(rn_onnx_node *n)
 {
-    rn_onnx_emit(n, &(rn_node){.op = RN_OP_GLOBAL_AVG_POOL, .src = {rn_onnx_value(n, 0)}});
+    rn_onnx_emit(n, &(rn_node){.op = RN_OP_GLOBAL_AVG_POOL}, RN_SOURCES(rn_onnx_value(n, 0)));
 }
 
 /* The mean over H and W, which may stay as axes of size 1. The axes are an input since opset 18. */
@@ -93,11 +93,11 @@ static void import_reduce_mean(rn_onnx_node *n)
         if (axes[i] >= -4 && axes[i] < 4) mean[(axes[i] + 4) % 4] = true;
     if (rn_onnx_dims(n, x).rank != 3 || count != 2 || !mean[2] || !mean[3])
         rn_onnx_fail(n, "only the mean over H and W can be served");
-    const int pooled = rn_onnx_add(n, &(rn_node){.op = RN_OP_GLOBAL_AVG_POOL, .src = {x}});
+    const int pooled = rn_onnx_add(n, &(rn_node){.op = RN_OP_GLOBAL_AVG_POOL}, RN_SOURCES(x));
     if (keep)
         rn_onnx_emit_value(n, pooled);
     else
-        rn_onnx_emit(n, &(rn_node){.op = RN_OP_FLATTEN, .src = {pooled}});
+        rn_onnx_emit(n, &(rn_node){.op = RN_OP_FLATTEN}, RN_SOURCES(pooled));
 }
 
 /* ---- channel by channel ---------------------------------------------------------------------- */
@@ -120,13 +120,13 @@ static void import_batch_normalization(rn_onnx_node *n)
     rn_onnx_ignore(n, "momentum");
     if (rn_onnx_int(n, "training_mode", 0) != 0) rn_onnx_fail(n, "it is in training mode");
     if (rn_onnx_int(n, "spatial", 1) != 1) rn_onnx_fail(n, "spatial is 0");
-    rn_onnx_emit(n, &(rn_node){.op = RN_OP_BATCH_NORM,
-                               .src = {x},
-                               .eps = rn_onnx_decimal(rn_onnx_float(n, "epsilon", 1e-5)),
-                               .weight = rn_onnx_weight_vector(n, 1, c),
-                               .bias = rn_onnx_weight_vector(n, 2, c),
-                               .mean = rn_onnx_weight_vector(n, 3, c),
-                               .var = rn_onnx_weight_vector(n, 4, c)});
+    rn_onnx_emit(
+        n,
+        &(rn_node){.op = RN_OP_BATCH_NORM,
+                   .eps = rn_onnx_decimal(rn_onnx_float(n, "epsilon", 1e-5)),
+                   .weight = {rn_onnx_weight_vector(n, 1, c), rn_onnx_weight_vector(n, 2, c),
+                              rn_onnx_weight_vector(n, 3, c), rn_onnx_weight_vector(n, 4, c)}},
+        RN_SOURCES(x));
 }
 
 /* Number by number: one pixel may stand in any shape. */
@@ -135,7 +135,7 @@ static void emit_unary(rn_onnx_node *n, rn_op op)
     rn_onnx_view view;
     int x = rn_onnx_viewed(n, 0, &view);
     if (view.form != RN_ONNX_VECTOR) x = rn_onnx_value(n, 0);
-    rn_onnx_emit_view(n, rn_onnx_add(n, &(rn_node){.op = op, .src = {x}}), &view);
+    rn_onnx_emit_view(n, rn_onnx_add(n, &(rn_node){.op = op}, RN_SOURCES(x)), &view);
 }
 
 static void import_relu(rn_onnx_node *n)
@@ -150,7 +150,7 @@ static void import_sigmoid(rn_onnx_node *n)
 
 /* Whether the constant, combined with N x C x H x W or N x F as NumPy does, has one number per
  * channel, or one for all. */
-static bool is_per_channel(const rn_onnx_constant *constant, rn_dims dims)
+static bool is_per_channel(const rn_onnx_constant *constant, rn_shape dims)
 {
     if (constant->elements == 1) return constant->rank <= dims.rank + 1;
     const size_t behind = dims.rank == 3 ? 2 : 0; /* axes after the channels */
@@ -166,17 +166,16 @@ int rn_onnx_add_affine(rn_onnx_node *n, int x, const float *weight, const float 
     const size_t c = rn_onnx_dims(n, x).c;
     float *mean = rn_onnx_new_floats(n, c), *var = rn_onnx_new_floats(n, c);
     for (size_t i = 0; mean && var && i < c; i++) var[i] = 1;
-    return rn_onnx_add(n, &(rn_node){.op = RN_OP_BATCH_NORM,
-                                     .src = {x},
-                                     .weight = {.floats = weight},
-                                     .bias = {.floats = bias},
-                                     .mean = {.floats = mean},
-                                     .var = {.floats = var}});
+    return rn_onnx_add(n,
+                       &(rn_node){.op = RN_OP_BATCH_NORM,
+                                  .weight = {rn_constant_of(weight, c), rn_constant_of(bias, c),
+                                             rn_constant_of(mean, c), rn_constant_of(var, c)}},
+                       RN_SOURCES(x));
 }
 
 static int add_arithmetic(rn_onnx_node *n, int x, rn_onnx_constant *constant, arithmetic how)
 {
-    const rn_dims dims = rn_onnx_dims(n, x);
+    const rn_shape dims = rn_onnx_dims(n, x);
     if (!constant || !is_per_channel(constant, dims)) {
         rn_onnx_fail(n, "its constant has not one number per channel");
         return -1;
@@ -222,7 +221,7 @@ static void import_add(rn_onnx_node *n)
         return;
     }
     const int a = rn_onnx_value(n, 0), b = rn_onnx_value(n, 1);
-    rn_onnx_emit(n, &(rn_node){.op = RN_OP_ADD, .src = {a, b}});
+    rn_onnx_emit(n, &(rn_node){.op = RN_OP_ADD}, RN_SOURCES(a, b));
 }
 
 static void import_sub(rn_onnx_node *n)
@@ -236,8 +235,8 @@ static int factor(rn_onnx_node *n, size_t input)
     rn_onnx_view view;
     const int x = rn_onnx_viewed(n, input, &view);
     if (view.form != RN_ONNX_EXPANDED) return rn_onnx_value(n, input);
-    const rn_dims other = rn_onnx_dims(n, rn_onnx_value(n, 1 - input));
-    if (!rn_dims_equal(view.dims, other))
+    const rn_shape other = rn_onnx_dims(n, rn_onnx_value(n, 1 - input));
+    if (!rn_shape_equal(view.dims, other))
         rn_onnx_fail(n, "input %zu is expanded to another size than the map's", input);
     return x;
 }
@@ -249,7 +248,7 @@ static void import_mul(rn_onnx_node *n)
         return;
     }
     const int a = factor(n, 0), b = factor(n, 1);
-    rn_onnx_emit(n, &(rn_node){.op = RN_OP_MUL, .src = {a, b}});
+    rn_onnx_emit(n, &(rn_node){.op = RN_OP_MUL}, RN_SOURCES(a, b));
 }
 
 static void import_div(rn_onnx_node *n)
@@ -262,7 +261,7 @@ static void import_sum(rn_onnx_node *n)
     int sum = rn_onnx_value(n, 0);
     for (size_t i = 1; i < n->proto->n_input; i++) {
         const int next = rn_onnx_value(n, i);
-        sum = rn_onnx_add(n, &(rn_node){.op = RN_OP_ADD, .src = {sum, next}});
+        sum = rn_onnx_add(n, &(rn_node){.op = RN_OP_ADD}, RN_SOURCES(sum, next));
     }
     rn_onnx_emit_value(n, sum);
 }
@@ -271,12 +270,12 @@ static void import_sum(rn_onnx_node *n)
 static void import_softmax(rn_onnx_node *n)
 {
     const int x = rn_onnx_value(n, 0);
-    const rn_dims d = rn_onnx_dims(n, x);
+    const rn_shape d = rn_onnx_dims(n, x);
     const bool rows = n->im->opset < 13;
     const int64_t axis = rn_onnx_int(n, "axis", rows ? 1 : -1), rank = (int64_t)d.rank + 1;
     if ((axis != 1 && axis + rank != 1) || (rows && d.h * d.w != 1))
         rn_onnx_fail(n, "only the softmax over C can be served");
-    rn_onnx_emit(n, &(rn_node){.op = RN_OP_SOFTMAX, .src = {x}});
+    rn_onnx_emit(n, &(rn_node){.op = RN_OP_SOFTMAX}, RN_SOURCES(x));
 }
 
 /* ---- names and constants --------------------------------------------------------------------- */
@@ -377,7 +376,7 @@ static const float *gemm_bias(rn_onnx_node *n, size_t channels, double beta)
 {
     if (!rn_onnx_has(n, 2)) return NULL;
     rn_onnx_constant *constant = rn_onnx_constant_of(n, 2);
-    const rn_dims dims = {.rank = 1, .c = channels, .h = 1, .w = 1};
+    const rn_shape dims = rn_row(channels);
     if (!constant || !is_per_channel(constant, dims)) {
         rn_onnx_fail(n, "its bias has not one number per output");
         return NULL;
@@ -393,7 +392,7 @@ static const float *gemm_bias(rn_onnx_node *n, size_t channels, double beta)
 int rn_onnx_add_linear(rn_onnx_node *n, int x, rn_onnx_constant *matrix, rn_onnx_matrix how,
                        rn_constant bias)
 {
-    const rn_dims in = rn_onnx_dims(n, x);
+    const rn_shape in = rn_onnx_dims(n, x);
     if (!matrix || matrix->rank != 2 || !matrix->elements) {
         rn_onnx_fail(n, "its weight is no matrix");
         return -1;
@@ -403,16 +402,17 @@ int rn_onnx_add_linear(rn_onnx_node *n, int x, rn_onnx_constant *matrix, rn_onnx
                      matrix->dims[1], in.c, in.rank == 1 ? "" : " that isn't flat");
     rn_constant weight = {0};
     if (!how.turned)
-        weight.floats = transpose(n, matrix, how.factor);
+        weight = rn_constant_of(transpose(n, matrix, how.factor), matrix->elements);
     else if (how.factor == 1)
         weight = rn_onnx_weight(n, matrix);
     else
-        weight.floats = scale(n, rn_onnx_floats(n, matrix), matrix->elements, how.factor);
-    return rn_onnx_add(n, &(rn_node){.op = RN_OP_LINEAR,
-                                     .src = {x},
-                                     .channels = matrix->dims[!how.turned],
-                                     .weight = weight,
-                                     .bias = bias});
+        weight = rn_constant_of(scale(n, rn_onnx_floats(n, matrix), matrix->elements, how.factor),
+                                matrix->elements);
+    return rn_onnx_add(n,
+                       &(rn_node){.op = RN_OP_LINEAR,
+                                  .channels = matrix->dims[!how.turned],
+                                  .weight = {weight, bias}},
+                       RN_SOURCES(x));
 }
 
 static void import_gemm(rn_onnx_node *n)
@@ -423,7 +423,10 @@ static void import_gemm(rn_onnx_node *n)
     const int x = rn_onnx_value(n, 0);
     rn_onnx_constant *matrix = rn_onnx_constant_of(n, 1);
     rn_constant bias = {0};
-    if (matrix && matrix->rank == 2) bias.floats = gemm_bias(n, matrix->dims[!how.turned], beta);
+    if (matrix && matrix->rank == 2) {
+        const size_t channels = matrix->dims[!how.turned];
+        bias = rn_constant_of(gemm_bias(n, channels, beta), channels);
+    }
     rn_onnx_emit_value(n, rn_onnx_add_linear(n, x, matrix, how, bias));
 }
 

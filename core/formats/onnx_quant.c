@@ -41,11 +41,11 @@ static bool read_steps(rn_onnx_node *n, size_t scale, size_t zero, steps *out)
 /* The steps that a graph's value is held to: operators that only pick numbers keep them. */
 static const float *steps_of(const rn_onnx_node *n, int value)
 {
-    const rn_node *node = n->im->graph->node;
-    while (value >= 0 && (node[value].op == RN_OP_MAX_POOL || node[value].op == RN_OP_FLATTEN ||
-                          node[value].op == RN_OP_RELU))
-        value = node[value].src[0];
-    return value >= 0 && node[value].op == RN_OP_FAKE_QUANTIZE ? node[value].weight.floats : NULL;
+    if (value < 0) return NULL;
+    const rn_node *node = rn_graph_maker(n->im->graph, value);
+    while (rn_op_row_of(node->op)->kind == RN_KIND_PICKS || node->op == RN_OP_RELU)
+        node = rn_graph_maker(n->im->graph, node->src[0]);
+    return node->op == RN_OP_FAKE_QUANTIZE ? node->parameter : NULL;
 }
 
 /* The value of a quantised input, if scale and zero point are those that it was made with. */
@@ -64,13 +64,10 @@ static int quantized_value(rn_onnx_node *n, size_t input, size_t scale, size_t z
 static void emit_quantized(rn_onnx_node *n, int x, size_t scale, size_t zero)
 {
     steps to;
-    float *weight = read_steps(n, scale, zero, &to) ? rn_onnx_new_floats(n, 3) : NULL;
-    if (!weight) return;
-    weight[0] = to.step;
-    weight[1] = to.lowest;
-    weight[2] = to.highest;
-    rn_onnx_emit(n,
-                 &(rn_node){.op = RN_OP_FAKE_QUANTIZE, .src = {x}, .weight = {.floats = weight}});
+    if (!read_steps(n, scale, zero, &to)) return;
+    rn_onnx_emit(
+        n, &(rn_node){.op = RN_OP_FAKE_QUANTIZE, .parameter = {to.step, to.lowest, to.highest}},
+        RN_SOURCES(x));
 }
 
 /* ---- constants ------------------------------------------------------------------------------- */
@@ -212,8 +209,10 @@ void rn_onnx_import_qlinear_conv(rn_onnx_node *n)
     const int x = quantized_value(n, 0, 1, 2);
     if (!dequantize(n, 3, 0, &weight)) return;
     rn_constant bias = {0};
-    if (weight.rank) bias.floats = conv_bias(n, weight.dims[0], rn_onnx_vector(n, 1, 1));
-    const rn_constant filter = {.floats = weight.floats};
+    if (weight.rank)
+        bias =
+            rn_constant_of(conv_bias(n, weight.dims[0], rn_onnx_vector(n, 1, 1)), weight.dims[0]);
+    const rn_constant filter = rn_constant_of(weight.floats, weight.elements);
     emit_quantized(n, rn_onnx_add_conv(n, x, &weight, filter, bias), 6, 7);
 }
 
@@ -237,7 +236,7 @@ void rn_onnx_import_qlinear_add(rn_onnx_node *n)
         if (dequantize(n, 3, 1, &constant)) sum = rn_onnx_add_constant(n, a, &constant);
     } else {
         const int b = quantized_value(n, 3, 4, 5);
-        sum = rn_onnx_add(n, &(rn_node){.op = RN_OP_ADD, .src = {a, b}});
+        sum = rn_onnx_add(n, &(rn_node){.op = RN_OP_ADD}, RN_SOURCES(a, b));
     }
     emit_quantized(n, sum, 6, 7);
 }
@@ -247,6 +246,6 @@ void rn_onnx_import_qlinear_pool(rn_onnx_node *n)
 {
     if (rn_onnx_int(n, "channels_last", 0) != 0) rn_onnx_fail(n, "channels_last isn't served");
     const int x = quantized_value(n, 0, 1, 2);
-    const int mean = rn_onnx_add(n, &(rn_node){.op = RN_OP_GLOBAL_AVG_POOL, .src = {x}});
+    const int mean = rn_onnx_add(n, &(rn_node){.op = RN_OP_GLOBAL_AVG_POOL}, RN_SOURCES(x));
     emit_quantized(n, mean, 3, 4);
 }

@@ -18,7 +18,7 @@ static const rn_onnx_view as_is = {.form = RN_ONNX_AS_IS};
 /* How the file sees one number per channel; false when the value is something else. */
 static bool vector_view(const rn_onnx_node *n, int value, rn_onnx_view *view)
 {
-    const rn_dims d = rn_onnx_dims(n, value);
+    const rn_shape d = rn_onnx_dims(n, value);
     if (view->form == RN_ONNX_VECTOR) return true;
     if (view->form != RN_ONNX_AS_IS || d.h * d.w != 1) return false;
     *view = (rn_onnx_view){.form = RN_ONNX_VECTOR, .rank = d.rank + 1, .axis = 1};
@@ -29,27 +29,26 @@ static bool vector_view(const rn_onnx_node *n, int value, rn_onnx_view *view)
 static int as_map(rn_onnx_node *n, int value, size_t chain)
 {
     if (value < 0 || n->status != RN_OK) return -1;
-    rn_node node = n->im->graph->node[value];
-    if (node.out.rank == 3) return value;
-    const size_t features = rn_onnx_dims(n, node.src[0]).c;
+    rn_node node = *rn_graph_maker(n->im->graph, value);
+    const size_t channels = rn_onnx_dims(n, value).c;
+    if (rn_onnx_dims(n, value).rank == 3) return value;
+    const int src = node.inputs ? node.src[0] : -1;
+    const size_t features = rn_onnx_dims(n, src).c;
     switch (chain < MAX_CHAIN ? node.op : RN_OP_INPUT) {
     case RN_OP_FLATTEN:
-        if (rn_dims_size(rn_onnx_dims(n, node.src[0])) == features) return node.src[0];
+        if (rn_shape_size(rn_onnx_dims(n, src)) == features) return src;
         break;
     case RN_OP_RELU:
     case RN_OP_SIGMOID:
-    case RN_OP_BATCH_NORM:
-        node.src[0] = as_map(n, node.src[0], chain + 1);
-        return rn_onnx_add(n, &node);
+    case RN_OP_BATCH_NORM: return rn_onnx_add(n, &node, RN_SOURCES(as_map(n, src, chain + 1)));
     case RN_OP_LINEAR:
         if (!rn_onnx_count_floats(n, node.channels * features)) return -1;
         node.op = RN_OP_CONV;
         node.window = (rn_window){.kh = 1, .kw = 1};
-        node.src[0] = as_map(n, node.src[0], chain + 1);
-        return rn_onnx_add(n, &node);
+        return rn_onnx_add(n, &node, RN_SOURCES(as_map(n, src, chain + 1)));
     default: break;
     }
-    rn_onnx_fail(n, "%zu features of this kind can't become a map", node.out.c);
+    rn_onnx_fail(n, "%zu features of this kind can't become a map", channels);
     return -1;
 }
 
@@ -64,7 +63,7 @@ static void emit_flat(rn_onnx_node *n, int x)
     if (rn_onnx_dims(n, x).rank == 1)
         rn_onnx_emit_value(n, x);
     else
-        rn_onnx_emit(n, &(rn_node){.op = RN_OP_FLATTEN, .src = {x}});
+        rn_onnx_emit(n, &(rn_node){.op = RN_OP_FLATTEN}, RN_SOURCES(x));
 }
 
 /* C as axis `axis` of `rank`; N x C and N x C x 1 x 1 are what the graph has, too. */
@@ -80,9 +79,9 @@ static void emit_vector(rn_onnx_node *n, int value, size_t rank, size_t axis)
                           &(rn_onnx_view){.form = RN_ONNX_VECTOR, .rank = rank, .axis = axis});
 }
 
-void rn_onnx_shape_of(rn_dims d, const rn_onnx_view *view, rn_onnx_sizes *out)
+void rn_onnx_shape_of(rn_shape d, const rn_onnx_view *view, rn_onnx_sizes *out)
 {
-    const rn_dims e = view->form == RN_ONNX_EXPANDED ? view->dims : d;
+    const rn_shape e = view->form == RN_ONNX_EXPANDED ? view->dims : d;
     *out = (rn_onnx_sizes){e.rank + 1, {0, (int64_t)e.c, (int64_t)e.h, (int64_t)e.w}};
     if (view->form == RN_ONNX_VECTOR) {
         *out = (rn_onnx_sizes){view->rank, {0, 1, 1, 1}};
@@ -90,7 +89,7 @@ void rn_onnx_shape_of(rn_dims d, const rn_onnx_view *view, rn_onnx_sizes *out)
     }
     if (view->form != RN_ONNX_GROUPED) return;
     const int64_t groups = (int64_t)view->groups;
-    *out = (rn_onnx_sizes){3, {0, groups, (int64_t)rn_dims_size(d) / groups}};
+    *out = (rn_onnx_sizes){3, {0, groups, (int64_t)rn_shape_size(d) / groups}};
 }
 
 /* ---- reshape --------------------------------------------------------------------------------- */
@@ -161,8 +160,8 @@ static void reshape_value(rn_onnx_node *n, int x, const rn_onnx_view *view, rn_o
 {
     rn_onnx_view vector = *view;
     rn_onnx_sizes from, graph;
-    const rn_dims d = rn_onnx_dims(n, x);
-    const size_t all = rn_dims_size(d);
+    const rn_shape d = rn_onnx_dims(n, x);
+    const size_t all = rn_shape_size(d);
     rn_onnx_shape_of(d, view, &from);
     rn_onnx_shape_of(d, &as_is, &graph);
     const bool keeps = view->form != RN_ONNX_EXPANDED && view->form != RN_ONNX_REFLECTED;
@@ -290,7 +289,7 @@ void rn_onnx_import_expand(rn_onnx_node *n)
 {
     int64_t want[MAX_AXES];
     const int x = rn_onnx_value(n, 0);
-    const rn_dims d = rn_onnx_dims(n, x);
+    const rn_shape d = rn_onnx_dims(n, x);
     const size_t count = rn_onnx_integers(n, 1, want, MAX_AXES);
     bool fits = d.rank == 3 && d.h * d.w == 1 && count == 4;
     for (size_t i = 1; fits && i < 4; i++) fits = want[i] > 0 && want[i] <= (int64_t)RN_MAX_VALUE;
@@ -299,6 +298,6 @@ void rn_onnx_import_expand(rn_onnx_node *n)
         rn_onnx_fail(n, "only one pixel can be expanded, to N x C x H x W");
         return;
     }
-    const rn_dims dims = {3, d.c, (size_t)want[2], (size_t)want[3]};
+    const rn_shape dims = rn_map(d.c, (size_t)want[2], (size_t)want[3]);
     rn_onnx_emit_view(n, x, &(rn_onnx_view){.form = RN_ONNX_EXPANDED, .dims = dims});
 }

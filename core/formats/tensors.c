@@ -380,7 +380,7 @@ const float *rn_tensor_floats(rn_tensor *tensor, rn_error *err)
 
 bool rn_tensor_constant(rn_tensor *tensor, rn_constant *out, rn_error *err)
 {
-    *out = (rn_constant){0};
+    *out = (rn_constant){.name = tensor->name, .count = rn_tensor_elements(tensor)};
     if (!take(tensor, err)) return false;
     tensor->stored = (rn_stored){rn_tensor_elements(tensor), read_stored};
     if (tensor->floats || lies_as_floats(tensor))

@@ -7,12 +7,13 @@
 #define RN_FORMATS_TENSORS_H
 
 #include "base/file.h"
+#include "base/type.h"
 #include "graph/constant.h"
 #include "resnet.h"
 
-#define RN_MAX_RANK 8
+#define RN_DTYPES (RN_I64 + 1) /* of weights files: the first of rn_type */
 
-typedef enum { RN_F32, RN_F16, RN_BF16, RN_F64, RN_I64, RN_DTYPES } rn_dtype;
+typedef rn_type rn_dtype;
 
 typedef struct rn_tensor rn_tensor;
 struct rn_tensor {

@@ -17,11 +17,19 @@ struct rn_stored {
     rn_status (*read)(const rn_stored *self, float *out, rn_error *err);
 };
 
-/* One of the two is set; neither: the node has no such constant. */
+/* Of floats and stored one is set; neither: the node has no such constant. */
 typedef struct {
+    const char *name; /* of the tensor in the file; NULL: it was computed */
+    size_t count;     /* numbers */
     const float *floats;
     const rn_stored *stored;
 } rn_constant;
+
+/* Numbers in memory; none for NULL. */
+static inline rn_constant rn_constant_of(const float *floats, size_t count)
+{
+    return (rn_constant){.count = floats ? count : 0, .floats = floats};
+}
 
 static inline bool rn_constant_is_set(rn_constant constant)
 {

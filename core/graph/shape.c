@@ -1,49 +1,46 @@
 /* The shape rules of ops.def. Formulas are those of torch.nn.Conv2d and torch.nn.MaxPool2d. */
 #include "graph/shape.h"
 
-#include <string.h>
-
 #include "base/error.h"
 #include "base/size.h"
 
-#define TEXT 64 /* bytes that any rn_dims_text() fits in */
+#define TEXT 128 /* bytes that any rn_shape_write() of some sense fits in */
 
 /* A value's size is bounded where it is made, so that later code multiplies without checks. */
-static rn_status set_out(rn_node *node, rn_dims out, rn_error *err)
+static rn_status set_out(rn_shape *to, rn_shape out, rn_error *err)
 {
-    size_t size;
-    const size_t factor[] = {out.c, out.h, out.w};
-    if (out.c == 0 || out.h == 0 || out.w == 0)
-        return rn_fail(err, RN_ERR_FORMAT, "the output %zux%zux%zu is empty", out.c, out.h, out.w);
-    if (!rn_size_product(factor, 3, &size) || size > RN_MAX_VALUE)
-        return rn_fail(err, RN_ERR_FORMAT, "the output %zux%zux%zu is too large", out.c, out.h,
-                       out.w);
-    node->out = out;
+    char text[TEXT];
+    size_t size = 1;
+    for (size_t i = out.rank; i < RN_MAX_RANK; i++) out.dim[i] = 1;
+    for (size_t i = 0; i < out.rank; i++)
+        if (out.dim[i] == 0)
+            return rn_fail(err, RN_ERR_FORMAT, "the output %s is empty",
+                           rn_shape_write(out, text, sizeof text));
+    if (!rn_size_product(out.dim, out.rank, &size) || size > RN_MAX_VALUE)
+        return rn_fail(err, RN_ERR_FORMAT, "the output %s is too large",
+                       rn_shape_write(out, text, sizeof text));
+    *to = out;
     return RN_OK;
 }
 
-static rn_status want_map(const rn_dims *in, rn_error *err)
+static rn_status want_map(const rn_shape *in, rn_error *err)
 {
+    char text[TEXT];
     if (in->rank == 3) return RN_OK;
-    return rn_fail(err, RN_ERR_FORMAT, "the input is %zu features, C x H x W is needed", in->c);
+    return rn_fail(err, RN_ERR_FORMAT, "the input is %s%s, C x H x W is needed",
+                   rn_shape_write(*in, text, sizeof text), in->rank == 1 ? " features" : "");
 }
 
-rn_status rn_shape_input(rn_node *node, const rn_dims *in, rn_error *err)
+rn_status rn_infer_input(rn_node *node, const rn_shape *in, rn_shape *out, rn_error *err)
 {
     (void)in;
-    return set_out(node, node->out, err);
+    return set_out(out, node->shape, err);
 }
 
-rn_status rn_shape_same(rn_node *node, const rn_dims *in, rn_error *err)
+rn_status rn_infer_same(rn_node *node, const rn_shape *in, rn_shape *out, rn_error *err)
 {
-    return set_out(node, in[0], err);
-}
-
-rn_status rn_shape_batch_norm(rn_node *node, const rn_dims *in, rn_error *err)
-{
-    if (!rn_constant_is_set(node->mean) || !rn_constant_is_set(node->var))
-        return rn_fail(err, RN_ERR_FORMAT, "no running statistics");
-    return set_out(node, in[0], err);
+    (void)node;
+    return set_out(out, in[0], err);
 }
 
 /* One axis of a window: input, padding and dilated kernel give the number of steps that fit. */
@@ -75,7 +72,7 @@ static rn_status steps_that_fit(const span *s, size_t *steps, rn_error *err)
     return RN_OK;
 }
 
-static rn_status window_out(const rn_window *w, rn_dims in, rn_dims *out, rn_error *err)
+static rn_status window_out(const rn_window *w, rn_shape in, rn_shape *out, rn_error *err)
 {
     const span rows = {"height", in.h,        w->pad_top,    w->pad_bottom,
                        w->kh,    w->stride_h, w->dilation_h, w->ceil_mode};
@@ -85,19 +82,18 @@ static rn_status window_out(const rn_window *w, rn_dims in, rn_dims *out, rn_err
     return status == RN_OK ? steps_that_fit(&columns, &out->w, err) : status;
 }
 
-rn_status rn_shape_conv(rn_node *node, const rn_dims *in, rn_error *err)
+rn_status rn_infer_conv(rn_node *node, const rn_shape *in, rn_shape *out, rn_error *err)
 {
-    if (!rn_constant_is_set(node->weight)) return rn_fail(err, RN_ERR_FORMAT, "no weight");
     if (want_map(in, err) != RN_OK) return RN_ERR_FORMAT;
     if (in->c % node->groups || node->channels % node->groups)
         return rn_fail(err, RN_ERR_FORMAT, "%zu input and %zu output channels in %zu groups", in->c,
                        node->channels, node->groups);
-    rn_dims out = {.rank = 3, .c = node->channels};
-    const rn_status status = window_out(&node->window, *in, &out, err);
-    return status == RN_OK ? set_out(node, out, err) : status;
+    rn_shape shape = {.rank = 3, .c = node->channels};
+    const rn_status status = window_out(&node->window, *in, &shape, err);
+    return status == RN_OK ? set_out(out, shape, err) : status;
 }
 
-rn_status rn_shape_pool(rn_node *node, const rn_dims *in, rn_error *err)
+rn_status rn_infer_pool(rn_node *node, const rn_shape *in, rn_shape *out, rn_error *err)
 {
     if (want_map(in, err) != RN_OK) return RN_ERR_FORMAT;
     const rn_window *w = &node->window;
@@ -106,53 +102,50 @@ rn_status rn_shape_pool(rn_node *node, const rn_dims *in, rn_error *err)
         w->pad_right >= w->kw)
         return rn_fail(err, RN_ERR_FORMAT, "padding is as large as the %zux%zu kernel", w->kh,
                        w->kw);
-    rn_dims out = {.rank = 3, .c = in->c};
-    const rn_status status = window_out(w, *in, &out, err);
-    return status == RN_OK ? set_out(node, out, err) : status;
+    rn_shape shape = {.rank = 3, .c = in->c};
+    const rn_status status = window_out(w, *in, &shape, err);
+    return status == RN_OK ? set_out(out, shape, err) : status;
 }
 
-rn_status rn_shape_global_pool(rn_node *node, const rn_dims *in, rn_error *err)
+rn_status rn_infer_global_pool(rn_node *node, const rn_shape *in, rn_shape *out, rn_error *err)
 {
+    (void)node;
     if (want_map(in, err) != RN_OK) return RN_ERR_FORMAT;
-    return set_out(node, (rn_dims){.rank = 3, .c = in->c, .h = 1, .w = 1}, err);
+    return set_out(out, rn_map(in->c, 1, 1), err);
 }
 
-rn_status rn_shape_flatten(rn_node *node, const rn_dims *in, rn_error *err)
+rn_status rn_infer_flatten(rn_node *node, const rn_shape *in, rn_shape *out, rn_error *err)
 {
-    return set_out(node, (rn_dims){.rank = 1, .c = rn_dims_size(*in), .h = 1, .w = 1}, err);
+    (void)node;
+    return set_out(out, rn_row(rn_shape_size(*in)), err);
 }
 
-rn_status rn_shape_linear(rn_node *node, const rn_dims *in, rn_error *err)
+rn_status rn_infer_linear(rn_node *node, const rn_shape *in, rn_shape *out, rn_error *err)
 {
-    if (!rn_constant_is_set(node->weight)) return rn_fail(err, RN_ERR_FORMAT, "no weight");
-    if (in->rank != 1) {
-        char text[TEXT];
+    char text[TEXT];
+    if (in->rank != 1)
         return rn_fail(err, RN_ERR_FORMAT, "the input is %s: flatten it first",
-                       rn_dims_text(*in, text, sizeof text));
-    }
-    return set_out(node, (rn_dims){.rank = 1, .c = node->channels, .h = 1, .w = 1}, err);
+                       rn_shape_write(*in, text, sizeof text));
+    return set_out(out, rn_row(node->channels), err);
 }
 
-rn_status rn_shape_group_norm(rn_node *node, const rn_dims *in, rn_error *err)
+rn_status rn_infer_group_norm(rn_node *node, const rn_shape *in, rn_shape *out, rn_error *err)
 {
-    if (!rn_constant_is_set(node->weight) || !rn_constant_is_set(node->bias))
-        return rn_fail(err, RN_ERR_FORMAT, "no weight or bias");
     if (want_map(in, err) != RN_OK) return RN_ERR_FORMAT;
     if (in->c % node->groups)
         return rn_fail(err, RN_ERR_FORMAT, "%zu channels in %zu groups", in->c, node->groups);
-    return set_out(node, in[0], err);
+    return set_out(out, in[0], err);
 }
 
-rn_status rn_shape_channel_conv(rn_node *node, const rn_dims *in, rn_error *err)
+rn_status rn_infer_channel_conv(rn_node *node, const rn_shape *in, rn_shape *out, rn_error *err)
 {
-    if (!rn_constant_is_set(node->weight)) return rn_fail(err, RN_ERR_FORMAT, "no weight");
     if (in->rank != 3 || in->h != 1 || in->w != 1 || node->window.kh % 2 == 0)
         return rn_fail(err, RN_ERR_FORMAT, "the input must be C x 1 x 1, the kernel odd");
-    return set_out(node, in[0], err);
+    return set_out(out, in[0], err);
 }
 
 /* The image is reflected at its edge, which takes two pixels. */
-rn_status rn_shape_blur_pool(rn_node *node, const rn_dims *in, rn_error *err)
+rn_status rn_infer_blur_pool(rn_node *node, const rn_shape *in, rn_shape *out, rn_error *err)
 {
     if (in->h < 2 || in->w < 2)
         return rn_fail(err, RN_ERR_FORMAT, "the input %zux%zu can't be reflected", in->h, in->w);
@@ -166,60 +159,125 @@ rn_status rn_shape_blur_pool(rn_node *node, const rn_dims *in, rn_error *err)
                                .pad_right = 1,
                                .dilation_h = 1,
                                .dilation_w = 1};
-    return rn_shape_pool(node, in, err);
+    return rn_infer_pool(node, in, out, err);
 }
 
-rn_status rn_shape_channel_pad(rn_node *node, const rn_dims *in, rn_error *err)
+rn_status rn_infer_channel_pad(rn_node *node, const rn_shape *in, rn_shape *out, rn_error *err)
 {
     if (want_map(in, err) != RN_OK) return RN_ERR_FORMAT;
     if (node->channels < in->c)
         return rn_fail(err, RN_ERR_FORMAT, "%zu channels can't become %zu", in->c, node->channels);
-    return set_out(node, (rn_dims){3, node->channels, in->h, in->w}, err);
+    return set_out(out, rn_map(node->channels, in->h, in->w), err);
 }
 
-static bool broadcast_axis(size_t a, size_t b, size_t *out)
+bool rn_broadcast(rn_shape a, rn_shape b, rn_shape *out)
 {
-    *out = a == 1 ? b : a;
-    return a == b || a == 1 || b == 1;
+    *out = a;
+    for (size_t i = 0; i < a.rank; i++) {
+        if (a.dim[i] != b.dim[i] && a.dim[i] != 1 && b.dim[i] != 1) return false;
+        out->dim[i] = a.dim[i] == 1 ? b.dim[i] : a.dim[i];
+    }
+    return a.rank == b.rank && a.type == b.type;
 }
 
-bool rn_broadcast(rn_dims a, rn_dims b, rn_dims *out)
+rn_status rn_infer_broadcast(rn_node *node, const rn_shape *in, rn_shape *out, rn_error *err)
 {
-    out->rank = a.rank;
-    return a.rank == b.rank && broadcast_axis(a.c, b.c, &out->c) &&
-           broadcast_axis(a.h, b.h, &out->h) && broadcast_axis(a.w, b.w, &out->w);
-}
-
-rn_status rn_shape_broadcast(rn_node *node, const rn_dims *in, rn_error *err)
-{
-    rn_dims out;
+    rn_shape shape;
     char a[TEXT], b[TEXT];
-    if (!rn_broadcast(in[0], in[1], &out))
+    if (!rn_broadcast(in[0], in[1], &shape))
         return rn_fail(err, RN_ERR_FORMAT, "shapes %s and %s can't be %s",
-                       rn_dims_text(in[0], a, sizeof a), rn_dims_text(in[1], b, sizeof b),
-                       node->op == RN_OP_MUL ? "multiplied" : "added");
-    return set_out(node, out, err);
+                       rn_shape_write(in[0], a, sizeof a), rn_shape_write(in[1], b, sizeof b),
+                       rn_op_verb(node->op));
+    return set_out(out, shape, err);
 }
 
-/* Channels behind channels. */
-rn_status rn_shape_concat(rn_node *node, const rn_dims *in, rn_error *err)
+/* Channels after channels. */
+rn_status rn_infer_concat(rn_node *node, const rn_shape *in, rn_shape *out, rn_error *err)
 {
     char a[TEXT], b[TEXT];
-    if (in[0].rank != in[1].rank || in[0].h != in[1].h || in[0].w != in[1].w)
-        return rn_fail(err, RN_ERR_FORMAT, "channels of %s and %s can't be joined",
-                       rn_dims_text(in[0], a, sizeof a), rn_dims_text(in[1], b, sizeof b));
-    rn_dims out = in[0];
-    out.c += in[1].c;
-    return set_out(node, out, err);
+    rn_shape shape = in[0];
+    for (size_t i = 1; i < node->inputs; i++) {
+        rn_shape other = in[i];
+        other.c = in[0].c;
+        if (!rn_shape_equal(in[0], other) || !rn_size_add(shape.c, in[i].c, &shape.c))
+            return rn_fail(err, RN_ERR_FORMAT, "channels of %s and %s can't be joined",
+                           rn_shape_write(in[0], a, sizeof a), rn_shape_write(in[i], b, sizeof b));
+    }
+    return set_out(out, shape, err);
 }
 
-rn_status rn_shape_zero_pad(rn_node *node, const rn_dims *in, rn_error *err)
+rn_status rn_infer_zero_pad(rn_node *node, const rn_shape *in, rn_shape *out, rn_error *err)
 {
     if (want_map(in, err) != RN_OK) return RN_ERR_FORMAT;
     const rn_window *w = &node->window;
-    rn_dims out = *in;
-    if (!rn_size_add(out.h, w->pad_top, &out.h) || !rn_size_add(out.h, w->pad_bottom, &out.h) ||
-        !rn_size_add(out.w, w->pad_left, &out.w) || !rn_size_add(out.w, w->pad_right, &out.w))
+    rn_shape shape = *in;
+    if (!rn_size_add(shape.h, w->pad_top, &shape.h) ||
+        !rn_size_add(shape.h, w->pad_bottom, &shape.h) ||
+        !rn_size_add(shape.w, w->pad_left, &shape.w) ||
+        !rn_size_add(shape.w, w->pad_right, &shape.w))
         return rn_fail(err, RN_ERR_FORMAT, "padding beyond any image");
-    return set_out(node, out, err);
+    return set_out(out, shape, err);
+}
+
+/* ---- weights --------------------------------------------------------------------------------- */
+
+size_t rn_elements_none(const rn_node *node, const rn_shape *in, size_t weight)
+{
+    (void)node, (void)in, (void)weight;
+    return 0;
+}
+
+/* (oc, ic / groups, kh, kw), (oc); products that overflow are no tensor's size */
+size_t rn_elements_conv(const rn_node *node, const rn_shape *in, size_t weight)
+{
+    size_t elements = 0;
+    const size_t factor[] = {node->channels, in->c / node->groups, node->window.kh,
+                             node->window.kw};
+    if (weight == RN_BIAS) return node->channels;
+    return weight == RN_WEIGHT && rn_size_product(factor, 4, &elements) ? elements : 0;
+}
+
+/* (oc, ic), (oc) */
+size_t rn_elements_linear(const rn_node *node, const rn_shape *in, size_t weight)
+{
+    size_t elements = 0;
+    if (weight == RN_BIAS) return node->channels;
+    return weight == RN_WEIGHT && rn_size_mul(node->channels, in->c, &elements) ? elements : 0;
+}
+
+/* (c) each */
+size_t rn_elements_channels(const rn_node *node, const rn_shape *in, size_t weight)
+{
+    (void)node, (void)weight;
+    return in->c;
+}
+
+/* (kh) */
+size_t rn_elements_taps(const rn_node *node, const rn_shape *in, size_t weight)
+{
+    (void)in;
+    return weight == RN_WEIGHT ? node->window.kh : 0;
+}
+
+/* ---- the rows' rules ------------------------------------------------------------------------- */
+
+rn_shape_rule *rn_op_shape_rule(rn_op op)
+{
+    static rn_shape_rule *const rules[RN_OPS] = {
+#define OP(id, low, name, least, most, outputs, shape, ...) [RN_OP_##id] = rn_infer_##shape,
+#include "graph/ops.def"
+#undef OP
+    };
+    return rules[op];
+}
+
+rn_elements_rule *rn_op_elements_rule(rn_op op)
+{
+    static rn_elements_rule *const rules[RN_OPS] = {
+#define OP(id, low, name, least, most, outputs, shape, weights, ...) \
+    [RN_OP_##id] = rn_elements_##weights,
+#include "graph/ops.def"
+#undef OP
+    };
+    return rules[op];
 }

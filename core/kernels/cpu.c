@@ -5,51 +5,45 @@
 
 #include "base/error.h"
 
-static const char *const names[RN_ISAS] = {
-    [RN_ISA_PORTABLE] = "portable",
-    [RN_ISA_NEON] = "neon",
-    [RN_ISA_AVX2] = "avx2",
-    [RN_ISA_AVX512] = "avx512",
+static const struct {
+    const char *name;
+    rn_isa bits; /* with all that it implies */
+} rows[] = {
+    {"portable", RN_ISA_PORTABLE},
+#define ISA(id, name, implies, test) {name, RN_ISA_##id | (implies)},
+#include "kernels/isa.def"
+#undef ISA
 };
-
-const char *rn_isa_name(rn_isa isa)
-{
-    return names[isa];
-}
-
-static bool has(rn_isa isa)
-{
-    if (isa == RN_ISA_PORTABLE) return true;
-#if defined(__x86_64__)
-    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    if (isa == RN_ISA_AVX2) return avx2;
-    if (isa == RN_ISA_AVX512)
-        return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-#elif defined(__aarch64__)
-    if (isa == RN_ISA_NEON) return true;
-#endif
-    return false;
-}
+enum { ROWS = sizeof rows / sizeof *rows };
 
 rn_isa rn_isa_detect(void)
 {
-    rn_isa best = RN_ISAS - 1;
-    while (!has(best)) best--;
-    return best;
+    rn_isa has = RN_ISA_PORTABLE;
+#define ISA(id, name, implies, test) \
+    if ((test) && rn_isa_has(has, (implies))) has |= RN_ISA_##id;
+#include "kernels/isa.def"
+#undef ISA
+    return has;
+}
+
+const char *rn_isa_name(rn_isa isa)
+{
+    size_t last = 0;
+    for (size_t i = 1; i < ROWS; i++)
+        if (rn_isa_has(isa, rows[i].bits)) last = i;
+    return rows[last].name;
 }
 
 rn_status rn_isa_select(const char *name, rn_isa *out, rn_error *err)
 {
-    if (!name) {
-        *out = rn_isa_detect();
-        return RN_OK;
-    }
-    for (rn_isa isa = 0; isa < RN_ISAS; isa++) {
-        if (strcmp(name, names[isa]) != 0) continue;
-        if (!has(isa)) return rn_fail(err, RN_ERR_CPU, "this CPU has no %s", name);
-        *out = isa;
-        return RN_OK;
+    const rn_isa has = rn_isa_detect();
+    *out = has;
+    if (!name) return RN_OK;
+    for (size_t i = 0; i < ROWS; i++) {
+        if (strcmp(name, rows[i].name) != 0) continue;
+        *out = rows[i].bits;
+        if (rn_isa_has(has, rows[i].bits)) return RN_OK;
+        return rn_fail(err, RN_ERR_CPU, "this CPU has no %s", name);
     }
     char list[80] = "";
     size_t used = 0;
@@ -62,10 +56,11 @@ rn_status rn_isa_select(const char *name, rn_isa *out, rn_error *err)
 const char *const *rn_isa_names(void)
 {
     /* Each call writes the same values, so that threads need no order among them. */
-    static _Thread_local const char *available[RN_ISAS + 1];
+    static _Thread_local const char *available[ROWS + 1];
+    const rn_isa has = rn_isa_detect();
     size_t count = 0;
-    for (rn_isa isa = 0; isa < RN_ISAS; isa++)
-        if (has(isa)) available[count++] = names[isa];
+    for (size_t i = 0; i < ROWS; i++)
+        if (rn_isa_has(has, rows[i].bits)) available[count++] = rows[i].name;
     available[count] = NULL;
     return available;
 }

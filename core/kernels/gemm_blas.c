@@ -51,7 +51,7 @@ static size_t conv_scratch(const rn_desc *desc, size_t n, size_t threads)
 static void unroll_row(const rn_desc *d, const float *plane, size_t ky, size_t kx, size_t first,
                        size_t count, float *row)
 {
-    const rn_dims in = d->in[0];
+    const rn_shape in = d->in[0];
     const rn_window *w = &d->window;
     size_t y = first / d->out.w, x = first % d->out.w;
     for (size_t done = 0; done < count; y++, x = 0) {
@@ -87,8 +87,8 @@ static void finish(const conv_job *j, size_t oc0, size_t ocs, size_t offset, siz
         const float bias = a->bias[oc0 + oc];
         float *dst = a->dst + at;
         const float *addend = a->addend ? a->addend + at : NULL;
-        for (size_t i = 0; i < count; i++)
-            dst[i] = rn_epilogue_apply(j->desc->epilogue, dst[i] + bias, addend ? addend[i] : 0);
+        for (size_t i = 0; i < count; i++) dst[i] += bias;
+        rn_epilogue_apply(&j->desc->epilogue, dst, addend, count);
     }
 }
 
@@ -137,16 +137,15 @@ static void linear_rows(void *context, size_t task, size_t thread)
     (void)thread;
     const linear_job *j = context;
     const rn_args *a = j->args;
-    const size_t ic = rn_dims_size(j->desc->in[0]), oc = j->desc->out.c;
+    const size_t ic = rn_shape_size(j->desc->in[0]), oc = j->desc->out.c;
     const size_t first = task * ROWS, rows = rn_min(ROWS, oc - first);
     for (size_t n = 0; n < a->n; n++) {
         float *dst = a->dst + n * oc + first;
         const float *addend = a->addend ? a->addend + n * oc + first : NULL;
         cblas_sgemv(CblasRowMajor, CblasNoTrans, (blasint)rows, (blasint)ic, 1,
                     a->weights + first * ic, (blasint)ic, a->src + n * ic, 1, 0, dst, 1);
-        for (size_t i = 0; i < rows; i++)
-            dst[i] = rn_epilogue_apply(j->desc->epilogue, dst[i] + a->bias[first + i],
-                                       addend ? addend[i] : 0);
+        for (size_t i = 0; i < rows; i++) dst[i] += a->bias[first + i];
+        rn_epilogue_apply(&j->desc->epilogue, dst, addend, rows);
     }
 }
 

@@ -12,46 +12,57 @@
 const rn_impl *const rn_impls[] = {
 #if defined(__x86_64__)
     RN_BLOCKED_ROWS(ROW, avx512),
+#define UNARY(id, low, ...)  ROW(avx512, low),
+#define BINARY(id, low, ...) ROW(avx512, low),
+#include "graph/elementwise.def"
+#undef UNARY
+#undef BINARY
     RN_BLOCKED_ROWS(ROW, avx2),
+#define UNARY(id, low, ...)  ROW(avx2, low),
+#define BINARY(id, low, ...) ROW(avx2, low),
+#include "graph/elementwise.def"
+#undef UNARY
+#undef BINARY
 #elif defined(__aarch64__)
     RN_BLOCKED_ROWS(ROW, neon),
+#define UNARY(id, low, ...)  ROW(neon, low),
+#define BINARY(id, low, ...) ROW(neon, low),
+#include "graph/elementwise.def"
+#undef UNARY
+#undef BINARY
 #endif
     /* any CPU */
     &rn_blocked_reorder,
     &rn_gemm_conv,
     &rn_gemm_linear,
-    /* the definition of truth */
-    &rn_ref_conv,
-    &rn_ref_linear,
-    &rn_ref_batch_norm,
-    &rn_ref_relu,
-    &rn_ref_add,
-    &rn_ref_max_pool,
-    &rn_ref_avg_pool,
-    &rn_ref_global_avg_pool,
-    &rn_ref_flatten,
-    &rn_ref_concat,
-    &rn_ref_zero_pad,
-    &rn_ref_softmax,
-    &rn_ref_group_norm,
-    &rn_ref_sigmoid,
-    &rn_ref_mul,
-    &rn_ref_channel_conv,
-    &rn_ref_blur_pool,
-    &rn_ref_channel_pad,
-    &rn_ref_fake_quantize,
-    &rn_ref_reorder,
+/* the definition of truth */
+#define OP(id, low, ...) &rn_ref_##low,
+#include "graph/ops.def"
+#undef OP
 };
 
 const size_t rn_impl_count = sizeof rn_impls / sizeof *rn_impls;
 
+const rn_impl *rn_impl_reference(rn_op op)
+{
+    static const rn_impl *const references[RN_OPS] = {
+#define OP(id, low, ...) [RN_OP_##id] = &rn_ref_##low,
+#include "graph/ops.def"
+#undef OP
+    };
+    return references[op];
+}
+
+bool rn_impl_takes(const rn_impl *impl, const rn_desc *desc, rn_isa isa)
+{
+    return impl->op == desc->op && rn_isa_has(isa, impl->needs) &&
+           (!impl->supports || impl->supports(desc));
+}
+
 const rn_impl *rn_impl_choose(const rn_desc *desc, rn_isa isa)
 {
-    for (size_t i = 0; i < rn_impl_count; i++) {
-        const rn_impl *impl = rn_impls[i];
-        if (impl->op == desc->op && impl->isa <= isa && (!impl->supports || impl->supports(desc)))
-            return impl;
-    }
+    for (size_t i = 0; i < rn_impl_count; i++)
+        if (rn_impl_takes(rn_impls[i], desc, isa)) return rn_impls[i];
     assert(0 && "every operator has a reference");
     return NULL;
 }

@@ -5,12 +5,11 @@
  * plan takes the first row that supports a step; the reference kernels, in plain C and last in the
  * list, define what is right.
  *
- * A new one is a file with its rn_impl, declared in a header of its own, and its row in impls.c in
- * front of those that it is better than: gemm_blas.c is one for any CPU, what an instruction set's
- * are built on, blocked/blocked.h says. tests/kernels takes every row through all its cases that
- * the row supports. Where sums of transformed values are rounded, as Winograd's are, the name
- * begins with "winograd": the tests then allow for that. `resnetd inspect FILE` shows which row a
- * layer got, tests/bench/kernel_bench --impl NAME times one.
+ * A new one is a file with its rn_impl, declared in a header of its own, and its row in impls.c
+ * before those that it is better than: gemm_blas.c is one for any CPU, what an instruction set's
+ * are built on, blocked/blocked.h says. A row names the instruction set that it needs and its
+ * rounding; tests/kernels takes every row through all its cases that the row supports. `resnetd
+ * inspect FILE` shows which row a layer got, tests/bench/kernel_bench --impl NAME times one.
  *
  * Threads: an rn_impl is constant. run() is called by one thread, splits its work with
  * rn_team_for(args->team) and touches nothing but what args point to.
@@ -20,6 +19,7 @@
 
 #include "graph/graph.h"
 #include "kernels/cpu.h"
+#include "kernels/epilogue.h"
 #include "run/team.h"
 
 /* How one image's value lies in memory, images one after the other. Blocked values are 64-byte
@@ -31,49 +31,54 @@ typedef enum {
 } rn_layout;
 
 /* Floats of one image in that layout. */
-size_t rn_layout_size(rn_layout layout, rn_dims dims);
+size_t rn_layout_size(rn_layout layout, rn_shape shape);
 const char *rn_layout_name(rn_layout layout);
 
-/* What happens to a result before it is stored. y is the operator's result with its bias; `addend`
- * is the step's second source, of the output's shape and layout:
- *   add NONE:  act(y)     BEFORE_ACT: act(y + addend)  (a ResNet block)
- *                         AFTER_ACT:  act(y) + addend  (the residual layer) */
-typedef enum { RN_ACT_NONE, RN_ACT_RELU } rn_activation;
-typedef enum { RN_ADD_NONE, RN_ADD_BEFORE_ACT, RN_ADD_AFTER_ACT } rn_addition;
-typedef struct {
-    rn_activation act;
-    rn_addition add;
-} rn_epilogue;
+#define RN_STEP_INPUTS 3 /* values that a kernel reads, at most, beside the epilogue's addend */
 
 /* One step of a plan as the kernels see it. */
 typedef struct {
     rn_op op;
-    rn_dims in[RN_MAX_INPUTS]; /* in[1]: an Add's second operand; unused with a fused addend */
-    rn_dims out;
+    size_t inputs;
+    rn_shape in[RN_STEP_INPUTS];
+    rn_shape out;
     rn_window window;                 /* strides and dilations are >= 1 */
     double eps;                       /* GROUP_NORM */
     size_t groups;                    /* CONV: in[0].c and out.c are multiples of it */
-    rn_epilogue epilogue;             /* CONV, LINEAR, norms, ADD (add NONE only) */
+    float parameter[RN_PARAMETERS];   /* elementwise */
+    rn_epilogue epilogue;             /* empty unless the operator's row says that it takes one */
     rn_layout src_layout, dst_layout; /* REORDER: from, to; else what the plan has settled */
 } rn_desc;
 
 typedef struct {
-    const float *src;     /* n images of in[0] in src_layout */
-    const float *addend;  /* n images: the epilogue's addend or the second operand; else NULL */
-    float *dst;           /* n images of out in dst_layout; never overlaps src or addend */
+    union {
+        const float *in[RN_STEP_INPUTS]; /* n samples of in[i] in src_layout */
+        const float *src;                /* the first */
+    };
+    const float *addend;  /* n samples of out in dst_layout, for the epilogue; else NULL */
+    float *dst;           /* n samples of out in dst_layout; never overlaps what is read */
     const float *weights; /* packed by impl->pack(); when packed_size() is 0 in the file's order,
                            * each output channel times its scale */
     const float *bias;    /* out.c floats rounded up to 16 with zeros; never NULL for CONV, LINEAR
                            * and BATCH_NORM */
     float *scratch;       /* scratch_size() floats, 64-byte aligned, contents undefined */
-    size_t n;             /* images, >= 1 */
+    size_t n;             /* samples, >= 1 */
     rn_team *team;        /* NULL: this thread alone */
 } rn_args;
+
+/* How a kernel's results differ from the reference's. */
+typedef enum {
+    RN_REASSOCIATED, /* the same products, added up in another order */
+    RN_EXACT,        /* not at all */
+    RN_TRANSFORMED,  /* sums of transformed values, as Winograd's */
+    RN_REDUCED,      /* products of fewer bits */
+} rn_rounding;
 
 typedef struct {
     const char *name; /* "gemm_blas": what inspect shows */
     rn_op op;
-    rn_isa isa; /* needs at least this one */
+    rn_isa needs;
+    rn_rounding rounding;
     rn_layout src_layout, dst_layout;
     /* NULL: any shape, any epilogue of this op. */
     bool (*supports)(const rn_desc *desc);
@@ -95,14 +100,10 @@ extern const size_t rn_impl_count;
  * (but for REORDER). Never NULL: each operator has a reference. */
 const rn_impl *rn_impl_choose(const rn_desc *desc, rn_isa isa);
 
-/* One value's path through an epilogue: what the reference and all edge code use. */
-static inline float rn_epilogue_apply(rn_epilogue epilogue, float y, float addend)
-{
-    if (epilogue.add == RN_ADD_BEFORE_ACT) y += addend;
-    if (epilogue.act == RN_ACT_RELU)
-        y = y > 0 ? y : (y == y ? 0 : y); /* NaN passes, as in PyTorch */
-    if (epilogue.add == RN_ADD_AFTER_ACT) y += addend;
-    return y;
-}
+/* The operator's reference. */
+const rn_impl *rn_impl_reference(rn_op op);
+
+/* Whether the row can do this step on that isa. */
+bool rn_impl_takes(const rn_impl *impl, const rn_desc *desc, rn_isa isa);
 
 #endif

@@ -2,10 +2,10 @@
 #include "base/size.h"
 #include "kernels/kernels.h"
 
-size_t rn_layout_size(rn_layout layout, rn_dims dims)
+size_t rn_layout_size(rn_layout layout, rn_shape shape)
 {
-    const size_t channels = layout == RN_LAYOUT_NCHW16C ? rn_round_up(dims.c, 16) : dims.c;
-    return channels * dims.h * dims.w;
+    const size_t channels = layout == RN_LAYOUT_NCHW16C ? rn_round_up(shape.c, 16) : shape.c;
+    return channels * rn_shape_pixels(shape);
 }
 
 const char *rn_layout_name(rn_layout layout)

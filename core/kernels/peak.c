@@ -4,17 +4,16 @@
 #include "kernels/blocked/impls.h"
 #include "resnet.h"
 
+/* Of the widest vectors. */
 static const rn_micro *micro_of(rn_isa isa)
 {
-    switch (isa) {
 #if defined(__x86_64__)
-    case RN_ISA_AVX512: return rn_avx512_micro;
-    case RN_ISA_AVX2: return rn_avx2_micro;
+    if (rn_isa_has(isa, RN_ISA_AVX512)) return rn_avx512_micro;
+    if (rn_isa_has(isa, RN_ISA_AVX2)) return rn_avx2_micro;
 #elif defined(__aarch64__)
-    case RN_ISA_NEON: return rn_neon_micro;
+    if (rn_isa_has(isa, RN_ISA_NEON)) return rn_neon_micro;
 #endif
-    default: return NULL;
-    }
+    return NULL;
 }
 
 double rn_isa_peak(const char *name)

@@ -23,22 +23,11 @@ static bool append(writer *w, const rn_step *step)
     return true;
 }
 
-static int new_value(writer *w, rn_dims dims, rn_layout layout)
-{
-    rn_plan *plan = w->plan;
-    rn_value *values =
-        rn_grow(plan->value, plan->values, &plan->value_capacity, sizeof *values, w->err);
-    if (!values) return RN_NO_VALUE;
-    plan->value = values;
-    plan->value[plan->values] = (rn_value){.dims = dims, .layout = layout};
-    return (int)plan->values++;
-}
-
 static int find_conversion(const writer *w, int value, rn_layout layout)
 {
     for (size_t i = 0; i < w->count; i++) {
         const rn_step *step = &w->step[i];
-        if (step->desc.op == RN_OP_REORDER && step->src == value &&
+        if (step->desc.op == RN_OP_REORDER && step->src[0] == value &&
             w->plan->value[step->dst].layout == layout)
             return step->dst;
     }
@@ -47,61 +36,87 @@ static int find_conversion(const writer *w, int value, rn_layout layout)
 
 /* A value with one pixel lies the same way in both layouts when its channels fill their blocks; but
  * the caller's buffers promise no alignment, which the blocked layout needs. */
-static bool same_bytes(const rn_plan *plan, const rn_value *value)
+static bool same_bytes(const rn_plan *plan, int id)
 {
-    const int id = (int)(value - plan->value);
-    return id != plan->input && id != plan->output && value->dims.h == 1 && value->dims.w == 1 &&
-           value->dims.c % 16 == 0;
+    const rn_value *value = &plan->value[id];
+    return value->port < 0 && !rn_plan_is_output(plan, id) && rn_shape_pixels(value->shape) == 1 &&
+           value->shape.c % 16 == 0;
+}
+
+/* A new value that holds `value` in `layout`. */
+static int convert(writer *w, int value, rn_layout layout, const char *name)
+{
+    const rn_value from = w->plan->value[value];
+    rn_step step = {
+        .desc = {.op = RN_OP_REORDER,
+                 .inputs = 1,
+                 .in = {from.shape},
+                 .out = from.shape,
+                 .groups = 1,
+                 .src_layout = from.layout,
+                 .dst_layout = layout},
+        .name = name,
+        .src = {value},
+        .addend = RN_NO_VALUE,
+    };
+    step.impl = rn_impl_choose(&step.desc, w->plan->isa);
+    step.dst = rn_plan_new_value(w->plan, from.shape, w->err);
+    if (step.dst == RN_NO_VALUE || !append(w, &step)) return RN_NO_VALUE;
+    w->plan->value[step.dst].layout = layout;
+    return step.dst;
 }
 
 /* The value that holds `value` in `layout`: itself, an earlier conversion, or a new one. */
 static int in_layout(writer *w, int value, rn_layout layout, const char *name)
 {
-    const rn_value *from = &w->plan->value[value];
-    if (from->layout == layout || same_bytes(w->plan, from)) return value;
+    if (w->plan->value[value].layout == layout || same_bytes(w->plan, value)) return value;
     const int known = find_conversion(w, value, layout);
-    if (known != RN_NO_VALUE) return known;
-    rn_step step = {
-        .desc = {.op = RN_OP_REORDER,
-                 .in = {from->dims},
-                 .out = from->dims,
-                 .groups = 1,
-                 .src_layout = from->layout,
-                 .dst_layout = layout},
-        .name = name,
-        .src = value,
-        .addend = RN_NO_VALUE,
-    };
-    step.impl = rn_impl_choose(&step.desc, w->plan->isa);
-    step.dst = new_value(w, from->dims, layout);
-    return step.dst != RN_NO_VALUE && append(w, &step) ? step.dst : RN_NO_VALUE;
+    return known != RN_NO_VALUE ? known : convert(w, value, layout, name);
 }
 
 static bool choose_step(writer *w, rn_step step)
 {
-    rn_value *value = w->plan->value;
     const rn_impl *impl = step.impl = rn_impl_choose(&step.desc, w->plan->isa);
     const bool same = impl->dst_layout == RN_LAYOUT_SAME;
-    step.desc.src_layout = same ? value[step.src].layout : impl->src_layout;
+    step.desc.src_layout = same ? w->plan->value[step.src[0]].layout : impl->src_layout;
     step.desc.dst_layout = same ? step.desc.src_layout : impl->dst_layout;
-    step.src = in_layout(w, step.src, step.desc.src_layout, step.name);
-    if (step.src == RN_NO_VALUE) return false;
+    for (size_t i = 0; i < step.desc.inputs; i++) {
+        step.src[i] = in_layout(w, step.src[i], step.desc.src_layout, step.name);
+        if (step.src[i] == RN_NO_VALUE) return false;
+    }
     if (step.addend != RN_NO_VALUE) {
         step.addend = in_layout(w, step.addend, step.desc.dst_layout, step.name);
         if (step.addend == RN_NO_VALUE) return false;
     }
-    w->plan->value[step.dst].dims = step.desc.out;
+    w->plan->value[step.dst].shape = step.desc.out;
     w->plan->value[step.dst].layout = step.desc.dst_layout;
     return append(w, &step);
+}
+
+/* Output i lies in a buffer of its own: an input, or what is another output too, is copied. */
+static bool choose_output(writer *w, size_t i)
+{
+    rn_plan *plan = w->plan;
+    int *output = &plan->output[i];
+    if (plan->value[*output].layout != RN_LAYOUT_NCHW || plan->value[*output].port >= 0)
+        *output = convert(w, *output, RN_LAYOUT_NCHW, "output");
+    if (*output == RN_NO_VALUE) return false;
+    plan->value[*output].port = (int)i;
+    return true;
 }
 
 static bool choose_all(writer *w)
 {
     rn_plan *plan = w->plan;
+    for (size_t i = 0; i < plan->inputs; i++) {
+        plan->value[plan->input[i]].port = (int)i;
+        plan->value[plan->input[i]].is_input = true;
+    }
     for (size_t i = 0; i < plan->count; i++)
         if (!choose_step(w, plan->step[i])) return false;
-    plan->output = in_layout(w, plan->output, RN_LAYOUT_NCHW, "output");
-    return plan->output != RN_NO_VALUE;
+    for (size_t i = 0; i < plan->outputs; i++)
+        if (!choose_output(w, i)) return false;
+    return true;
 }
 
 rn_status rn_plan_choose(rn_plan *plan, rn_error *err)

@@ -1,16 +1,17 @@
-/* Second pass: what costs nothing when it is part of its neighbour. Batch norm behind a convolution
+/* Second pass: what costs nothing when it is part of its neighbour. Batch norm after a convolution
  * or linear layer becomes its scale and shift; flattening one pixel becomes a matter of shape. */
 #include "plan/plan.h"
 
-/* The step that alone makes what `step` reads, if nobody else reads it. */
+/* The step that alone makes what `step` reads, if no other step reads it. */
 static rn_step *only_producer(const rn_plan *plan, const rn_step *step)
 {
-    const int producer = rn_plan_producer(plan, step->src);
-    if (producer < 0 || rn_plan_readers(plan, step->src) != 1) return NULL;
+    const int producer = rn_plan_producer(plan, step->src[0]);
+    if (producer < 0 || rn_plan_readers(plan, step->src[0]) != 1) return NULL;
     return &plan->step[producer];
 }
 
-static bool has_weights(const rn_step *step)
+/* Each row of its weights makes one output channel. */
+static bool has_matrix(const rn_step *step)
 {
     return step->desc.op == RN_OP_CONV || step->desc.op == RN_OP_LINEAR;
 }
@@ -18,7 +19,7 @@ static bool has_weights(const rn_step *step)
 static bool fold_batch_norm(rn_plan *plan, size_t index)
 {
     rn_step *norm = &plan->step[index], *conv = only_producer(plan, norm);
-    if (!conv || !has_weights(conv) || conv->scale) return false;
+    if (!conv || !has_matrix(conv) || conv->scale) return false;
     conv->scale = norm->scale;
     conv->shift = norm->shift;
     conv->parameters += norm->parameters;

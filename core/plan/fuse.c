@@ -1,73 +1,64 @@
-/* Third pass: activation and addition go into the store of the step that makes the value.
+/* Third pass: elementwise operators go into the store of the step that makes their value.
  *
- *   conv, add, relu  ->  act(conv + addend)     a ResNet block
- *   conv, relu, add  ->  act(conv) + addend     the residual layer
+ *   conv, add, relu  ->  {Add, ReLU}    a ResNet block
+ *   conv, relu, add  ->  {ReLU, Add}    the residual layer
  *
- * The addend must be there before the step runs, so of two branches that meet in an addition the
- * later one takes it. */
-#include "plan/plan.h"
+ * The other operand must be there before the step runs, so of two branches that meet in an addition
+ * the later one takes it. A step takes what its implementation can do: it never becomes a slower
+ * one for that. */
+#include <string.h>
 
-static bool has_epilogue(const rn_step *step)
-{
-    switch (step->desc.op) {
-    case RN_OP_CONV:
-    case RN_OP_LINEAR:
-    case RN_OP_BATCH_NORM:
-    case RN_OP_GROUP_NORM:
-    case RN_OP_ADD: return true;
-    default: return false;
-    }
-}
+#include "plan/plan.h"
 
 /* The one step that reads what `index` makes; -1 when there are none or several. */
 static int only_reader(const rn_plan *plan, size_t index)
 {
     const int value = plan->step[index].dst;
-    if (rn_plan_readers(plan, value) != 1 || value == plan->output) return -1;
+    if (rn_plan_readers(plan, value) != 1 || rn_plan_is_output(plan, value)) return -1;
     for (size_t i = index + 1; i < plan->count; i++)
-        if (plan->step[i].src == value || plan->step[i].addend == value) return (int)i;
+        if (rn_plan_reads(&plan->step[i], value)) return (int)i;
     return -1;
 }
 
-static bool fuse_relu(rn_plan *plan, size_t index, size_t relu)
+/* The operator of step `reader` as an entry of the epilogue of `index`, and its other operand.
+ * False: it can't be one. */
+static bool as_post(const rn_plan *plan, size_t index, size_t reader, rn_post *post, int *other)
 {
-    rn_step *step = &plan->step[index];
-    if (step->desc.epilogue.act != RN_ACT_NONE) return false;
-    step->desc.epilogue.act = RN_ACT_RELU;
-    step->dst = plan->step[relu].dst;
-    rn_plan_remove(plan, relu);
-    return true;
-}
-
-static bool fuse_add(rn_plan *plan, size_t index, size_t add)
-{
-    rn_step *step = &plan->step[index];
-    const rn_step *sum = &plan->step[add];
-    if (step->desc.op == RN_OP_ADD || step->desc.epilogue.add != RN_ADD_NONE) return false;
-    const int other = sum->src == step->dst ? sum->addend : sum->src;
-    if (rn_plan_producer(plan, other) > (int)index) return false;
-    if (!rn_dims_equal(plan->value[other].dims, step->desc.out) ||
-        !rn_dims_equal(sum->desc.out, step->desc.out))
-        return false; /* one of the two is broadcast */
-    step->desc.epilogue.add =
-        step->desc.epilogue.act == RN_ACT_NONE ? RN_ADD_BEFORE_ACT : RN_ADD_AFTER_ACT;
-    step->addend = other;
-    step->dst = sum->dst;
-    rn_plan_remove(plan, add);
-    return true;
-}
-
-/* An activation behind act(y) + addend can't be expressed: the epilogue is full. */
-static bool fuse_next(rn_plan *plan, size_t index)
-{
-    if (!has_epilogue(&plan->step[index])) return false;
-    const int reader = only_reader(plan, index);
-    if (reader < 0) return false;
-    switch (plan->step[reader].desc.op) {
-    case RN_OP_RELU: return fuse_relu(plan, index, (size_t)reader);
-    case RN_OP_ADD: return fuse_add(plan, index, (size_t)reader);
+    const rn_step *step = &plan->step[index], *next = &plan->step[reader];
+    *post = (rn_post){.op = next->desc.op};
+    *other = RN_NO_VALUE;
+    memcpy(post->parameter, next->desc.parameter, sizeof post->parameter);
+    if (next->desc.epilogue.count) return false;
+    switch (rn_op_row_of(next->desc.op)->kind) {
+    case RN_KIND_UNARY: return true;
+    case RN_KIND_BINARY: break;
     default: return false;
     }
+    const bool first = next->src[0] == step->dst;
+    *other = next->src[first];
+    if (!first && !rn_op_commutes(next->desc.op)) return false;
+    return rn_plan_producer(plan, *other) <= (int)index &&
+           rn_shape_equal(plan->value[*other].shape, step->desc.out) &&
+           rn_shape_equal(next->desc.out, step->desc.out); /* neither is broadcast */
+}
+
+static bool fuse_next(rn_plan *plan, size_t index)
+{
+    rn_step *step = &plan->step[index];
+    const int reader = only_reader(plan, index);
+    rn_post post;
+    int other;
+    if (!rn_op_row_of(step->desc.op)->takes_epilogue || reader < 0) return false;
+    if (!as_post(plan, index, (size_t)reader, &post, &other)) return false;
+    rn_desc longer = step->desc;
+    if (!rn_epilogue_append(&longer.epilogue, &post) ||
+        rn_impl_choose(&longer, plan->isa) != rn_impl_choose(&step->desc, plan->isa))
+        return false;
+    step->desc.epilogue = longer.epilogue;
+    if (other != RN_NO_VALUE) step->addend = other;
+    step->dst = plan->step[reader].dst;
+    rn_plan_remove(plan, (size_t)reader);
+    return true;
 }
 
 rn_status rn_plan_fuse(rn_plan *plan, rn_error *err)

@@ -15,18 +15,10 @@
 #define LINE         16                /* floats of a cache line */
 #define BUFFER_LIMIT ((size_t)6 << 20) /* floats of all buffers together */
 
-/* Floats of the step's weights in the file's order. */
+/* Numbers of the step's weights in the file's order; a batch norm's are its factors. */
 static size_t weight_count(const rn_step *step)
 {
-    const rn_desc *d = &step->desc;
-    if (!rn_constant_is_set(step->raw_weight) && d->op != RN_OP_BATCH_NORM) return 0;
-    switch (d->op) {
-    case RN_OP_LINEAR: return d->out.c * rn_dims_size(d->in[0]);
-    case RN_OP_CONV: return d->out.c * (d->in[0].c / d->groups) * d->window.kh * d->window.kw;
-    case RN_OP_CHANNEL_CONV: return d->window.kh;
-    case RN_OP_FAKE_QUANTIZE: return 3;
-    default: return d->out.c;
-    }
+    return step->desc.op == RN_OP_BATCH_NORM ? step->desc.out.c : step->weight[RN_WEIGHT].count;
 }
 
 /* Floats of the step's weights in the block; 0: it has none. */
@@ -40,8 +32,7 @@ static size_t packed_weights(const rn_step *step)
 
 static size_t packed_bias(const rn_step *step)
 {
-    const bool has_bias = rn_constant_is_set(step->raw_weight) || step->desc.op == RN_OP_BATCH_NORM;
-    return has_bias ? rn_round_up(step->desc.out.c, LINE) : 0;
+    return weight_count(step) ? rn_round_up(step->desc.out.c, LINE) : 0;
 }
 
 static size_t packed_size(const rn_step *step)
@@ -74,9 +65,9 @@ static rn_status pack_bias(const rn_step *step, float *packed, rn_error *err)
 {
     const float *bias = NULL;
     memset(packed, 0, packed_bias(step) * sizeof(float));
-    if (rn_constant_is_set(step->raw_bias)) {
+    if (rn_constant_is_set(step->weight[RN_BIAS])) {
         const rn_status status =
-            rn_constant_read(step->raw_bias, step->desc.out.c, packed, &bias, err);
+            rn_constant_read(step->weight[RN_BIAS], step->desc.out.c, packed, &bias, err);
         if (status != RN_OK) return status;
     }
     for (size_t i = 0; i < step->desc.out.c; i++) {
@@ -93,13 +84,14 @@ static rn_status pack_step(rn_step *step, float *block, float *buffer, rn_error 
     const float *weight = NULL;
     float *bias = block + rn_round_up(packed_weights(step), LINE);
     rn_status status = pack_bias(step, bias, err);
-    if (status == RN_OK && rn_constant_is_set(step->raw_weight))
-        status = rn_constant_read(step->raw_weight, weight_count(step), buffer, &weight, err);
+    if (status == RN_OK && rn_constant_is_set(step->weight[RN_WEIGHT]))
+        status =
+            rn_constant_read(step->weight[RN_WEIGHT], weight_count(step), buffer, &weight, err);
     if (status != RN_OK) return rn_context(err, "%s", step->name), status;
     pack_weights(step, weight, block);
     step->bias = bias;
     step->packed = block;
-    step->raw_weight = step->raw_bias = (rn_constant){0};
+    memset(step->weight, 0, sizeof step->weight);
     rn_free(step->scale);
     rn_free(step->shift);
     step->scale = step->shift = NULL;
@@ -125,7 +117,7 @@ typedef struct {
 
 static bool needs_buffer(const rn_step *step)
 {
-    return step->raw_weight.stored != NULL;
+    return step->weight[RN_WEIGHT].stored != NULL;
 }
 
 /* Waits for a buffer when one is needed. False: another step has failed. */

@@ -1,8 +1,8 @@
 /* Fifth pass: each value between steps gets an offset in one arena; values whose lifetimes don't
  * meet share memory. Largest first, each at the lowest offset that is free while it lives.
  *
- * Offsets are in floats of one image: an arena for n images is n times as large, with every offset
- * times n, so that one placement serves every batch. */
+ * Offsets are in floats of one sample: an arena for n samples is n times as large, with every
+ * offset times n, so that one placement serves every batch. */
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -25,19 +25,19 @@ static void find_lifetimes(rn_plan *plan)
     for (size_t i = 0; i < plan->values; i++) {
         rn_value *v = &plan->value[i];
         v->first = v->last = -1;
-        v->size = rn_round_up(rn_layout_size(v->layout, v->dims), LINE);
+        v->size = rn_round_up(rn_layout_size(v->layout, v->shape), LINE);
     }
     for (size_t i = 0; i < plan->count; i++) {
-        touch(plan, plan->step[i].src, (int)i);
+        for (size_t k = 0; k < plan->step[i].desc.inputs; k++)
+            touch(plan, plan->step[i].src[k], (int)i);
         touch(plan, plan->step[i].addend, (int)i);
         touch(plan, plan->step[i].dst, (int)i);
     }
 }
 
-static bool in_arena(const rn_plan *plan, const rn_value *value)
+static bool in_arena(const rn_value *value)
 {
-    const int id = (int)(value - plan->value);
-    return value->first >= 0 && id != plan->input && id != plan->output;
+    return value->first >= 0 && value->port < 0;
 }
 
 static int by_size(const void *a, const void *b)
@@ -74,7 +74,7 @@ rn_status rn_plan_place(rn_plan *plan, rn_error *err)
     if (!order) return RN_ERR_MEMORY;
     size_t count = 0;
     for (size_t i = 0; i < plan->values; i++)
-        if (in_arena(plan, &plan->value[i])) order[count++] = &plan->value[i];
+        if (in_arena(&plan->value[i])) order[count++] = &plan->value[i];
     qsort(order, count, sizeof *order, by_size);
     plan->arena_size = 0;
     for (size_t i = 0; i < count; i++) {

@@ -21,8 +21,9 @@ static rn_status run_passes(rn_plan *plan, const rn_graph *graph, rn_team *team,
 rn_status rn_plan_build(rn_plan *plan, const rn_graph *graph, rn_isa isa, rn_team *team,
                         rn_error *err)
 {
-    *plan = (rn_plan){.input = RN_NO_VALUE, .output = RN_NO_VALUE, .isa = isa};
-    if (graph->count < 2) return rn_fail(err, RN_ERR_FORMAT, "the network has no layers");
+    *plan = (rn_plan){.isa = isa};
+    if (graph->count <= graph->inputs || graph->outputs == 0)
+        return rn_fail(err, RN_ERR_FORMAT, "the network has no layers");
     const rn_status status = run_passes(plan, graph, team, err);
     if (status != RN_OK) rn_plan_release(plan);
     return status;
@@ -46,11 +47,39 @@ int rn_plan_producer(const rn_plan *plan, int value)
     return -1;
 }
 
+int rn_plan_new_value(rn_plan *plan, rn_shape shape, rn_error *err)
+{
+    rn_value *values =
+        rn_grow(plan->value, plan->values, &plan->value_capacity, sizeof *values, err);
+    if (!values) return RN_NO_VALUE;
+    plan->value = values;
+    plan->value[plan->values] = (rn_value){.shape = shape, .port = -1};
+    return (int)plan->values++;
+}
+
+static size_t times_read(const rn_step *step, int value)
+{
+    size_t times = step->addend == value;
+    for (size_t i = 0; i < step->desc.inputs; i++) times += step->src[i] == value;
+    return times;
+}
+
+bool rn_plan_reads(const rn_step *step, int value)
+{
+    return times_read(step, value) > 0;
+}
+
+bool rn_plan_is_output(const rn_plan *plan, int value)
+{
+    for (size_t i = 0; i < plan->outputs; i++)
+        if (plan->output[i] == value) return true;
+    return false;
+}
+
 size_t rn_plan_readers(const rn_plan *plan, int value)
 {
-    size_t readers = value == plan->output;
-    for (size_t i = 0; i < plan->count; i++)
-        readers += (size_t)(plan->step[i].src == value) + (size_t)(plan->step[i].addend == value);
+    size_t readers = rn_plan_is_output(plan, value);
+    for (size_t i = 0; i < plan->count; i++) readers += times_read(&plan->step[i], value);
     return readers;
 }
 
@@ -68,6 +97,8 @@ void rn_plan_release(rn_plan *plan)
     }
     rn_free(plan->step);
     rn_free(plan->value);
+    rn_free(plan->input);
+    rn_free(plan->output);
     rn_free(plan->weights);
     *plan = (rn_plan){0};
 }

@@ -2,25 +2,23 @@
 
 #include "base/clock.h"
 
-/* Where a value of the pass lies: in the caller's buffers or in the arena. Read-only for sources.
- */
+/* Where a value that a step makes lies: in the caller's buffers or in the arena. */
 static float *place_of(const rn_pass *pass, const rn_arena *arena, int value)
 {
-    const rn_plan *plan = pass->plan;
-    if (value == RN_NO_VALUE) return NULL;
-    if (value == plan->output) return pass->outputs;
-    return arena->values + plan->value[value].offset * arena->images;
+    const rn_value *v = &pass->plan->value[value];
+    return v->port >= 0 ? pass->out[v->port] : arena->values + v->offset * arena->samples;
 }
 
 static const float *source_of(const rn_pass *pass, const rn_arena *arena, int value)
 {
-    return value == pass->plan->input ? pass->images : place_of(pass, arena, value);
+    if (value == RN_NO_VALUE) return NULL;
+    const rn_value *v = &pass->plan->value[value];
+    return v->is_input ? pass->in[v->port] : place_of(pass, arena, value);
 }
 
 static void run_step(const rn_pass *pass, const rn_arena *arena, const rn_step *step)
 {
-    const rn_args args = {
-        .src = source_of(pass, arena, step->src),
+    rn_args args = {
         .addend = source_of(pass, arena, step->addend),
         .dst = place_of(pass, arena, step->dst),
         .weights = step->packed,
@@ -29,6 +27,8 @@ static void run_step(const rn_pass *pass, const rn_arena *arena, const rn_step *
         .n = pass->n,
         .team = pass->team,
     };
+    for (size_t i = 0; i < step->desc.inputs; i++)
+        args.in[i] = source_of(pass, arena, step->src[i]);
     step->impl->run(&step->desc, &args);
 }
 

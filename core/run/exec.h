@@ -7,18 +7,18 @@
 #include "plan/plan.h"
 #include "run/team.h"
 
-/* Memory to run up to `images` images through a plan at once. */
+/* Memory to run up to `samples` samples through a plan at once. */
 typedef struct {
-    float *values;  /* images * plan->arena_size */
+    float *values;  /* samples * plan->arena_size */
     float *scratch; /* rn_plan_scratch() */
-    size_t images;
+    size_t samples;
 } rn_arena;
 
 typedef struct {
     const rn_plan *plan;
-    const float *images; /* n images, NCHW */
-    float *outputs;
-    size_t n; /* 1 .. arena->images */
+    const float *const *in; /* n samples of each of the plan's inputs, NCHW */
+    float *const *out;      /* and of its outputs */
+    size_t n;               /* 1 .. arena->samples */
     rn_team *team;
     double *seconds; /* added to, one per step; NULL: not wanted */
     bool (*cancelled)(void *context);

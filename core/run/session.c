@@ -33,7 +33,7 @@ static rn_status new_arena(rn_session *s, rn_arena *arena, size_t images, size_t
     size_t floats, scratch = rn_plan_scratch(plan, images, threads);
     if (threads > 1) scratch = rn_max(scratch, rn_plan_scratch(plan, images, 1));
     if (!rn_size_mul(plan->arena_size, images, &floats)) return rn_fail_memory(err, SIZE_MAX);
-    arena->images = images;
+    arena->samples = images;
     arena->values = rn_alloc(floats, sizeof(float), err);
     arena->scratch = rn_alloc(scratch, sizeof(float), err);
     if (!arena->values || !arena->scratch) return RN_ERR_MEMORY;
@@ -92,9 +92,11 @@ static void run_images(batch *b, size_t first, size_t count, rn_arena *arena, rn
         .context = s->opt.context,
     };
     for (size_t done = 0; done < count && !atomic_load(&b->cancelled); done += pass.n) {
-        pass.n = rn_min(count - done, arena->images);
-        pass.images = b->images + (first + done) * s->model->info.input_size;
-        pass.outputs = b->outputs + (first + done) * s->model->info.output_size;
+        const float *const in = b->images + (first + done) * s->model->info.input_size;
+        float *const out = b->outputs + (first + done) * s->model->info.output_size;
+        pass.n = rn_min(count - done, arena->samples);
+        pass.in = &in;
+        pass.out = &out;
         if (!rn_exec(&pass, arena)) atomic_store(&b->cancelled, true);
     }
 }

@@ -36,7 +36,7 @@ static int longer(int width, const char *text)
 static void print_layers(const rn_model *model)
 {
     rn_layer_info layer;
-    char op[64], in[CMD_SHAPE], out[CMD_SHAPE], parameters[CMD_GROUPED], macs[CMD_GROUPED];
+    char op[96], in[CMD_SHAPE], out[CMD_SHAPE], parameters[CMD_GROUPED], macs[CMD_GROUPED];
     int name_width = 5, op_width = 8, detail_width = 6;
     for (size_t i = 0; rn_model_layer(model, i, &layer); i++) {
         operator_text(&layer, op, sizeof op);

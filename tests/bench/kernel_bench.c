@@ -17,40 +17,40 @@
 typedef struct {
     const char *name;
     size_t ic, size, oc, kernel, stride, count[2]; /* count: in ResNet-18, ResNet-50 */
-    rn_addition add;
+    bool adds;                                     /* the block's input, before the ReLU */
 } layer;
 
 static const layer layers[] = {
-    {"stem 7x7", 3, 224, 64, 7, 2, {1, 1}, RN_ADD_NONE},
-    {"1 3x3", 64, 56, 64, 3, 1, {4, 3}, RN_ADD_NONE},
-    {"2 3x3 /2", 64, 56, 128, 3, 2, {1, 0}, RN_ADD_NONE},
-    {"2 3x3", 128, 28, 128, 3, 1, {3, 3}, RN_ADD_NONE},
-    {"2 1x1 /2", 64, 56, 128, 1, 2, {1, 0}, RN_ADD_NONE},
-    {"3 3x3 /2", 128, 28, 256, 3, 2, {1, 0}, RN_ADD_NONE},
-    {"3 3x3", 256, 14, 256, 3, 1, {3, 5}, RN_ADD_NONE},
-    {"3 1x1 /2", 128, 28, 256, 1, 2, {1, 0}, RN_ADD_NONE},
-    {"4 3x3 /2", 256, 14, 512, 3, 2, {1, 0}, RN_ADD_NONE},
-    {"4 3x3", 512, 7, 512, 3, 1, {3, 2}, RN_ADD_NONE},
-    {"4 1x1 /2", 256, 14, 512, 1, 2, {1, 0}, RN_ADD_NONE},
-    {"1 first", 64, 56, 64, 1, 1, {0, 1}, RN_ADD_NONE},
-    {"1 in", 256, 56, 64, 1, 1, {0, 2}, RN_ADD_NONE},
-    {"1 out", 64, 56, 256, 1, 1, {0, 3}, RN_ADD_BEFORE_ACT},
-    {"1 down", 64, 56, 256, 1, 1, {0, 1}, RN_ADD_NONE},
-    {"2 first", 256, 56, 128, 1, 1, {0, 1}, RN_ADD_NONE},
-    {"2 3x3 /2", 128, 56, 128, 3, 2, {0, 1}, RN_ADD_NONE},
-    {"2 down /2", 256, 56, 512, 1, 2, {0, 1}, RN_ADD_NONE},
-    {"2 in", 512, 28, 128, 1, 1, {0, 3}, RN_ADD_NONE},
-    {"2 out", 128, 28, 512, 1, 1, {0, 4}, RN_ADD_BEFORE_ACT},
-    {"3 first", 512, 28, 256, 1, 1, {0, 1}, RN_ADD_NONE},
-    {"3 3x3 /2", 256, 28, 256, 3, 2, {0, 1}, RN_ADD_NONE},
-    {"3 down /2", 512, 28, 1024, 1, 2, {0, 1}, RN_ADD_NONE},
-    {"3 in", 1024, 14, 256, 1, 1, {0, 5}, RN_ADD_NONE},
-    {"3 out", 256, 14, 1024, 1, 1, {0, 6}, RN_ADD_BEFORE_ACT},
-    {"4 first", 1024, 14, 512, 1, 1, {0, 1}, RN_ADD_NONE},
-    {"4 3x3 /2", 512, 14, 512, 3, 2, {0, 1}, RN_ADD_NONE},
-    {"4 down /2", 1024, 14, 2048, 1, 2, {0, 1}, RN_ADD_NONE},
-    {"4 in", 2048, 7, 512, 1, 1, {0, 2}, RN_ADD_NONE},
-    {"4 out", 512, 7, 2048, 1, 1, {0, 3}, RN_ADD_BEFORE_ACT},
+    {"stem 7x7", 3, 224, 64, 7, 2, {1, 1}, false},
+    {"1 3x3", 64, 56, 64, 3, 1, {4, 3}, false},
+    {"2 3x3 /2", 64, 56, 128, 3, 2, {1, 0}, false},
+    {"2 3x3", 128, 28, 128, 3, 1, {3, 3}, false},
+    {"2 1x1 /2", 64, 56, 128, 1, 2, {1, 0}, false},
+    {"3 3x3 /2", 128, 28, 256, 3, 2, {1, 0}, false},
+    {"3 3x3", 256, 14, 256, 3, 1, {3, 5}, false},
+    {"3 1x1 /2", 128, 28, 256, 1, 2, {1, 0}, false},
+    {"4 3x3 /2", 256, 14, 512, 3, 2, {1, 0}, false},
+    {"4 3x3", 512, 7, 512, 3, 1, {3, 2}, false},
+    {"4 1x1 /2", 256, 14, 512, 1, 2, {1, 0}, false},
+    {"1 first", 64, 56, 64, 1, 1, {0, 1}, false},
+    {"1 in", 256, 56, 64, 1, 1, {0, 2}, false},
+    {"1 out", 64, 56, 256, 1, 1, {0, 3}, true},
+    {"1 down", 64, 56, 256, 1, 1, {0, 1}, false},
+    {"2 first", 256, 56, 128, 1, 1, {0, 1}, false},
+    {"2 3x3 /2", 128, 56, 128, 3, 2, {0, 1}, false},
+    {"2 down /2", 256, 56, 512, 1, 2, {0, 1}, false},
+    {"2 in", 512, 28, 128, 1, 1, {0, 3}, false},
+    {"2 out", 128, 28, 512, 1, 1, {0, 4}, true},
+    {"3 first", 512, 28, 256, 1, 1, {0, 1}, false},
+    {"3 3x3 /2", 256, 28, 256, 3, 2, {0, 1}, false},
+    {"3 down /2", 512, 28, 1024, 1, 2, {0, 1}, false},
+    {"3 in", 1024, 14, 256, 1, 1, {0, 5}, false},
+    {"3 out", 256, 14, 1024, 1, 1, {0, 6}, true},
+    {"4 first", 1024, 14, 512, 1, 1, {0, 1}, false},
+    {"4 3x3 /2", 512, 14, 512, 3, 2, {0, 1}, false},
+    {"4 down /2", 1024, 14, 2048, 1, 2, {0, 1}, false},
+    {"4 in", 2048, 7, 512, 1, 1, {0, 2}, false},
+    {"4 out", 512, 7, 2048, 1, 1, {0, 3}, true},
 };
 
 typedef struct {
@@ -87,8 +87,7 @@ static const rn_impl *choose(const rn_desc *desc, const options *o)
 {
     for (size_t i = 0; i < rn_impl_count; i++) {
         const rn_impl *impl = rn_impls[i];
-        if (impl->op == desc->op && impl->isa <= o->isa &&
-            (!impl->supports || impl->supports(desc)) &&
+        if (rn_impl_takes(impl, desc, o->isa) &&
             (!o->impl || strncmp(impl->name, o->impl, strlen(o->impl)) == 0))
             return impl;
     }
@@ -98,15 +97,18 @@ static const rn_impl *choose(const rn_desc *desc, const options *o)
 static rn_desc desc_of(const layer *l)
 {
     const size_t pad = l->kernel / 2, out = (l->size + 2 * pad - l->kernel) / l->stride + 1;
-    return (rn_desc){
+    rn_desc desc = {
         .op = RN_OP_CONV,
-        .in = {{3, l->ic, l->size, l->size}},
-        .out = {3, l->oc, out, out},
+        .inputs = 1,
+        .in = {rn_map(l->ic, l->size, l->size)},
+        .out = rn_map(l->oc, out, out),
         .window = {l->kernel, l->kernel, l->stride, l->stride, pad, pad, pad, pad, 1, 1, false,
                    false},
         .groups = 1,
-        .epilogue = {RN_ACT_RELU, l->add},
     };
+    if (l->adds) rn_epilogue_append(&desc.epilogue, &(rn_post){.op = RN_OP_ADD});
+    rn_epilogue_append(&desc.epilogue, &(rn_post){.op = RN_OP_RELU});
+    return desc;
 }
 
 /* Seconds of one layer that one run in five stays below: neighbours of the machine disturb the
@@ -127,7 +129,7 @@ static double time_layer(rn_desc *d, const rn_impl *impl, const options *o)
         const size_t out = o->batch * rn_layout_size(d->dst_layout, d->out);
         args[i] =
             (rn_args){.src = random_floats(o->batch * rn_layout_size(d->src_layout, d->in[0])),
-                      .addend = d->epilogue.add ? random_floats(out) : NULL,
+                      .addend = rn_epilogue_adds(&d->epilogue) ? random_floats(out) : NULL,
                       .dst = random_floats(out),
                       .weights = packs ? packed : file,
                       .bias = random_floats(rn_round_up(d->out.c, 16)),
@@ -155,7 +157,7 @@ static void run_all(const options *o)
         rn_desc d = desc_of(l);
         const rn_impl *impl = choose(&d, o);
         const double seconds = time_layer(&d, impl, o) / (double)o->batch;
-        const double work = 2.0 * (double)(l->ic * l->kernel * l->kernel * rn_dims_size(d.out));
+        const double work = 2.0 * (double)(l->ic * l->kernel * l->kernel * rn_shape_size(d.out));
         printf("%-10s %4zu x %3zu -> %4zu  %-16s %8.1f us x %zu  %7.1f GFLOP/s\n", l->name, l->ic,
                l->size, l->oc, impl->name, seconds * 1e6, count, work / seconds * 1e-9);
         total += seconds * (double)count;

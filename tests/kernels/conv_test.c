@@ -75,17 +75,9 @@ static const conv_shape shapes[] = {
     {"residual layer, kernel 5", 16, 9, 9, 16, 5, 2, 3, 1, 1},
 };
 
-static const rn_epilogue epilogues[] = {
-    {RN_ACT_NONE, RN_ADD_NONE},       {RN_ACT_RELU, RN_ADD_NONE},
-    {RN_ACT_NONE, RN_ADD_BEFORE_ACT}, {RN_ACT_RELU, RN_ADD_BEFORE_ACT},
-    {RN_ACT_RELU, RN_ADD_AFTER_ACT},
-};
-enum { EPILOGUES = sizeof epilogues / sizeof *epilogues };
-
 static rn_desc desc_of(const conv_shape *s)
 {
-    rn_desc desc =
-        check_conv_desc((rn_dims){3, s->ic, s->h, s->w}, s->oc, s->kernel, s->stride, s->pad);
+    rn_desc desc = check_conv_desc(rn_map(s->ic, s->h, s->w), s->oc, s->kernel, s->stride, s->pad);
     desc.groups = s->groups;
     return desc;
 }
@@ -95,7 +87,7 @@ START_TEST(each_row_has_a_shape)
 {
     for (size_t i = 0; i < rn_impl_count; i++) {
         const rn_impl *impl = rn_impls[i];
-        if (impl->op != RN_OP_CONV || impl->isa > rn_isa_detect()) continue;
+        if (impl->op != RN_OP_CONV || !rn_isa_has(rn_isa_detect(), impl->needs)) continue;
         size_t taken = 0;
         for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
             taken += check_takes(impl, desc_of(&shapes[s]));
@@ -108,7 +100,7 @@ START_TEST(integers_are_exact)
 {
     const conv_shape *s = &shapes[_i];
     rn_desc desc = desc_of(s);
-    desc.epilogue = epilogues[_i % EPILOGUES];
+    desc.epilogue = check_epilogue((size_t)_i % CHECK_EPILOGUES);
     ck_assert_msg(check_kernels(desc, s->n, VALUES_INTEGERS) > 0, "%s: nothing ran", s->from);
 }
 END_TEST
@@ -118,7 +110,7 @@ START_TEST(floats_are_near)
 {
     const conv_shape *s = &shapes[_i];
     rn_desc desc = desc_of(s);
-    desc.epilogue = epilogues[(_i + 3) % EPILOGUES];
+    desc.epilogue = check_epilogue((size_t)(_i + 3) % CHECK_EPILOGUES);
     ck_assert_msg(check_kernels(desc, s->n, VALUES_FLOATS) > 0, "%s: nothing ran", s->from);
 }
 END_TEST
@@ -133,7 +125,7 @@ START_TEST(each_epilogue)
     };
     for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
         rn_desc desc = desc_of(&some[i]);
-        desc.epilogue = epilogues[_i];
+        desc.epilogue = check_epilogue((size_t)_i);
         ck_assert_uint_gt(check_kernels(desc, some[i].n, VALUES_INTEGERS), 0);
     }
 }
@@ -149,8 +141,7 @@ START_TEST(odd_windows)
     };
     static const size_t channels[][3] = {{3, 24, 1}, {20, 24, 1}, {32, 32, 8}, {32, 48, 2}};
     for (size_t i = 0; i < sizeof channels / sizeof *channels; i++) {
-        rn_desc desc =
-            check_conv_desc((rn_dims){3, channels[i][0], 11, 13}, channels[i][1], 1, 1, 0);
+        rn_desc desc = check_conv_desc(rn_map(channels[i][0], 11, 13), channels[i][1], 1, 1, 0);
         desc.window = windows[_i];
         desc.groups = channels[i][2];
         ck_assert_uint_gt(check_kernels(desc, 2, VALUES_INTEGERS), 0);
@@ -163,7 +154,7 @@ START_TEST(map_sizes)
 {
     for (size_t w = 1; w <= 17; w++)
         for (size_t stride = 1; stride <= 2; stride++) {
-            const rn_dims in = {3, 32, (size_t)_i * stride, w * stride};
+            const rn_shape in = rn_map(32, (size_t)_i * stride, w * stride);
             ck_assert_uint_gt(
                 check_kernels(check_conv_desc(in, 32, 3, stride, 1), 1 + w % 2, VALUES_INTEGERS),
                 0);
@@ -177,8 +168,7 @@ START_TEST(stem_sizes)
 {
     for (size_t w = 13; w <= 20; w++) {
         const size_t channels = 1 + (w + (size_t)_i) % 8, out = 16 + 8 * (w % 4);
-        rn_desc desc =
-            check_conv_desc((rn_dims){3, channels, (size_t)_i, 2 * w + w % 2}, out, 7, 2, 3);
+        rn_desc desc = check_conv_desc(rn_map(channels, (size_t)_i, 2 * w + w % 2), out, 7, 2, 3);
         if (w % 3 == 0) desc.window.pad_top = desc.window.pad_left = 0;
         ck_assert_uint_gt(check_kernels(desc, 1, VALUES_INTEGERS), 0);
         ck_assert_uint_gt(check_kernels(desc, 1, VALUES_FLOATS), 0);
@@ -196,7 +186,7 @@ static Suite *conv_suite(void)
 #if !defined(__SANITIZE_THREAD__)
     tcase_add_loop_test(tc, floats_are_near, 0, sizeof shapes / sizeof *shapes);
 #endif
-    tcase_add_loop_test(tc, each_epilogue, 0, EPILOGUES);
+    tcase_add_loop_test(tc, each_epilogue, 0, CHECK_EPILOGUES);
     tcase_add_loop_test(tc, odd_windows, 0, 6);
     tcase_add_loop_test(tc, map_sizes, 1, 10);
     tcase_add_loop_test(tc, stem_sizes, 9, 18);

@@ -67,27 +67,27 @@ typedef struct {
     rn_desc desc;
     size_t n;
     check_values values;
-    size_t in, out, added, weight;                /* floats of the following */
-    float *src, *addend, *weights, *bias, *scale; /* NCHW and the file's order */
-    float *scaled;                                /* weights with scale multiplied in */
+    size_t in, other, out, added, weight; /* floats of the following */
+    float *src, *second, *addend;         /* NCHW */
+    float *weights, *bias, *scale;        /* the file's order */
+    float *scaled;                        /* weights with scale multiplied in */
     float *expected, *magnitude; /* the reference's result, and that of all absolute values */
 } kernel_case;
 
-static const rn_impl *reference_of(rn_op op)
+/* What the node of this step is to the operator's rules. */
+static rn_node node_of(const rn_desc *d)
 {
-    const rn_impl *reference = NULL;
-    for (size_t i = 0; i < rn_impl_count; i++)
-        if (rn_impls[i]->op == op) reference = rn_impls[i];
-    ck_assert_ptr_nonnull(reference);
-    return reference;
+    return (rn_node){.op = d->op,
+                     .inputs = d->inputs,
+                     .window = d->window,
+                     .groups = d->groups ? d->groups : 1,
+                     .channels = d->out.c};
 }
 
 static size_t weight_count(const rn_desc *d)
 {
-    if (d->op == RN_OP_CONV)
-        return d->out.c * (d->in[0].c / d->groups) * d->window.kh * d->window.kw;
-    if (d->op == RN_OP_LINEAR) return d->out.c * rn_dims_size(d->in[0]);
-    return d->op == RN_OP_BATCH_NORM || d->op == RN_OP_GROUP_NORM ? d->out.c : 0;
+    const rn_node node = node_of(d);
+    return rn_op_elements_rule(d->op)(&node, d->in, RN_WEIGHT);
 }
 
 static void make_absolute(float *data, size_t size)
@@ -97,38 +97,39 @@ static void make_absolute(float *data, size_t size)
 
 static void run_reference(const kernel_case *c, float *dst)
 {
-    const rn_args args = {.src = c->src,
+    const rn_args args = {.in = {c->src, c->second},
                           .addend = c->addend,
                           .dst = dst,
                           .weights = c->scaled,
                           .bias = c->bias,
                           .n = c->n};
-    reference_of(c->desc.op)->run(&c->desc, &args);
+    rn_impl_reference(c->desc.op)->run(&c->desc, &args);
 }
 
 static void free_case(kernel_case *c)
 {
-    float *const all[] = {c->src,   c->addend, c->weights,  c->bias,
+    float *const all[] = {c->src,   c->second, c->addend,   c->weights,  c->bias,
                           c->scale, c->scaled, c->expected, c->magnitude};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) rn_free(all[i]);
 }
 
 static kernel_case new_case(const rn_desc *d, size_t n, check_values values)
 {
-    const bool second = rn_op_inputs(d->op) == 2;
-    const bool addend = second || d->epilogue.add != RN_ADD_NONE;
-    const size_t in = n * rn_dims_size(d->in[0]), out = n * rn_dims_size(d->out);
-    const size_t added = !addend ? 0 : second ? n * rn_dims_size(d->in[1]) : out;
+    const size_t in = n * rn_shape_size(d->in[0]), out = n * rn_shape_size(d->out);
+    const size_t other = d->inputs == 2 ? n * rn_shape_size(d->in[1]) : 0;
+    const size_t added = rn_epilogue_adds(&d->epilogue) ? out : 0;
     const size_t weight = weight_count(d), bias = rn_round_up(d->out.c, 16);
     kernel_case c = {.desc = *d,
                      .n = n,
                      .values = values,
                      .in = in,
+                     .other = other,
                      .out = out,
                      .added = added,
                      .weight = weight};
     random_state = (uint32_t)(in * 31 + out);
     c.src = new_floats(in);
+    c.second = other ? new_floats(other) : NULL;
     c.addend = added ? new_floats(added) : NULL;
     c.weights = new_floats(weight);
     c.scaled = new_floats(weight);
@@ -139,6 +140,7 @@ static kernel_case new_case(const rn_desc *d, size_t n, check_values values)
     fill(c.src, in, values);
     fill(c.weights, weight, values);
     fill(c.bias, d->out.c, values);
+    fill(c.second, other, values);
     fill(c.addend, added, values);
     for (size_t i = 0; i < d->out.c; i++) c.scale[i] = i % 2 || d->op == RN_OP_GROUP_NORM ? 1 : -2;
     for (size_t i = 0; i < weight; i++)
@@ -153,6 +155,7 @@ static void run_case(kernel_case *c)
     make_absolute(absolute.src, c->in);
     make_absolute(absolute.scaled, c->weight);
     make_absolute(absolute.bias, c->desc.out.c);
+    make_absolute(absolute.second, c->other);
     make_absolute(absolute.addend, c->added);
     run_reference(&absolute, c->magnitude);
     run_reference(c, c->expected);
@@ -161,33 +164,38 @@ static void run_case(kernel_case *c)
 
 /* ---- one implementation --------------------------------------------------------------------- */
 
-static float *to_layout(const float *src, rn_dims dims, size_t n, rn_layout layout)
+static float *to_layout(const float *src, rn_shape dims, size_t n, rn_layout layout)
 {
     if (!src) return NULL;
     float *dst = new_floats(n * rn_layout_size(layout, dims));
     const rn_desc desc = {.op = RN_OP_REORDER,
+                          .inputs = 1,
                           .in = {dims},
                           .out = dims,
                           .src_layout = RN_LAYOUT_NCHW,
                           .dst_layout = layout};
-    reference_of(RN_OP_REORDER)->run(&desc, &(rn_args){.src = src, .dst = dst, .n = n});
+    rn_impl_reference(RN_OP_REORDER)->run(&desc, &(rn_args){.src = src, .dst = dst, .n = n});
     return dst;
 }
 
+/* What the operator's row and the implementation's allow. */
 static double tolerance(const kernel_case *c, const rn_impl *impl, double magnitude, double largest)
 {
-    const bool winograd = strncmp(impl->name, "winograd", 8) == 0;
-    const bool divides = c->desc.op == RN_OP_GLOBAL_AVG_POOL || c->desc.op == RN_OP_AVG_POOL;
-    if (c->desc.op == RN_OP_GROUP_NORM) return (double)FLT_EPSILON * 64 * largest;
-    if (c->values != VALUES_FLOATS && !divides)
-        return winograd ? 0.25 : 0; /* Winograd: the nearest integer is right */
-    return (double)FLT_EPSILON * (winograd ? 24 * largest : 8 * magnitude);
+    const rn_accuracy accuracy = rn_op_row_of(c->desc.op)->accuracy;
+    const bool transformed = impl->rounding == RN_TRANSFORMED;
+    const bool whole = c->values != VALUES_FLOATS;
+    if (impl->rounding == RN_EXACT) return 0;
+    if (accuracy == RN_ACCURACY_NORMALISES) return (double)FLT_EPSILON * 64 * largest;
+    if (accuracy == RN_ACCURACY_EXACT) return 0;
+    if (whole && accuracy == RN_ACCURACY_SUMS)
+        return transformed ? 0.25 : 0; /* transformed: the nearest integer is right */
+    return (double)FLT_EPSILON * (transformed ? 24 * largest : 8 * magnitude);
 }
 
 static void compare(const kernel_case *c, const rn_impl *impl, const float *got, const char *where)
 {
-    const rn_dims out = c->desc.out;
-    const size_t area = out.h * out.w;
+    const rn_shape out = c->desc.out;
+    const size_t area = rn_shape_pixels(out);
     const bool blocked = c->desc.dst_layout == RN_LAYOUT_NCHW16C;
     const size_t channels = blocked ? rn_round_up(out.c, 16) : out.c;
     double largest = 0;
@@ -214,12 +222,13 @@ static void describe(const kernel_case *c, const rn_impl *impl, size_t threads, 
 {
     const rn_desc *d = &c->desc;
     const rn_window *w = &d->window;
+    char shape[96], epilogue[64];
     snprintf(text, 256,
-             "%s %s: %zu images of %zux%zux%zu to %zu, %zux%zu stride %zu pad %zu dilation %zu "
-             "groups %zu act %d add %d, %zu threads",
-             rn_op_name(d->op), impl->name, c->n, d->in[0].c, d->in[0].h, d->in[0].w, d->out.c,
-             w->kh, w->kw, w->stride_h, w->pad_top, w->dilation_h, d->groups, (int)d->epilogue.act,
-             (int)d->epilogue.add, threads);
+             "%s %s: %zu samples of %s to %zu, %zux%zu stride %zu pad %zu dilation %zu groups %zu, "
+             "then %s, %zu threads",
+             rn_op_name(d->op), impl->name, c->n, rn_shape_write(d->in[0], shape, sizeof shape),
+             d->out.c, w->kh, w->kw, w->stride_h, w->pad_top, w->dilation_h, d->groups,
+             rn_epilogue_write(&d->epilogue, epilogue, sizeof epilogue), threads);
 }
 
 /* The last image of the batch alone, on one thread, must get the same answer to the bit. */
@@ -228,13 +237,13 @@ static void check_alone(const kernel_case *c, const rn_impl *impl, const rn_args
 {
     const rn_desc *d = &c->desc;
     const size_t last = c->n - 1, size = rn_layout_size(d->dst_layout, d->out);
-    const rn_dims added = rn_op_inputs(d->op) == 2 ? d->in[1] : d->out;
     buffer dst = new_buffer(size);
     rn_args args = *batch;
     args.n = 1;
     args.team = NULL;
-    args.src += last * rn_layout_size(d->src_layout, d->in[0]);
-    if (args.addend) args.addend += last * rn_layout_size(d->dst_layout, added);
+    for (size_t i = 0; i < d->inputs; i++)
+        args.in[i] += last * rn_layout_size(d->src_layout, d->in[i]);
+    if (args.addend) args.addend += last * size;
     args.dst = dst.data;
     impl->run(d, &args);
     ck_assert_msg(memcmp(dst.data, batch->dst + last * size, size * sizeof(float)) == 0,
@@ -253,10 +262,10 @@ static void run_impl(kernel_case *c, const rn_impl *impl, rn_team *team)
     buffer scratch = new_buffer(impl->scratch_size ? impl->scratch_size(d, c->n, threads) : 0);
     buffer packed = new_buffer(packs);
     float *src = to_layout(c->src, d->in[0], c->n, d->src_layout);
-    float *addend =
-        to_layout(c->addend, rn_op_inputs(d->op) == 2 ? d->in[1] : d->out, c->n, d->dst_layout);
+    float *second = to_layout(c->second, d->in[1], c->n, d->src_layout);
+    float *addend = to_layout(c->addend, d->out, c->n, d->dst_layout);
     if (packs) impl->pack(d, c->weights, c->scale, packed.data);
-    const rn_args args = {.src = src,
+    const rn_args args = {.in = {src, second},
                           .addend = addend,
                           .dst = dst.data,
                           .weights = packs ? packed.data : c->scaled,
@@ -270,7 +279,7 @@ static void run_impl(kernel_case *c, const rn_impl *impl, rn_team *team)
     check_guards(&packed, "packed weights", where);
     compare(c, impl, dst.data, where);
     if (c->values != VALUES_WITH_NAN) check_alone(c, impl, &args, where);
-    float *const all[] = {dst.memory, scratch.memory, packed.memory, src, addend};
+    float *const all[] = {dst.memory, scratch.memory, packed.memory, src, second, addend};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) rn_free(all[i]);
 }
 
@@ -278,24 +287,11 @@ static void run_impl(kernel_case *c, const rn_impl *impl, rn_team *team)
 
 static void find_out(rn_desc *d)
 {
-    static rn_shape_rule *const rules[RN_OPS] = {
-#define OP(id, name, inputs, shape) [RN_OP_##id] = shape,
-#include "graph/ops.def"
-#undef OP
-    };
-    static const float some_weight;
-    rn_node node = {.op = d->op,
-                    .window = d->window,
-                    .groups = d->groups,
-                    .channels = d->out.c,
-                    .weight = {.floats = &some_weight},
-                    .bias = {.floats = &some_weight},
-                    .mean = {.floats = &some_weight},
-                    .var = {.floats = &some_weight}};
     rn_error err = {.text = ""};
-    const rn_status status = rules[d->op](&node, d->in, &err);
+    if (d->inputs == 0) d->inputs = rn_op_row_of(d->op)->least;
+    rn_node node = node_of(d);
+    const rn_status status = rn_op_shape_rule(d->op)(&node, d->in, &d->out, &err);
     ck_assert_msg(status == RN_OK, "%s", err.text);
-    d->out = node.out;
 }
 
 bool check_takes(const rn_impl *impl, rn_desc desc)
@@ -303,7 +299,7 @@ bool check_takes(const rn_impl *impl, rn_desc desc)
     find_out(&desc);
     desc.src_layout = impl->src_layout;
     desc.dst_layout = impl->dst_layout;
-    return impl->op == desc.op && (!impl->supports || impl->supports(&desc));
+    return rn_impl_takes(impl, &desc, impl->needs);
 }
 
 size_t check_kernels(rn_desc desc, size_t n, check_values values)
@@ -314,7 +310,7 @@ size_t check_kernels(rn_desc desc, size_t n, check_values values)
         ck_assert_int_eq(rn_team_new(&team, 3, false, NULL), RN_OK);
     }
     const rn_layout from = desc.src_layout, to = desc.dst_layout; /* a Reorder's */
-    const rn_isa best = rn_isa_detect();
+    const rn_isa isa = rn_isa_detect();
     size_t ran = 0;
     find_out(&desc);
     desc.src_layout = desc.dst_layout = RN_LAYOUT_NCHW; /* for the reference */
@@ -322,10 +318,10 @@ size_t check_kernels(rn_desc desc, size_t n, check_values values)
     run_case(&c);
     for (size_t i = 0; i < rn_impl_count; i++) {
         const rn_impl *impl = rn_impls[i];
-        if (impl->op != desc.op || impl->isa > best || impl == reference_of(desc.op)) continue;
+        if (impl->op != desc.op || impl == rn_impl_reference(desc.op)) continue;
         c.desc.src_layout = desc.op == RN_OP_REORDER ? from : impl->src_layout;
         c.desc.dst_layout = desc.op == RN_OP_REORDER ? to : impl->dst_layout;
-        if (impl->supports && !impl->supports(&c.desc)) continue;
+        if (!rn_impl_takes(impl, &c.desc, isa)) continue;
         run_impl(&c, impl, NULL);
         run_impl(&c, impl, team);
         ran++;
@@ -334,11 +330,11 @@ size_t check_kernels(rn_desc desc, size_t n, check_values values)
     return ran;
 }
 
-rn_desc check_conv_desc(rn_dims in, size_t oc, size_t kernel, size_t stride, size_t pad)
+rn_desc check_conv_desc(rn_shape in, size_t oc, size_t kernel, size_t stride, size_t pad)
 {
     return (rn_desc){.op = RN_OP_CONV,
                      .in = {in},
-                     .out = {.rank = 3, .c = oc},
+                     .out = {.c = oc},
                      .window = {.kh = kernel,
                                 .kw = kernel,
                                 .stride_h = stride,
@@ -350,4 +346,19 @@ rn_desc check_conv_desc(rn_dims in, size_t oc, size_t kernel, size_t stride, siz
                                 .dilation_h = 1,
                                 .dilation_w = 1},
                      .groups = 1};
+}
+
+rn_epilogue check_epilogue(size_t index)
+{
+    static const rn_epilogue lists[CHECK_EPILOGUES] = {
+        {0},
+        {1, {{.op = RN_OP_RELU}}},
+        {1, {{.op = RN_OP_ADD}}},
+        {2, {{.op = RN_OP_ADD}, {.op = RN_OP_RELU}}},
+        {2, {{.op = RN_OP_RELU}, {.op = RN_OP_ADD}}},
+        {3, {{.op = RN_OP_RELU}, {.op = RN_OP_ADD}, {.op = RN_OP_RELU}}},
+        {2, {{.op = RN_OP_MUL}, {.op = RN_OP_RELU}}},
+        {1, {{.op = RN_OP_FAKE_QUANTIZE, .parameter = {2, -60, 100}}}},
+    };
+    return lists[index];
 }

@@ -21,7 +21,11 @@ size_t check_kernels(rn_desc desc, size_t n, check_values values);
 /* Whether that implementation supports the case. */
 bool check_takes(const rn_impl *impl, rn_desc desc);
 
+/* Lists of posts to try: none, the classic ones that kernels do on registers, and any others. */
+enum { CHECK_EPILOGUES = 8 };
+rn_epilogue check_epilogue(size_t index);
+
 /* A convolution: square kernel, stride and padding. */
-rn_desc check_conv_desc(rn_dims in, size_t oc, size_t kernel, size_t stride, size_t pad);
+rn_desc check_conv_desc(rn_shape in, size_t oc, size_t kernel, size_t stride, size_t pad);
 
 #endif

@@ -2,13 +2,6 @@
 #include "check_main.h"
 #include "kernel_check.h"
 
-static const rn_epilogue epilogues[] = {
-    {RN_ACT_NONE, RN_ADD_NONE},       {RN_ACT_RELU, RN_ADD_NONE},
-    {RN_ACT_NONE, RN_ADD_BEFORE_ACT}, {RN_ACT_RELU, RN_ADD_BEFORE_ACT},
-    {RN_ACT_RELU, RN_ADD_AFTER_ACT},
-};
-enum { EPILOGUES = sizeof epilogues / sizeof *epilogues };
-
 static const size_t channels[] = {1, 15, 16, 33, 64};
 enum { CHANNELS = sizeof channels / sizeof *channels };
 
@@ -29,7 +22,7 @@ static void check_both(rn_desc desc, size_t n)
 START_TEST(pools)
 {
     for (size_t c = 0; c < CHANNELS; c++) {
-        rn_desc desc = {.in = {{3, channels[c], 11, 14}}, .window = windows[_i], .groups = 1};
+        rn_desc desc = {.in = {rn_map(channels[c], 11, 14)}, .window = windows[_i], .groups = 1};
         desc.op = RN_OP_MAX_POOL;
         check_both(desc, 2);
         desc.op = RN_OP_AVG_POOL;
@@ -41,14 +34,14 @@ END_TEST
 START_TEST(dilated_max_pool)
 {
     const rn_window window = {3, 2, 1, 2, 1, 1, 1, 1, 2, 3, false, false};
-    check_both((rn_desc){.op = RN_OP_MAX_POOL, .in = {{3, 20, 9, 12}}, .window = window}, 1);
+    check_both((rn_desc){.op = RN_OP_MAX_POOL, .in = {rn_map(20, 9, 12)}, .window = window}, 1);
 }
 END_TEST
 
 START_TEST(global_average)
 {
-    const rn_dims dims[] = {
-        {3, channels[_i], 7, 7}, {3, channels[_i], 1, 1}, {3, channels[_i], 5, 9}};
+    const rn_shape dims[] = {rn_map(channels[_i], 7, 7), rn_map(channels[_i], 1, 1),
+                             rn_map(channels[_i], 5, 9)};
     for (size_t i = 0; i < 3; i++)
         check_both((rn_desc){.op = RN_OP_GLOBAL_AVG_POOL, .in = {dims[i]}}, 3);
 }
@@ -60,26 +53,42 @@ START_TEST(linear)
         {512, 1000, 1}, {64, 10, 5}, {33, 47, 17}, {1, 1, 2}, {100, 16, 31}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         check_both((rn_desc){.op = RN_OP_LINEAR,
-                             .in = {{1, sizes[i][0], 1, 1}},
+                             .in = {rn_row(sizes[i][0])},
                              .out = {.c = sizes[i][1]},
-                             .epilogue = epilogues[_i]},
+                             .epilogue = check_epilogue((size_t)_i)},
                    sizes[i][2]);
 }
 END_TEST
 
+/* Each row of elementwise.def, with parameters that all of their formulas take. */
 START_TEST(elementwise)
 {
     for (size_t c = 0; c < CHANNELS; c++) {
-        const rn_dims dims = {3, channels[c], 5, 9};
-        rn_desc desc = {.in = {dims, dims}, .out = {.c = dims.c}};
-        desc.op = RN_OP_RELU;
-        check_both(desc, 2);
-        desc.op = RN_OP_ADD;
-        desc.epilogue.act = epilogues[_i].act;
-        check_both(desc, 2);
+        const rn_shape dims = rn_map(channels[c], 5, 9);
+        rn_desc desc = {.in = {dims, dims}, .parameter = {0.5F, -3, 4}};
+        for (desc.op = 0; desc.op < RN_OPS; desc.op++) {
+            const rn_op_kind kind = rn_op_row_of(desc.op)->kind;
+            if (kind == RN_KIND_UNARY || kind == RN_KIND_BINARY) check_both(desc, 2);
+        }
+    }
+}
+END_TEST
+
+START_TEST(elementwise_with_epilogue)
+{
+    for (size_t c = 0; c < CHANNELS; c++) {
+        const rn_shape dims = rn_map(channels[c], 5, 9), gate = rn_map(channels[c], 1, 1);
+        rn_desc desc = {.in = {dims, dims}, .epilogue = check_epilogue((size_t)_i)};
         desc.op = RN_OP_BATCH_NORM;
-        desc.epilogue = epilogues[_i];
         check_both(desc, 2);
+        for (desc.op = 0; desc.op < RN_OPS; desc.op++) {
+            if (rn_op_row_of(desc.op)->kind != RN_KIND_BINARY) continue;
+            desc.in[1] = dims;
+            check_kernels(desc, 2, VALUES_INTEGERS); /* where the fill stays zero */
+            desc.in[1] = gate;
+            check_kernels(desc, 2, VALUES_INTEGERS);
+            check_kernels(desc, 2, VALUES_FLOATS);
+        }
     }
 }
 END_TEST
@@ -87,12 +96,10 @@ END_TEST
 START_TEST(operand_of_one_pixel)
 {
     for (size_t c = 0; c < CHANNELS; c++) {
-        const rn_dims dims = {3, channels[c], 5, 9}, gate = {3, channels[c], 1, 1};
-        check_both((rn_desc){.op = RN_OP_MUL, .in = {dims, gate}}, 2);
-        check_both((rn_desc){.op = RN_OP_ADD, .in = {dims, gate}}, 2);
-        check_both(
-            (rn_desc){.op = RN_OP_ADD, .in = {dims, gate}, .epilogue = {RN_ACT_RELU, RN_ADD_NONE}},
-            2);
+        const rn_shape dims = rn_map(channels[c], 5, 9), gate = rn_map(channels[c], 1, 1);
+        rn_desc desc = {.in = {dims, gate}};
+        for (desc.op = 0; desc.op < RN_OPS; desc.op++)
+            if (rn_op_row_of(desc.op)->kind == RN_KIND_BINARY) check_both(desc, 2);
     }
 }
 END_TEST
@@ -103,10 +110,10 @@ START_TEST(group_norm)
     static const size_t shapes[][2] = {{64, 32}, {64, 16}, {64, 4}, {96, 2}, {64, 1}, {16, 16}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         check_both((rn_desc){.op = RN_OP_GROUP_NORM,
-                             .in = {{3, shapes[i][0], 5, 7}},
+                             .in = {rn_map(shapes[i][0], 5, 7)},
                              .groups = shapes[i][1],
                              .eps = 1e-5,
-                             .epilogue = epilogues[_i]},
+                             .epilogue = check_epilogue((size_t)_i)},
                    2);
 }
 END_TEST
@@ -116,7 +123,7 @@ START_TEST(zero_pad_and_blur)
     const rn_window pad = {.pad_top = 1, .pad_left = 2, .pad_right = 3};
     for (size_t c = 0; c < CHANNELS; c++)
         for (size_t size = 2; size < 6; size++) {
-            const rn_dims dims = {3, channels[c], size, 7 - size};
+            const rn_shape dims = rn_map(channels[c], size, 7 - size);
             rn_desc desc = {.op = RN_OP_ZERO_PAD, .in = {dims}, .window = pad};
             check_both(desc, 2);
             desc.op = RN_OP_BLUR_POOL;
@@ -130,8 +137,9 @@ END_TEST
 
 START_TEST(reorder)
 {
-    const rn_dims dims[] = {{3, channels[_i], 5, 9}, {1, channels[_i], 1, 1}};
-    for (size_t i = 0; i < 2; i++) {
+    const rn_shape dims[] = {rn_map(channels[_i], 5, 9), rn_row(channels[_i]),
+                             rn_shape_of(4, (size_t[]){channels[_i], 2, 3, 5})};
+    for (size_t i = 0; i < 3; i++) {
         rn_desc desc = {.op = RN_OP_REORDER,
                         .in = {dims[i]},
                         .src_layout = RN_LAYOUT_NCHW,
@@ -147,7 +155,7 @@ END_TEST
 /* A maximum and a rectified sum keep NaN wherever it stands, as PyTorch does. */
 START_TEST(not_a_number)
 {
-    const rn_dims in = {3, 20, 9, 12};
+    const rn_shape in = rn_map(20, 9, 12);
     rn_desc desc = {.op = RN_OP_MAX_POOL, .in = {in}, .window = windows[1]};
     ck_assert_uint_gt(check_kernels(desc, 2, VALUES_WITH_NAN), 0);
     desc.op = RN_OP_RELU;
@@ -163,10 +171,11 @@ static Suite *other_suite(void)
     tcase_add_loop_test(tc, pools, 0, WINDOWS);
     tcase_add_test(tc, dilated_max_pool);
     tcase_add_loop_test(tc, global_average, 0, CHANNELS);
-    tcase_add_loop_test(tc, linear, 0, EPILOGUES);
-    tcase_add_loop_test(tc, elementwise, 0, EPILOGUES);
+    tcase_add_loop_test(tc, linear, 0, CHECK_EPILOGUES);
+    tcase_add_test(tc, elementwise);
+    tcase_add_loop_test(tc, elementwise_with_epilogue, 0, CHECK_EPILOGUES);
     tcase_add_test(tc, operand_of_one_pixel);
-    tcase_add_loop_test(tc, group_norm, 0, EPILOGUES);
+    tcase_add_loop_test(tc, group_norm, 0, CHECK_EPILOGUES);
     tcase_add_test(tc, zero_pad_and_blur);
     tcase_add_loop_test(tc, reorder, 0, CHANNELS);
     tcase_add_test(tc, not_a_number);

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "golden/derive.h"
+#include "graph/shape.h"
 #include "kernels/kernels.h"
 #include "run/team.h"
 
@@ -24,7 +25,7 @@ typedef struct {
     const rn_json *json;
     rn_desc desc;
     size_t n, channels;
-    float *input, *addend, *weights, *bias, *expected;
+    float *input, *second, *addend, *weights, *bias, *expected;
 } vector;
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -51,11 +52,11 @@ static bool flag_of(const vector *v, const char *key)
     return value;
 }
 
-static rn_dims dims_of(const vector *v, const char *key)
+static rn_shape dims_of(const vector *v, const char *key)
 {
     const rn_json *list = rn_json_get(v->json, key);
-    if (rn_json_count(list) == 1) return (rn_dims){1, size_at(list, 0), 1, 1};
-    return (rn_dims){3, size_at(list, 0), size_at(list, 1), size_at(list, 2)};
+    if (rn_json_count(list) == 1) return rn_row(size_at(list, 0));
+    return rn_map(size_at(list, 0), size_at(list, 1), size_at(list, 2));
 }
 
 static rn_window window_of(const vector *v)
@@ -81,18 +82,21 @@ static rn_window window_of(const vector *v)
 static rn_epilogue epilogue_of(const vector *v)
 {
     const char *add = rn_json_string(rn_json_get(v->json, "add"));
-    rn_epilogue epilogue = {flag_of(v, "relu") ? RN_ACT_RELU : RN_ACT_NONE, RN_ADD_NONE};
-    if (add) epilogue.add = strcmp(add, "before") == 0 ? RN_ADD_BEFORE_ACT : RN_ADD_AFTER_ACT;
+    rn_epilogue epilogue = {0};
+    if (add && strcmp(add, "before") == 0)
+        rn_epilogue_append(&epilogue, &(rn_post){.op = RN_OP_ADD});
+    if (flag_of(v, "relu")) rn_epilogue_append(&epilogue, &(rn_post){.op = RN_OP_RELU});
+    if (add && strcmp(add, "before") != 0)
+        rn_epilogue_append(&epilogue, &(rn_post){.op = RN_OP_ADD});
     return epilogue;
 }
 
 static rn_op op_of(const vector *v)
 {
     const char *name = rn_json_string(rn_json_get(v->json, "op"));
-    for (int op = 0; op < RN_OPS; op++)
-        if (strcmp(name, rn_op_name((rn_op)op)) == 0) return (rn_op)op;
-    ck_abort_msg("no operator %s", name);
-    return RN_OPS;
+    const rn_op op = rn_op_find(name);
+    ck_assert_msg(op < RN_OPS, "no operator %s", name);
+    return op;
 }
 
 static float *integers(const char *name, size_t count)
@@ -115,16 +119,14 @@ static void fold_batch_norm(vector *v)
     rn_free(var);
 }
 
-/* FakeQuantize: what would be its weights stands in the case. */
+/* FakeQuantize: step, lowest, highest. */
 static void read_steps(vector *v)
 {
     const rn_json *steps = rn_json_get(v->json, "steps");
-    rn_free(v->weights);
-    v->weights = rn_alloc(3, sizeof *v->weights, NULL);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < rn_json_count(steps); i++) {
         double number;
         ck_assert(rn_json_number(rn_json_at(steps, i), &number));
-        v->weights[i] = (float)number;
+        v->desc.parameter[i] = (float)number;
     }
 }
 
@@ -132,21 +134,18 @@ static void read_numbers(vector *v)
 {
     const rn_desc *d = &v->desc;
     const rn_json *expected = rn_json_get(v->json, "expected");
-    const size_t out = v->n * rn_dims_size(d->out);
-    size_t weights = v->channels;
-    if (d->op == RN_OP_LINEAR) weights *= rn_dims_size(d->in[0]);
-    if (d->op == RN_OP_CHANNEL_CONV) weights = d->window.kh;
-    if (d->op == RN_OP_CONV) weights *= d->in[0].c / d->groups * d->window.kh * d->window.kw;
-    v->input = integers("input", v->n * rn_dims_size(d->in[0]));
+    const size_t out = v->n * rn_shape_size(d->out);
+    const rn_node node = {
+        .op = d->op, .window = d->window, .groups = d->groups, .channels = v->channels};
+    const size_t weights = rn_op_elements_rule(d->op)(&node, d->in, RN_WEIGHT);
+    v->input = integers("input", v->n * rn_shape_size(d->in[0]));
     v->weights = integers("weight", weights);
     v->bias = rn_alloc_zero(v->channels + 16, sizeof *v->bias, NULL);
     derive_integers("bias", v->channels, LIMIT, v->bias);
     if (d->op == RN_OP_BATCH_NORM) fold_batch_norm(v);
-    if (d->op == RN_OP_FAKE_QUANTIZE) read_steps(v);
-    if (rn_op_inputs(d->op) == 2)
-        v->addend = integers("second", v->n * rn_dims_size(d->in[1]));
-    else if (d->epilogue.add)
-        v->addend = integers("addend", out);
+    read_steps(v);
+    if (d->inputs == 2) v->second = integers("second", v->n * rn_shape_size(d->in[1]));
+    if (rn_epilogue_adds(&d->epilogue)) v->addend = integers("addend", out);
     ck_assert_uint_eq(rn_json_count(expected), out);
     v->expected = rn_alloc(out, sizeof *v->expected, NULL);
     for (size_t i = 0; i < out; i++) {
@@ -167,7 +166,8 @@ static void read_vector(vector *v, size_t index)
                         .groups = size_of(v, "groups", 1),
                         .epilogue = epilogue_of(v)};
     rn_json_number(rn_json_get(v->json, "eps"), &v->desc.eps);
-    if (rn_op_inputs(v->desc.op) == 2) v->desc.in[1] = dims_of(v, "second");
+    v->desc.inputs = rn_json_get(v->json, "second") ? 2 : 1;
+    if (v->desc.inputs == 2) v->desc.in[1] = dims_of(v, "second");
     v->channels = size_of(v, "channels", v->desc.in[0].c);
     read_numbers(v);
 }
@@ -175,6 +175,7 @@ static void read_vector(vector *v, size_t index)
 static void release(vector *v)
 {
     rn_free(v->input);
+    rn_free(v->second);
     rn_free(v->addend);
     rn_free(v->weights);
     rn_free(v->bias);
@@ -185,21 +186,21 @@ static void release(vector *v)
 
 static bool works_on_nchw(const rn_impl *impl, const rn_desc *desc)
 {
-    return impl->op == desc->op && impl->isa <= rn_isa_detect() &&
-           impl->src_layout == RN_LAYOUT_NCHW && impl->dst_layout != RN_LAYOUT_NCHW16C &&
-           (!impl->supports || impl->supports(desc));
+    return rn_impl_takes(impl, desc, rn_isa_detect()) && impl->src_layout == RN_LAYOUT_NCHW &&
+           impl->dst_layout != RN_LAYOUT_NCHW16C;
 }
 
-static bool divides(rn_op op)
+/* Integers are exact but in what divides or is a function. */
+static bool rounds(rn_op op)
 {
-    return op == RN_OP_BATCH_NORM || op == RN_OP_AVG_POOL || op == RN_OP_GLOBAL_AVG_POOL ||
-           op == RN_OP_SOFTMAX || op == RN_OP_GROUP_NORM || op == RN_OP_SIGMOID;
+    const rn_accuracy accuracy = rn_op_row_of(op)->accuracy;
+    return accuracy != RN_ACCURACY_EXACT && accuracy != RN_ACCURACY_SUMS;
 }
 
 static void compare(const vector *v, const rn_impl *impl, const float *have)
 {
-    const double tolerance = divides(v->desc.op) ? 4e-7 : 0;
-    for (size_t i = 0; i < v->n * rn_dims_size(v->desc.out); i++) {
+    const double tolerance = rounds(v->desc.op) ? 4e-7 : 0;
+    for (size_t i = 0; i < v->n * rn_shape_size(v->desc.out); i++) {
         const double want = (double)v->expected[i], difference = fabs((double)have[i] - want);
         ck_assert_msg(difference <= tolerance * (2 * LIMIT + fabs(want)),
                       "%s %s: element %zu is %.9g, want %.9g", impl->name, rn_op_name(impl->op), i,
@@ -210,11 +211,11 @@ static void compare(const vector *v, const rn_impl *impl, const float *have)
 static void run(const vector *v, const rn_impl *impl, rn_team *team)
 {
     const rn_desc *d = &v->desc;
-    const size_t threads = rn_team_threads(team), out = v->n * rn_dims_size(d->out);
+    const size_t threads = rn_team_threads(team), out = v->n * rn_shape_size(d->out);
     const size_t packed = impl->packed_size ? impl->packed_size(d) : 0;
     const size_t scratch = impl->scratch_size ? impl->scratch_size(d, v->n, threads) : 0;
     float *weights = rn_alloc(packed, sizeof(float), NULL);
-    rn_args args = {.src = v->input,
+    rn_args args = {.in = {v->input, v->second},
                     .addend = v->addend,
                     .dst = rn_alloc(out + 1, sizeof(float), NULL),
                     .weights = packed ? weights : v->weights,

@@ -15,18 +15,19 @@ static const char *note_about(const fake_net *net, const char *topic)
     return "";
 }
 
-static rn_dims dims_of(const fake_net *net, const char *name)
+static rn_shape dims_of(const fake_net *net, const char *name)
 {
     for (size_t i = net->graph.count; i-- > 0;)
-        if (strcmp(net->graph.node[i].name, name) == 0) return net->graph.node[i].out;
+        if (strcmp(net->graph.node[i].name, name) == 0)
+            return rn_graph_shape(&net->graph, net->graph.node[i].value);
     ck_abort_msg("no node %s", name);
-    return (rn_dims){0};
+    return (rn_shape){0};
 }
 
 static void expect_dims(const fake_net *net, const char *name, const char *text)
 {
     char have[64];
-    ck_assert_str_eq(rn_dims_text(dims_of(net, name), have, sizeof have), text);
+    ck_assert_str_eq(rn_shape_write(dims_of(net, name), have, sizeof have), text);
 }
 
 static const struct {
@@ -69,7 +70,7 @@ START_TEST(infers_architecture)
              want->blocks[want->stages - 1] - 1);
     expect_dims(&net, last, inferred[_i].last);
     expect_dims(&net, "fc", "10");
-    ck_assert_int_eq(net.graph.output, (int)net.graph.count - 1);
+    ck_assert_int_eq(net.graph.output[0].value, (int)net.graph.values - 1);
     fake_release(&net);
 }
 END_TEST
@@ -734,7 +735,7 @@ START_TEST(headless)
     fake_remove(&net, "fc.weight");
     fake_remove(&net, "fc.bias");
     ck_assert_msg(fake_build(&net, "{\"num_classes\":0}", 0, 0) == RN_OK, "%s", net.err.text);
-    ck_assert_uint_eq(net.graph.node[net.graph.output].out.c, 64);
+    ck_assert_uint_eq(rn_graph_shape(&net.graph, net.graph.output[0].value).c, 64);
     fake_release(&net);
 }
 END_TEST

@@ -27,7 +27,8 @@ static rn_status build(fake_net *net, const char *input, const char *layers)
 static const char *output(const fake_net *net)
 {
     static char text[64];
-    return rn_dims_text(net->graph.node[net->graph.output].out, text, sizeof text);
+    return rn_shape_write(rn_graph_shape(&net->graph, net->graph.output[0].value), text,
+                          sizeof text);
 }
 
 static const struct {
@@ -48,7 +49,7 @@ START_TEST(conv_arguments)
     add_tensors(&net);
     ck_assert_msg(build(&net, "[4,10,11]", convs[_i].layers) == RN_OK, "%s", net.err.text);
     ck_assert_str_eq(output(&net), convs[_i].out);
-    ck_assert(rn_constant_is_set(net.graph.node[1].bias));
+    ck_assert(rn_constant_is_set(net.graph.node[1].weight[RN_BIAS]));
     ck_assert_str_eq(net.arch.name, "layers");
     fake_release(&net);
 }

@@ -52,17 +52,18 @@ static void describe(char *text, size_t size)
         char dims[64];
         used +=
             (size_t)snprintf(text + used, size - used, "%s%s(", i ? " " : "", rn_op_name(n->op));
-        for (size_t k = 0; k < rn_op_inputs(n->op); k++)
+        for (size_t k = 0; k < n->inputs; k++)
             used += (size_t)snprintf(text + used, size - used, "%s%d", k ? "," : "", n->src[k]);
         used += (size_t)snprintf(text + used, size - used, ")");
         if (w->kh)
             used += (size_t)snprintf(text + used, size - used, "%zux%zu/%zu,%zu+%zu,%zu,%zu,%zu",
                                      w->kh, w->kw, w->stride_h, w->stride_w, w->pad_top,
                                      w->pad_left, w->pad_bottom, w->pad_right);
-        used += (size_t)snprintf(text + used, size - used, "=%s",
-                                 rn_dims_text(n->out, dims, sizeof dims));
+        used +=
+            (size_t)snprintf(text + used, size - used, "=%s",
+                             rn_shape_write(rn_graph_shape(&graph, n->value), dims, sizeof dims));
     }
-    snprintf(text + used, size - used, " -> %d", graph.output);
+    snprintf(text + used, size - used, " -> %d", graph.outputs ? graph.output[0].value : -1);
 }
 
 #define FC   "floats w 5,3;"
@@ -261,14 +262,25 @@ static const struct {
     {"tensor w 10 2,2,1,1 raw 8", 0x201 * 0x1p-24f, 0x403 / 1024.0f * 0x1p-14f},
 };
 
+static const float *weight_of(size_t node, size_t which)
+{
+    enum { MOST = 64 };
+    static float buffer[RN_MAX_WEIGHTS][MOST];
+    const rn_constant constant = graph.node[node].weight[which];
+    const float *floats;
+    if (!rn_constant_is_set(constant)) return NULL;
+    ck_assert_uint_le(constant.count, MOST);
+    ck_assert_int_eq(rn_constant_read(constant, constant.count, buffer[which], &floats, &fault),
+                     RN_OK);
+    return floats;
+}
+
 START_TEST(reads_every_field)
 {
     char model[200];
     snprintf(model, sizeof model, "input x N,2,1,1;output y;%s;Conv x w > y", stored[_i].tensor);
     ck_assert_msg(load(9, model) == RN_OK, "%s", fault.text);
-    const float *weight;
-    float buffer[4];
-    ck_assert_int_eq(rn_constant_read(graph.node[1].weight, 4, buffer, &weight, &fault), RN_OK);
+    const float *weight = weight_of(1, RN_WEIGHT);
     ck_assert(weight[0] == stored[_i].first);
     ck_assert_msg(weight[1] == stored[_i].second, "%a", (double)weight[1]);
     unload();
@@ -281,19 +293,20 @@ START_TEST(orients_and_scales_matrices)
     ck_assert_int_eq(load(9, "input x N,3;output y;floats w 3,2;floats b 1,2;"
                              "Gemm x w b > y alpha=2.0 beta=-0.5"),
                      RN_OK);
-    const rn_node *n = &graph.node[1];
+    const float *weight = weight_of(1, RN_WEIGHT), *bias = weight_of(1, RN_BIAS);
     for (size_t oc = 0; oc < 2; oc++) {
         for (size_t ic = 0; ic < 3; ic++)
-            ck_assert(n->weight.floats[oc * 3 + ic] == 2 * onnx_float("w", ic * 2 + oc));
-        ck_assert(n->bias.floats[oc] == -0.5f * onnx_float("b", oc));
+            ck_assert(weight[oc * 3 + ic] == 2 * onnx_float("w", ic * 2 + oc));
+        ck_assert(bias[oc] == -0.5f * onnx_float("b", oc));
     }
     unload();
     ck_assert_int_eq(load(9, "input x N,3;output y;floats w 2,3;floats b .;"
                              "Gemm x w b > y transB=1 alpha=3.0"),
                      RN_OK);
-    n = &graph.node[1];
-    for (size_t i = 0; i < 6; i++) ck_assert(n->weight.floats[i] == 3 * onnx_float("w", i));
-    ck_assert(n->bias.floats[0] == onnx_float("b", 0) && n->bias.floats[1] == onnx_float("b", 0));
+    weight = weight_of(1, RN_WEIGHT);
+    bias = weight_of(1, RN_BIAS);
+    for (size_t i = 0; i < 6; i++) ck_assert(weight[i] == 3 * onnx_float("w", i));
+    ck_assert(bias[0] == onnx_float("b", 0) && bias[1] == onnx_float("b", 0));
     unload();
 }
 END_TEST
@@ -307,7 +320,7 @@ START_TEST(dequantizes_weights)
                           "tensor z 3 2 raw 2;DequantizeLinear k s z > w axis=0;Conv x w > y"),
                      RN_OK);
     const float want[] = {0, 1, 2, 4}; /* (1 2 - 1) * 1, (3 4 - 2) * 2 */
-    ck_assert_mem_eq(graph.node[1].weight.floats, want, sizeof want);
+    ck_assert_mem_eq(weight_of(1, RN_WEIGHT), want, sizeof want);
     unload();
     ck_assert_msg(load(10,
                        "input x N,2,1,1;output y;tensor k 1 2,2,1,1 float 4;tensor s 1 . float 1;"
@@ -316,9 +329,9 @@ START_TEST(dequantizes_weights)
                        "QuantizeLinear v s z > r;DequantizeLinear r s z > u;Conv u w > y") == RN_OK,
                   "%s", fault.text);
     const float same[] = {1, 2, 3, 4}, limits[] = {1, -129, 126};
-    ck_assert_mem_eq(graph.node[3].weight.floats, same, sizeof same);
+    ck_assert_mem_eq(weight_of(3, RN_WEIGHT), same, sizeof same);
     ck_assert_int_eq(graph.node[2].op, RN_OP_FAKE_QUANTIZE);
-    ck_assert_mem_eq(graph.node[2].weight.floats, limits, sizeof limits);
+    ck_assert_mem_eq(graph.node[2].parameter, limits, sizeof limits);
     unload();
 }
 END_TEST
@@ -326,22 +339,19 @@ END_TEST
 START_TEST(adds_constants_per_channel)
 {
     ck_assert_int_eq(load(9, POOL "floats b 3,1,1;Add x b > y"), RN_OK);
-    const rn_node *n = &graph.node[1];
+    const float *weight = weight_of(1, RN_WEIGHT), *bias = weight_of(1, RN_BIAS);
     for (size_t c = 0; c < 3; c++) {
-        ck_assert(n->bias.floats[c] == onnx_float("b", c));
-        ck_assert(n->mean.floats[c] == 0 && n->var.floats[c] == 1 &&
-                  !rn_constant_is_set(n->weight) && n->eps == 0);
+        ck_assert(bias[c] == onnx_float("b", c));
+        ck_assert(weight_of(1, RN_MEAN)[c] == 0 && weight_of(1, RN_VAR)[c] == 1);
+        ck_assert(weight == NULL && graph.node[1].eps == 0);
     }
     unload();
     ck_assert_int_eq(load(9, POOL "floats b 1,3,1,1;Sub x b > z;Mul z b > t;Div t b > y"), RN_OK);
     for (size_t c = 0; c < 3; c++) {
         const float number = onnx_float("b", c);
-        ck_assert(graph.node[1].bias.floats[c] == -number &&
-                  !rn_constant_is_set(graph.node[1].weight));
-        ck_assert(graph.node[2].weight.floats[c] == number &&
-                  !rn_constant_is_set(graph.node[2].bias));
-        ck_assert(graph.node[3].weight.floats[c] == 1 / number &&
-                  !rn_constant_is_set(graph.node[3].bias));
+        ck_assert(weight_of(1, RN_BIAS)[c] == -number && !weight_of(1, RN_WEIGHT));
+        ck_assert(weight_of(2, RN_WEIGHT)[c] == number && !weight_of(2, RN_BIAS));
+        ck_assert(weight_of(3, RN_WEIGHT)[c] == 1 / number && !weight_of(3, RN_BIAS));
     }
     unload();
 }

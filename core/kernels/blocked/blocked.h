@@ -26,6 +26,20 @@ enum {
     RN_STEM_LINES = RN_STEM_SIDE * RN_STEM_SIDE, /* of 16 in its domain, per channel */
 };
 
+/* An epilogue as micro-kernels have it. The four classic lists are flags, done on registers; any
+ * other is `rest`, done on what was stored. */
+typedef struct {
+    bool add_first, relu, add_last;
+    const rn_epilogue *rest; /* NULL: none */
+} rn_finish;
+
+/* epilogue: must outlive the result. */
+rn_finish rn_finish_of(const rn_epilogue *epilogue);
+
+/* Whether the blocked kernels can carry the step's epilogue: the channels that fill up its last
+ * block must stay zero. */
+bool rn_finish_fits(const rn_desc *desc);
+
 /* One register tile: for each of `pixels` pixels p and `blocks` output blocks o
  *   dst[o][p] = epilogue(start[o] + sum over k: src[k / 16][p][k % 16] * weights[o][k])
  * where start is the bias, or what dst holds already, or zero. */
@@ -42,7 +56,7 @@ typedef struct {
     bool accumulate;       /* start from dst; bias is NULL then */
     const float *ahead;    /* fetched meanwhile, 16 lines per block of depth; or NULL */
     size_t ahead_stride;   /* floats from the lines of one block of depth to those of the next */
-    rn_epilogue epilogue;
+    rn_finish finish;
     size_t pixels, blocks;
 } rn_tile;
 
@@ -92,7 +106,7 @@ typedef struct {
     size_t dst_row;
     const float *bias;   /* (16) */
     const float *addend; /* or NULL */
-    rn_epilogue epilogue;
+    rn_finish finish;
     size_t rows, columns;           /* 4 or 3 */
     size_t keep_rows, keep_columns; /* what of the tile lies inside the map */
 } rn_wino_output;
@@ -123,7 +137,7 @@ typedef struct {
     size_t dst_row;
     const float *bias;   /* (16) */
     const float *addend; /* or NULL */
-    rn_epilogue epilogue;
+    rn_finish finish;
     size_t channels;
     size_t rows, columns; /* of outputs: at most RN_STEM_OUTPUTS, RN_STEM_OUTPUTS * RN_STEM_TILES */
 } rn_stem_wino_tile;
@@ -138,7 +152,7 @@ typedef struct {
     size_t pixel_stride;              /* between those of two neighbouring outputs */
     size_t group;
     const float *weights; /* (rows, columns, group, 16) */
-    rn_tile out;          /* dst, bias, addend, epilogue, pixels */
+    rn_tile out;          /* dst, bias, addend, finish, pixels */
 } rn_group_tile;
 
 /* One output pixel of a pool over one block: a clipped window. */
@@ -154,7 +168,7 @@ typedef struct {
 typedef struct {
     const float *src, *scale, *shift, *addend;
     float *dst;
-    rn_epilogue epilogue;
+    rn_finish finish;
     size_t pixels;
 } rn_affine;
 

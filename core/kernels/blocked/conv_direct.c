@@ -19,6 +19,7 @@
 typedef struct {
     const rn_desc *desc;
     const rn_args *args;
+    rn_finish finish;
     const rn_micro *micro;
     size_t taps, in_blocks, out_blocks, band;
     size_t pixels, tiles;           /* of one image */
@@ -31,7 +32,7 @@ typedef struct {
 
 bool rn_conv_direct_supports(const rn_desc *desc)
 {
-    return rn_conv_plane_fits(desc);
+    return rn_finish_fits(desc) && rn_conv_plane_fits(desc);
 }
 
 static bool reads_in_place(const rn_desc *d)
@@ -97,7 +98,7 @@ static rn_span pixels_of(const job *j, size_t tile)
 
 static const float *image_of(const job *j, size_t tile)
 {
-    const rn_dims in = j->desc->in[0];
+    const rn_shape in = j->desc->in[0];
     return j->args->src + tile / j->tiles * j->in_blocks * in.h * in.w * RN_BLOCK;
 }
 
@@ -153,7 +154,7 @@ static void run_tile(const job *j, const visit *v, size_t block, size_t count)
         .dst_stride = j->pixels * RN_BLOCK,
         .bias = a->bias + block * RN_BLOCK,
         .addend = a->addend ? a->addend + dst : NULL,
-        .epilogue = j->desc->epilogue,
+        .finish = j->finish,
         .pixels = pixels.end - pixels.begin,
         .blocks = count,
     };
@@ -206,6 +207,7 @@ void rn_conv_direct(const rn_desc *desc, const rn_args *args, const rn_micro *mi
 {
     job j = plan_job(desc, micro);
     j.args = args;
+    j.finish = rn_finish_of(&desc->epilogue);
     split_job(&j, args->n, rn_team_threads(args->team));
     rn_team_for(args->team, j.tile_parts * j.group_parts, run_task, &j);
 }

@@ -12,6 +12,7 @@
 typedef struct {
     const rn_desc *desc;
     const rn_args *args;
+    rn_finish finish;
     const rn_micro *micro;
     size_t group; /* channels */
     size_t taps, blocks;
@@ -23,7 +24,7 @@ typedef struct {
 bool rn_conv_group_supports(const rn_desc *desc)
 {
     const size_t group = desc->in[0].c / desc->groups;
-    return desc->groups > 1 && desc->in[0].c == desc->out.c && group <= 8 &&
+    return rn_finish_fits(desc) && desc->groups > 1 && desc->in[0].c == desc->out.c && group <= 8 &&
            (group & (group - 1)) == 0;
 }
 
@@ -72,7 +73,7 @@ size_t rn_conv_group_scratch(const rn_desc *desc, size_t threads)
 
 static void copy_rows(const job *j, const float *plane, size_t first_row, size_t rows, float *copy)
 {
-    const rn_dims in = j->desc->in[0];
+    const rn_shape in = j->desc->in[0];
     const size_t left = rn_min(j->desc->window.pad_left * RN_BLOCK, j->row);
     const size_t middle = rn_min(in.w * RN_BLOCK, j->row - left);
     memset(copy, 0, rows * j->row * sizeof *copy);
@@ -87,7 +88,7 @@ static void run_band(void *context, size_t task, size_t thread)
 {
     const job *j = context;
     const rn_args *a = j->args;
-    const rn_dims in = j->desc->in[0], out = j->desc->out;
+    const rn_shape in = j->desc->in[0], out = j->desc->out;
     const rn_window *w = &j->desc->window;
     const size_t plane = task / j->bands, block = plane % j->blocks;
     const rn_span rows = rn_span_part(out.h, j->bands, task % j->bands);
@@ -108,7 +109,7 @@ static void run_band(void *context, size_t task, size_t thread)
             .out = {.dst = a->dst + dst,
                     .bias = a->bias + block * RN_BLOCK,
                     .addend = a->addend ? a->addend + dst : NULL,
-                    .epilogue = j->desc->epilogue,
+                    .finish = j->finish,
                     .pixels = out.w},
         };
         j->micro->group_tile(&tile);
@@ -119,6 +120,7 @@ void rn_conv_group(const rn_desc *desc, const rn_args *args, const rn_micro *mic
 {
     job j = plan_job(desc);
     j.args = args;
+    j.finish = rn_finish_of(&desc->epilogue);
     j.micro = micro;
     rn_team_for(args->team, args->n * j.blocks * j.bands, run_band, &j);
 }

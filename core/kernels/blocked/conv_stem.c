@@ -15,6 +15,7 @@
 typedef struct {
     const rn_desc *desc;
     const rn_args *args;
+    rn_finish finish;
     const rn_micro *micro;
     size_t depth; /* ic * kh * kw */
     size_t out_blocks;
@@ -26,7 +27,7 @@ typedef struct {
 
 bool rn_conv_stem_supports(const rn_desc *desc)
 {
-    return desc->groups == 1 && desc->in[0].c <= MAX_CHANNELS;
+    return rn_finish_fits(desc) && desc->groups == 1 && desc->in[0].c <= MAX_CHANNELS;
 }
 
 static size_t depth_of(const rn_desc *d)
@@ -92,7 +93,7 @@ static void find_offsets(const job *j, uint32_t *offset)
 static void run_row(const job *j, size_t image, size_t y, const float *src, const uint32_t *offset)
 {
     const rn_args *a = j->args;
-    const rn_dims out = j->desc->out;
+    const rn_shape out = j->desc->out;
     const size_t tiles = rn_ceil_div(out.w, j->micro->tile_pixels), step = j->micro->tile_blocks;
     for (size_t t = 0; t < tiles; t++)
         for (size_t o = 0; o < j->out_blocks; o += step) {
@@ -109,7 +110,7 @@ static void run_row(const job *j, size_t image, size_t y, const float *src, cons
                         .dst_stride = out.h * out.w * RN_BLOCK,
                         .bias = a->bias + o * RN_BLOCK,
                         .addend = a->addend ? a->addend + dst : NULL,
-                        .epilogue = j->desc->epilogue,
+                        .finish = j->finish,
                         .pixels = rn_span_size(x),
                         .blocks = rn_min(step, j->out_blocks - o)},
             };
@@ -126,7 +127,7 @@ static void run_band(void *context, size_t task, size_t thread)
     float *copy = j->args->scratch + thread * j->scratch;
     uint32_t *offset = (uint32_t *)(void *)(copy + j->copy);
     find_offsets(j, offset);
-    rn_stem_rows_copy(&j->rows, j->desc, j->args->src + image * rn_dims_size(j->desc->in[0]),
+    rn_stem_rows_copy(&j->rows, j->desc, j->args->src + image * rn_shape_size(j->desc->in[0]),
                       rows.begin * w->stride_h - w->pad_top, rows_for(w, rn_span_size(rows)), copy);
     for (size_t y = rows.begin; y < rows.end; y++)
         run_row(j, image, y, copy + (y - rows.begin) * w->stride_h * j->row, offset);
@@ -136,6 +137,7 @@ void rn_conv_stem(const rn_desc *desc, const rn_args *args, const rn_micro *micr
 {
     job j = plan_job(desc);
     j.args = args;
+    j.finish = rn_finish_of(&desc->epilogue);
     j.micro = micro;
     rn_team_for(args->team, args->n * j.bands, run_band, &j);
 }

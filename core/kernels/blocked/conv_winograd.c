@@ -214,6 +214,7 @@ static void run_job(const rn_desc *desc, const rn_args *args, const rn_micro *mi
     const size_t threads = rn_team_threads(args->team);
     rn_wino_job j = rn_wino_plan(desc, args->n, threads, micro);
     j.args = args;
+    j.finish = rn_finish_of(&desc->epilogue);
     j.u = args->scratch;
     j.v = j.u + rn_wino_all_u(&j, threads);
     j.m = j.v + rn_wino_all_v(&j, threads);

@@ -21,6 +21,7 @@ enum {
 typedef struct {
     const rn_desc *desc;
     const rn_args *args;
+    rn_finish finish;
     const rn_micro *micro;
     size_t channels, out_blocks;
     size_t tile_rows, tile_columns;
@@ -35,7 +36,8 @@ bool rn_conv_winograd_stem_supports(const rn_desc *d)
     return d->groups == 1 && d->in[0].c <= MAX_CHANNELS && w->kh == RN_STEM_TAPS &&
            w->kw == RN_STEM_TAPS && w->stride_h == RN_STEM_STRIDE &&
            w->stride_w == RN_STEM_STRIDE && w->dilation_h == 1 && w->dilation_w == 1 &&
-           d->out.h >= RN_STEM_OUTPUTS && d->out.w >= MIN_TILES * RN_STEM_OUTPUTS;
+           d->out.h >= RN_STEM_OUTPUTS && d->out.w >= MIN_TILES * RN_STEM_OUTPUTS &&
+           rn_finish_fits(d);
 }
 
 /* ---- weights -------------------------------------------------------------------------------- */
@@ -148,7 +150,7 @@ static void transform_input(const job *j, const float *rows, size_t first, float
  * plane of the image. */
 static void multiply(const job *j, size_t image, size_t dst, rn_stem_wino_tile *tile)
 {
-    const rn_dims out = j->desc->out;
+    const rn_shape out = j->desc->out;
     const rn_args *a = j->args;
     for (size_t o = 0; o < j->out_blocks; o++) {
         const size_t place = (image * j->out_blocks + o) * out.h * out.w * RN_BLOCK + dst;
@@ -163,14 +165,14 @@ static void multiply(const job *j, size_t image, size_t dst, rn_stem_wino_tile *
 static void run_tile_row(const job *j, size_t image, size_t tile_row, const float *rows,
                          float *domain)
 {
-    const rn_dims out = j->desc->out;
+    const rn_shape out = j->desc->out;
     const size_t y = tile_row * RN_STEM_OUTPUTS;
     for (size_t t = 0; t < j->tile_columns; t += RN_STEM_TILES) {
         rn_stem_wino_tile tile = {
             .src = domain,
             .scratch = domain + j->domain,
             .dst_row = out.w * RN_BLOCK,
-            .epilogue = j->desc->epilogue,
+            .finish = j->finish,
             .channels = j->channels,
             .rows = rn_min(RN_STEM_OUTPUTS, out.h - y),
             .columns = rn_min(RN_STEM_OUTPUTS * RN_STEM_TILES, out.w - t * RN_STEM_OUTPUTS),
@@ -186,7 +188,7 @@ static void run_band(void *context, size_t task, size_t thread)
     const size_t image = task / j->bands;
     const rn_span band = rn_span_part(j->tile_rows, j->bands, task % j->bands);
     float *rows = j->args->scratch + thread * j->scratch;
-    rn_stem_rows_copy(&j->rows, j->desc, j->args->src + image * rn_dims_size(j->desc->in[0]),
+    rn_stem_rows_copy(&j->rows, j->desc, j->args->src + image * rn_shape_size(j->desc->in[0]),
                       band.begin * RN_STEM_PHASES - j->desc->window.pad_top,
                       rows_for(rn_span_size(band)), rows);
     for (size_t r = band.begin; r < band.end; r++) {
@@ -199,6 +201,7 @@ void rn_conv_winograd_stem(const rn_desc *desc, const rn_args *args, const rn_mi
 {
     job j = plan_job(desc);
     j.args = args;
+    j.finish = rn_finish_of(&desc->epilogue);
     j.micro = micro;
     rn_team_for(args->team, args->n * j.bands, run_band, &j);
 }

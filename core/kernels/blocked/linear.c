@@ -22,7 +22,7 @@ typedef struct {
 static rn_desc as_conv(const rn_desc *desc)
 {
     rn_desc conv = *desc;
-    conv.in[0] = (rn_dims){.rank = 3, .c = rn_dims_size(desc->in[0]), .h = 1, .w = 1};
+    conv.in[0] = rn_map(rn_shape_size(desc->in[0]), 1, 1);
     conv.window = (rn_window){.kh = 1, .kw = 1, .stride_h = 1, .stride_w = 1};
     conv.groups = 1;
     return conv;
@@ -42,7 +42,7 @@ void rn_linear_pack(const rn_desc *desc, const float *weights, const float *scal
 
 size_t rn_linear_scratch(const rn_desc *desc, size_t n, size_t threads)
 {
-    return n * rn_round_up(rn_dims_size(desc->in[0]), RN_BLOCK) +
+    return n * rn_round_up(rn_shape_size(desc->in[0]), RN_BLOCK) +
            threads * RN_TILE_PIXELS * RN_TILE_BLOCKS * RN_BLOCK;
 }
 
@@ -67,10 +67,12 @@ static void store(const job *j, size_t first_image, size_t first_channel, const 
         const size_t row = (first_image + p) * oc;
         for (size_t c = first_channel; c < end; c++) {
             const size_t k = c - first_channel;
-            const float y = t->dst[k / RN_BLOCK * t->dst_stride + p * RN_BLOCK + k % RN_BLOCK];
-            const float addend = j->args->addend ? j->args->addend[row + c] : 0;
-            j->args->dst[row + c] = rn_epilogue_apply(j->desc->epilogue, y, addend);
+            j->args->dst[row + c] =
+                t->dst[k / RN_BLOCK * t->dst_stride + p * RN_BLOCK + k % RN_BLOCK];
         }
+        const size_t at = row + first_channel;
+        const float *addend = j->args->addend ? j->args->addend + at : NULL;
+        rn_epilogue_apply(&j->desc->epilogue, j->args->dst + at, addend, end - first_channel);
     }
 }
 
@@ -106,7 +108,7 @@ static void run_task(void *context, size_t task, size_t thread)
 
 void rn_linear(const rn_desc *desc, const rn_args *args, const rn_micro *micro)
 {
-    job j = {.desc = desc, .args = args, .micro = micro, .in = rn_dims_size(desc->in[0])};
+    job j = {.desc = desc, .args = args, .micro = micro, .in = rn_shape_size(desc->in[0])};
     j.in_blocks = rn_ceil_div(j.in, RN_BLOCK);
     j.out_blocks = rn_conv_out_blocks(desc);
     j.tiles = rn_ceil_div(args->n, micro->tile_pixels);

@@ -100,7 +100,7 @@ void rn_conv_pack(const rn_desc *desc, const float *weights, const float *scale,
 void rn_conv_offsets(const rn_desc *desc, size_t first, size_t count, uint32_t *offset)
 {
     const rn_window *w = &desc->window;
-    const rn_dims in = desc->in[0];
+    const rn_shape in = desc->in[0];
     for (size_t p = 0; p < count; p++) {
         /* These wrap to huge values left of and above the image. */
         const size_t y = (first + p) / desc->out.w * w->stride_h - w->pad_top;

@@ -38,7 +38,7 @@ static void pool_plane(void *context, size_t task, size_t thread)
 {
     (void)thread;
     const job *j = context;
-    const rn_dims in = j->desc->in[0], out = j->desc->out;
+    const rn_shape in = j->desc->in[0], out = j->desc->out;
     const rn_window *w = &j->desc->window;
     const axis rows = {in.h, w->kh, w->stride_h, w->pad_top, w->pad_bottom, w->dilation_h};
     const axis columns = {in.w, w->kw, w->stride_w, w->pad_left, w->pad_right, w->dilation_w};
@@ -81,7 +81,7 @@ void rn_pool_average(const rn_desc *desc, const rn_args *args, const rn_micro *m
 
 void rn_pool_global(const rn_desc *desc, const rn_args *args, const rn_micro *micro)
 {
-    const rn_dims in = desc->in[0];
+    const rn_shape in = desc->in[0];
     for (size_t plane = 0; plane < args->n * rn_conv_in_blocks(desc); plane++) {
         const rn_pool_window window = {
             .src = args->src + plane * in.h * in.w * RN_BLOCK,

@@ -13,8 +13,9 @@ static void run_block(void *context, size_t task, size_t thread)
 {
     (void)thread;
     const job *j = context;
-    const rn_dims d = j->desc->out;
-    const size_t pixels = d.h * d.w, image = task / j->blocks, first = task % j->blocks * RN_BLOCK;
+    const rn_shape d = j->desc->out;
+    const size_t pixels = rn_shape_pixels(d), image = task / j->blocks,
+                 first = task % j->blocks * RN_BLOCK;
     const size_t real = rn_min(RN_BLOCK, d.c - first);
     const size_t plain = (image * d.c + first) * pixels, blocked = task * pixels * RN_BLOCK;
     if (j->desc->dst_layout == RN_LAYOUT_NCHW16C) {

@@ -41,7 +41,7 @@ static void split_row(const rn_stem_rows *rows, const float *src, size_t width, 
 void rn_stem_rows_copy(const rn_stem_rows *rows, const rn_desc *desc, const float *image,
                        size_t first, size_t count, float *copy)
 {
-    const rn_dims in = desc->in[0];
+    const rn_shape in = desc->in[0];
     const size_t size = rn_stem_row_size(rows);
     for (size_t c = 0; c < in.c; c++)
         for (size_t r = 0; r < count; r++) {

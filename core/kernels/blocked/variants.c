@@ -12,9 +12,10 @@ typedef struct {
     const rn_desc *desc;
     const rn_args *args;
     const rn_micro *micro;
+    rn_finish finish;
 } job;
 
-static size_t plane_size(rn_dims dims)
+static size_t plane_size(rn_shape dims)
 {
     return dims.h * dims.w * RN_BLOCK;
 }
@@ -22,34 +23,8 @@ static size_t plane_size(rn_dims dims)
 static void each_plane(const rn_desc *desc, const rn_args *args, const rn_micro *micro,
                        rn_task *task)
 {
-    job j = {desc, args, micro};
+    job j = {.desc = desc, .args = args, .micro = micro};
     rn_team_for(args->team, args->n * rn_conv_in_blocks(desc), task, &j);
-}
-
-/* ---- the product with a gate ----------------------------------------------------------------- */
-
-bool rn_blocked_has_gate(const rn_desc *desc)
-{
-    const rn_dims gate = desc->in[1];
-    return gate.rank == 3 && gate.h == 1 && gate.w == 1 && gate.c == desc->in[0].c;
-}
-
-static void mul_plane(void *context, size_t task, size_t thread)
-{
-    static const _Alignas(RN_BLOCK * sizeof(float)) float zeros[RN_BLOCK];
-    (void)thread;
-    const job *j = context;
-    const size_t size = plane_size(j->desc->out);
-    j->micro->affine(&(rn_affine){.src = j->args->src + task * size,
-                                  .dst = j->args->dst + task * size,
-                                  .scale = j->args->addend + task * RN_BLOCK,
-                                  .shift = zeros,
-                                  .pixels = size / RN_BLOCK});
-}
-
-void rn_blocked_mul(const rn_desc *desc, const rn_args *args, const rn_micro *micro)
-{
-    each_plane(desc, args, micro, mul_plane);
 }
 
 /* ---- group norm ------------------------------------------------------------------------------ */
@@ -58,7 +33,8 @@ void rn_blocked_mul(const rn_desc *desc, const rn_args *args, const rn_micro *mi
 bool rn_group_norm_supports(const rn_desc *desc)
 {
     const size_t channels = desc->out.c / desc->groups;
-    return desc->out.c % RN_BLOCK == 0 && (channels % RN_BLOCK == 0 || RN_BLOCK % channels == 0);
+    return rn_finish_fits(desc) && desc->out.c % RN_BLOCK == 0 &&
+           (channels % RN_BLOCK == 0 || RN_BLOCK % channels == 0);
 }
 
 /* Per lane: the sum over `pixels` pixels of (x - mean)^power, power 1 or 2. */
@@ -100,7 +76,7 @@ static void normalise_block(const job *j, size_t block, const float *src, float 
                                   .scale = scale,
                                   .shift = shift,
                                   .addend = addend ? addend + (dst - j->args->dst) : NULL,
-                                  .epilogue = j->desc->epilogue,
+                                  .finish = j->finish,
                                   .pixels = plane_size(j->desc->out) / RN_BLOCK});
 }
 
@@ -126,7 +102,7 @@ static void norm_blocks(void *context, size_t task, size_t thread)
 
 void rn_group_norm(const rn_desc *desc, const rn_args *args, const rn_micro *micro)
 {
-    job j = {desc, args, micro};
+    job j = {desc, args, micro, rn_finish_of(&desc->epilogue)};
     const size_t blocks = rn_max(desc->out.c / desc->groups / RN_BLOCK, 1); /* of a task */
     rn_team_for(args->team, args->n * rn_conv_in_blocks(desc) / blocks, norm_blocks, &j);
 }
@@ -137,7 +113,7 @@ static void pad_plane(void *context, size_t task, size_t thread)
 {
     (void)thread;
     const job *j = context;
-    const rn_dims in = j->desc->in[0], out = j->desc->out;
+    const rn_shape in = j->desc->in[0], out = j->desc->out;
     const rn_window *w = &j->desc->window;
     const float *src = j->args->src + task * plane_size(in);
     float *dst = j->args->dst + task * plane_size(out);
@@ -173,7 +149,7 @@ static void blur_plane(void *context, size_t task, size_t thread)
     static const float filter[3] = {1.0F / 16, 2.0F / 16, 1.0F / 16};
     (void)thread;
     const job *j = context;
-    const rn_dims in = j->desc->in[0], out = j->desc->out;
+    const rn_shape in = j->desc->in[0], out = j->desc->out;
     const rn_window *w = &j->desc->window;
     const float *src = j->args->src + task * plane_size(in);
     float *dst = j->args->dst + task * plane_size(out);

@@ -25,6 +25,7 @@ typedef struct {
 typedef struct {
     const rn_desc *desc;
     const rn_args *args;
+    rn_finish finish;
     const rn_micro *micro;
     const rn_winograd *transform;
     size_t stride, side, sums; /* points of an axis of V, of M */
@@ -52,7 +53,7 @@ typedef struct {
 /* How many of n images go together in one job: those whose tiles of each class fill groups. */
 size_t rn_wino_images(const rn_desc *desc, size_t n, const rn_micro *micro);
 
-/* args, u, v, m and now are left to the caller. */
+/* args, finish, u, v, m and now are left to the caller. */
 rn_wino_job rn_wino_plan(const rn_desc *desc, size_t n, size_t threads, const rn_micro *micro);
 
 /* Floats of all threads' U, of their V, and of the scratch that these and their M fill. */

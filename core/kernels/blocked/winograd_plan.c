@@ -55,7 +55,7 @@ bool rn_conv_winograd_supports(const rn_desc *d, const rn_micro *micro)
     return w->kh == 3 && w->kw == 3 && (w->stride_h == 1 || w->stride_h == 2) &&
            w->stride_w == w->stride_h && w->dilation_h == 1 && w->dilation_w == 1 &&
            d->in[0].c >= MIN_CHANNELS && d->out.c >= MIN_CHANNELS && pays(d, micro) &&
-           rn_conv_plane_fits(d);
+           rn_conv_plane_fits(d) && rn_finish_fits(d);
 }
 
 size_t rn_wino_u_point(size_t depth)

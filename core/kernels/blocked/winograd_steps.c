@@ -5,7 +5,7 @@
 #define MAX_POINTS (RN_WINO_SIDE * RN_WINO_SIDE)
 
 /* The pixels right of a patch: the next tile needs them. No access beyond the image comes of it. */
-static void prefetch_right(const float *plane, rn_dims in, size_t y, size_t x, size_t rows)
+static void prefetch_right(const float *plane, rn_shape in, size_t y, size_t x, size_t rows)
 {
     for (size_t i = 0; i < rows; i++) {
         const float *row = plane + (rn_min(y + i, in.h - 1) * in.w + x) * RN_BLOCK;
@@ -17,7 +17,7 @@ static void prefetch_right(const float *plane, rn_dims in, size_t y, size_t x, s
 static void transform_tile(const rn_wino_job *j, rn_wino_tile_place place, rn_span blocks,
                            float *dst, size_t stride)
 {
-    const rn_dims in = j->desc->in[0];
+    const rn_shape in = j->desc->in[0];
     const size_t plane = in.h * in.w * RN_BLOCK;
     const size_t rows = place.rows * j->stride + 3 - j->stride;
     const size_t columns = place.columns * j->stride + 3 - j->stride;
@@ -129,7 +129,7 @@ static void prefetch_next(const rn_wino_output *w)
 void rn_wino_transform_output(const rn_wino_job *j, size_t block, rn_span out_blocks,
                               const float *m)
 {
-    const rn_dims out = j->desc->out;
+    const rn_shape out = j->desc->out;
     const rn_args *a = j->args;
     const rn_span tiles = rn_wino_tiles(j, block);
     for (size_t o = out_blocks.begin; o < out_blocks.end; o++)
@@ -144,7 +144,7 @@ void rn_wino_transform_output(const rn_wino_job *j, size_t block, rn_span out_bl
                 .dst_row = out.w * RN_BLOCK,
                 .bias = a->bias + o * RN_BLOCK,
                 .addend = a->addend ? a->addend + dst : NULL,
-                .epilogue = j->desc->epilogue,
+                .finish = j->finish,
                 .rows = p.rows,
                 .columns = p.columns,
                 .keep_rows = rn_min(p.rows, out.h - p.y),

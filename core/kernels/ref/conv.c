@@ -11,7 +11,7 @@ typedef struct {
 static double sum_window(const rn_desc *d, const float *image, const float *filter, size_t oc,
                          size_t y, size_t x)
 {
-    const rn_dims in = d->in[0];
+    const rn_shape in = d->in[0];
     const rn_window *w = &d->window;
     const size_t group_ic = in.c / d->groups, first = oc / (d->out.c / d->groups) * group_ic;
     double sum = 0;
@@ -36,14 +36,15 @@ static void conv_channel(void *context, size_t task, size_t thread)
     const rn_desc *d = j->desc;
     const rn_args *a = j->args;
     const size_t n = task / d->out.c, oc = task % d->out.c, area = d->out.h * d->out.w;
-    const float *image = a->src + n * rn_dims_size(d->in[0]);
+    const float *image = a->src + n * rn_shape_size(d->in[0]);
     const float *filter = a->weights + oc * (d->in[0].c / d->groups) * d->window.kh * d->window.kw;
     for (size_t y = 0; y < d->out.h; y++)
         for (size_t x = 0; x < d->out.w; x++) {
             const size_t i = task * area + y * d->out.w + x;
-            const float sum = (float)(sum_window(d, image, filter, oc, y, x) + (double)a->bias[oc]);
-            a->dst[i] = rn_epilogue_apply(d->epilogue, sum, a->addend ? a->addend[i] : 0);
+            a->dst[i] = (float)(sum_window(d, image, filter, oc, y, x) + (double)a->bias[oc]);
         }
+    const float *addend = a->addend ? a->addend + task * area : NULL;
+    rn_epilogue_apply(&d->epilogue, a->dst + task * area, addend, area);
 }
 
 static void run_conv(const rn_desc *desc, const rn_args *args)

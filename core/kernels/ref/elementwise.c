@@ -1,73 +1,95 @@
-/* ReLU, Sigmoid, Add and Mul with NumPy's broadcasting over C, H and W, Flatten, and Reorder
- * between layouts. */
+/* The elementwise operators by their formulas, and those that only give numbers another place or
+ * shape: Input, Flatten, and Reorder between layouts. */
 #include "kernels/ref/ref.h"
 
-#include <math.h>
 #include <string.h>
 
-static void run_relu(const rn_desc *desc, const rn_args *args)
+static void run_unary(const rn_desc *desc, const rn_args *args)
 {
     const size_t size = args->n * rn_layout_size(desc->src_layout, desc->out);
-    const rn_epilogue relu = {RN_ACT_RELU, RN_ADD_NONE};
-    for (size_t i = 0; i < size; i++) args->dst[i] = rn_epilogue_apply(relu, args->src[i], 0);
+    rn_unary(desc->op, desc->parameter, args->src, args->dst, size);
 }
 
-/* Index of the element that (n, c, h, w) of the result meets: axes of size 1 are repeated. */
-static size_t broadcast_index(rn_dims d, size_t n, size_t c, size_t h, size_t w)
+/* Of one operand: floats from one element to the next along each axis of the result, 0 where the
+ * operand has size 1. */
+static void find_steps(rn_shape in, size_t step[RN_MAX_RANK])
 {
-    return ((n * d.c + (d.c == 1 ? 0 : c)) * d.h + (d.h == 1 ? 0 : h)) * d.w + (d.w == 1 ? 0 : w);
+    size_t size = 1;
+    for (size_t i = in.rank; i-- > 0; size *= in.dim[i]) step[i] = in.dim[i] == 1 ? 0 : size;
 }
 
-static void run_broadcast(const rn_desc *desc, const rn_args *args)
+static size_t place_of(const size_t step[RN_MAX_RANK], rn_shape out, size_t element)
 {
-    const rn_dims out = desc->out;
-    for (size_t i = 0; i < args->n * rn_dims_size(out); i++) {
-        const size_t w = i % out.w, h = i / out.w % out.h;
-        const size_t c = i / (out.w * out.h) % out.c, n = i / rn_dims_size(out);
-        const float left = args->src[broadcast_index(desc->in[0], n, c, h, w)];
-        const float right = args->addend[broadcast_index(desc->in[1], n, c, h, w)];
-        const float y = desc->op == RN_OP_MUL ? left * right : left + right;
-        args->dst[i] = rn_epilogue_apply(desc->epilogue, y, 0);
-    }
+    size_t place = 0;
+    for (size_t i = out.rank; i-- > 0; element /= out.dim[i])
+        place += element % out.dim[i] * step[i];
+    return place;
 }
 
-static void run_sigmoid(const rn_desc *desc, const rn_args *args)
+/* One sample: rows along the last axis at once where both operands have one. */
+static void broadcast(const rn_desc *desc, const float *a, const float *b, float *dst)
 {
-    const size_t size = args->n * rn_dims_size(desc->out);
-    for (size_t i = 0; i < size; i++) args->dst[i] = (float)(1 / (1 + exp(-(double)args->src[i])));
+    const rn_shape out = desc->out;
+    size_t left[RN_MAX_RANK] = {0}, right[RN_MAX_RANK] = {0};
+    find_steps(desc->in[0], left);
+    find_steps(desc->in[1], right);
+    const size_t last = out.rank ? out.rank - 1 : 0;
+    const size_t row = out.rank && left[last] == 1 && right[last] == 1 ? out.dim[last] : 1;
+    for (size_t i = 0; i < rn_shape_size(out); i += row)
+        rn_binary(desc->op, a + place_of(left, out, i), b + place_of(right, out, i), dst + i, row);
 }
 
-static void run_flatten(const rn_desc *desc, const rn_args *args)
+static void run_binary(const rn_desc *desc, const rn_args *args)
 {
-    memcpy(args->dst, args->src, args->n * rn_dims_size(desc->out) * sizeof(float));
+    const size_t a = rn_shape_size(desc->in[0]), b = rn_shape_size(desc->in[1]);
+    const size_t out = rn_shape_size(desc->out);
+    for (size_t n = 0; n < args->n; n++)
+        broadcast(desc, args->in[0] + n * a, args->in[1] + n * b, args->dst + n * out);
+    rn_epilogue_apply(&desc->epilogue, args->dst, args->addend, args->n * out);
 }
 
-/* Index of (c, h, w) in one image of that layout. */
-static size_t layout_index(rn_layout layout, rn_dims d, size_t c, size_t h, size_t w)
+static void run_copy(const rn_desc *desc, const rn_args *args)
 {
-    if (layout == RN_LAYOUT_NCHW16C) return ((c / 16 * d.h + h) * d.w + w) * 16 + c % 16;
-    return (c * d.h + h) * d.w + w;
+    memcpy(args->dst, args->src, args->n * rn_shape_size(desc->out) * sizeof(float));
+}
+
+/* Index of pixel p of channel c in one sample of that layout. */
+static size_t layout_index(rn_layout layout, size_t pixels, size_t c, size_t p)
+{
+    return layout == RN_LAYOUT_NCHW16C ? (c / 16 * pixels + p) * 16 + c % 16 : c * pixels + p;
 }
 
 static void run_reorder(const rn_desc *desc, const rn_args *args)
 {
-    const rn_dims d = desc->out;
+    const rn_shape d = desc->out;
+    const size_t pixels = rn_shape_pixels(d);
     const size_t from = rn_layout_size(desc->src_layout, d);
     const size_t to = rn_layout_size(desc->dst_layout, d);
     memset(args->dst, 0, args->n * to * sizeof(float)); /* the channels that fill up a block */
-    for (size_t i = 0; i < args->n * rn_dims_size(d); i++) {
-        const size_t w = i % d.w, h = i / d.w % d.h, c = i / (d.w * d.h) % d.c;
-        const size_t n = i / rn_dims_size(d);
-        args->dst[n * to + layout_index(desc->dst_layout, d, c, h, w)] =
-            args->src[n * from + layout_index(desc->src_layout, d, c, h, w)];
+    for (size_t i = 0; i < args->n * rn_shape_size(d); i++) {
+        const size_t p = i % pixels, c = i / pixels % d.c, n = i / (pixels * d.c);
+        args->dst[n * to + layout_index(desc->dst_layout, pixels, c, p)] =
+            args->src[n * from + layout_index(desc->src_layout, pixels, c, p)];
     }
 }
 
-const rn_impl rn_ref_relu = {
-    .name = "ref", .op = RN_OP_RELU, .dst_layout = RN_LAYOUT_SAME, .run = run_relu};
-const rn_impl rn_ref_sigmoid = {.name = "ref", .op = RN_OP_SIGMOID, .run = run_sigmoid};
-const rn_impl rn_ref_add = {.name = "ref", .op = RN_OP_ADD, .run = run_broadcast};
-const rn_impl rn_ref_mul = {.name = "ref", .op = RN_OP_MUL, .run = run_broadcast};
-const rn_impl rn_ref_flatten = {.name = "ref", .op = RN_OP_FLATTEN, .run = run_flatten};
+#define UNARY(id, low, ...)           \
+    const rn_impl rn_ref_##low = {    \
+        .name = "ref",                \
+        .op = RN_OP_##id,             \
+        .dst_layout = RN_LAYOUT_SAME, \
+        .rounding = RN_EXACT,         \
+        .run = run_unary,             \
+    };
+#define BINARY(id, low, ...)       \
+    const rn_impl rn_ref_##low = { \
+        .name = "ref", .op = RN_OP_##id, .rounding = RN_EXACT, .run = run_binary};
+#include "graph/elementwise.def"
+#undef UNARY
+#undef BINARY
+
+/* Never a step: a network's input is there when it runs. */
+const rn_impl rn_ref_input = {.name = "ref", .op = RN_OP_INPUT, .run = run_copy};
+const rn_impl rn_ref_flatten = {.name = "ref", .op = RN_OP_FLATTEN, .run = run_copy};
 const rn_impl rn_ref_reorder = {
     .name = "ref", .op = RN_OP_REORDER, .dst_layout = RN_LAYOUT_SAME, .run = run_reorder};

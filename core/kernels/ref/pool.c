@@ -24,7 +24,7 @@ static range window_range(size_t out, size_t stride, size_t kernel, size_t pad, 
 
 static float max_of(const rn_desc *d, const float *plane, size_t y, size_t x)
 {
-    const rn_dims in = d->in[0];
+    const rn_shape in = d->in[0];
     const rn_window *w = &d->window;
     float best = -INFINITY;
     for (size_t ky = 0; ky < w->kh; ky++)
@@ -40,7 +40,7 @@ static float max_of(const rn_desc *d, const float *plane, size_t y, size_t x)
 
 static float average_of(const rn_desc *d, const float *plane, size_t y, size_t x)
 {
-    const rn_dims in = d->in[0];
+    const rn_shape in = d->in[0];
     const rn_window *w = &d->window;
     const range rows = window_range(y, w->stride_h, w->kh, w->pad_top, w->pad_bottom, in.h);
     const range columns = window_range(x, w->stride_w, w->kw, w->pad_left, w->pad_right, in.w);
@@ -67,7 +67,7 @@ static void pool_plane(void *context, size_t task, size_t thread)
 {
     (void)thread;
     const job *j = context;
-    const rn_dims in = j->desc->in[0], out = j->desc->out;
+    const rn_shape in = j->desc->in[0], out = j->desc->out;
     const float *plane = j->args->src + task * in.h * in.w;
     float *dst = j->args->dst + task * out.h * out.w;
     for (size_t y = 0; y < out.h; y++)

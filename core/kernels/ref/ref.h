@@ -5,12 +5,8 @@
 
 #include "kernels/kernels.h"
 
-extern const rn_impl rn_ref_conv, rn_ref_linear, rn_ref_batch_norm, rn_ref_relu, rn_ref_add;
-extern const rn_impl rn_ref_max_pool, rn_ref_avg_pool, rn_ref_global_avg_pool, rn_ref_flatten;
-extern const rn_impl rn_ref_concat, rn_ref_zero_pad, rn_ref_softmax;
-extern const rn_impl rn_ref_group_norm, rn_ref_sigmoid, rn_ref_mul, rn_ref_channel_conv;
-extern const rn_impl rn_ref_blur_pool, rn_ref_channel_pad;
-extern const rn_impl rn_ref_fake_quantize;
-extern const rn_impl rn_ref_reorder; /* between any two layouts */
+#define OP(id, low, ...) extern const rn_impl rn_ref_##low;
+#include "graph/ops.def"
+#undef OP
 
 #endif

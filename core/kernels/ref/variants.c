@@ -35,8 +35,9 @@ static void norm_group(void *context, size_t task, size_t thread)
         const double weight = (double)j->args->weights[first + i / area];
         const double bias = (double)j->args->bias[first + i / area];
         const double y = ((double)src[i] - mean) * factor * weight + bias;
-        dst[i] = rn_epilogue_apply(d->epilogue, (float)y, addend ? addend[i] : 0);
+        dst[i] = (float)y;
     }
+    rn_epilogue_apply(&d->epilogue, dst, addend, size);
 }
 
 static void run_group_norm(const rn_desc *desc, const rn_args *args)
@@ -73,8 +74,8 @@ static size_t reflect(size_t padded, size_t size)
 static void run_blur_pool(const rn_desc *desc, const rn_args *args)
 {
     static const double filter[3] = {0.25, 0.5, 0.25};
-    const rn_dims in = desc->in[0], out = desc->out;
-    for (size_t i = 0; i < args->n * rn_dims_size(out); i++) {
+    const rn_shape in = desc->in[0], out = desc->out;
+    for (size_t i = 0; i < args->n * rn_shape_size(out); i++) {
         const size_t x = i % out.w, y = i / out.w % out.h;
         const float *plane = args->src + i / (out.w * out.h) * in.h * in.w;
         double sum = 0;
@@ -92,7 +93,7 @@ static void run_blur_pool(const rn_desc *desc, const rn_args *args)
 
 static void run_channel_pad(const rn_desc *desc, const rn_args *args)
 {
-    const rn_dims in = desc->in[0], out = desc->out;
+    const rn_shape in = desc->in[0], out = desc->out;
     const size_t area = in.h * in.w, in_front = (out.c - in.c) / 2 * area;
     memset(args->dst, 0, args->n * out.c * area * sizeof(float));
     for (size_t n = 0; n < args->n; n++)
