@@ -24,6 +24,9 @@ void request_fail(struct request *request, unsigned status, const char *format, 
 
 void request_fail_deadline(struct request *request)
 {
-    request_fail(request, 504, "the deadline of %llu ms passed",
-                 (unsigned long long)((request->deadline - request->began) / NS_PER_MS));
+    const unsigned long long us = (request->deadline - request->began) / NS_PER_US;
+    if (us % 1000)
+        request_fail(request, 504, "the deadline of %llu us passed", us);
+    else
+        request_fail(request, 504, "the deadline of %llu ms passed", us / 1000);
 }

@@ -106,6 +106,33 @@ result 'healthcheck, PORT' env PORT="$port" "$RESNETD" healthcheck
 result "healthcheck beside Kubernetes' variables" env RESNETD_PORT=tcp://10.96.0.9:80 PORT="$port" "$RESNETD" healthcheck
 echo "port = $port" >"$work/conf"
 result 'healthcheck, the port of the config file' env RESNETD_CONFIG="$work/conf" "$RESNETD" healthcheck
+# on_host HOST HEALTHCHECK...: a daemon that listens on that address is found by the command
+on_host() {
+    local host=$1 other port6=
+    shift
+    "$RESNETD" --host "$host" --port 0 --log-level error >"$work/out6" 2>&1 &
+    other=$!
+    for _ in $(seq 600); do
+        port6=$(sed -n 's/.*ready on http:.*:\([0-9]*\)$/\1/p' "$work/out6")
+        [ -n "$port6" ] && break
+        kill -0 "$other" 2>/dev/null || break
+        sleep 0.1
+    done
+    "$@" --port "$port6"
+    local status=$?
+    kill "$other"
+    wait "$other"
+    return $status
+}
+if [ -e /proc/net/if_inet6 ] && grep -q ' lo$' /proc/net/if_inet6; then
+    result 'healthcheck, a daemon on ::1' on_host ::1 "$RESNETD" healthcheck
+    result 'healthcheck, a daemon on ::' on_host :: "$RESNETD" healthcheck
+    result 'healthcheck --host' on_host ::1 "$RESNETD" healthcheck --host '[::1]'
+    result 'healthcheck, RESNETD_HOST' on_host ::1 env RESNETD_HOST=::1 "$RESNETD" healthcheck
+else
+    skip 'healthcheck on ::1: no IPv6 here'
+fi
+result 'healthcheck, localhost' on_host localhost env RESNETD_HOST=localhost "$RESNETD" healthcheck
 result 'healthcheck, nobody there' code 1 'refused' "$RESNETD" healthcheck --port 1
 result 'healthcheck, not found' code 1 '404' "$RESNETD" healthcheck --port "$port" --path /nothing
 metrics_clean() { curl -fsS "$url/metrics" | PATH=$PWD/.cache/tools:$PATH promtool check metrics; }

@@ -86,6 +86,24 @@ sys.exit(bool(wrong) or not {"Deployment", "ServingRuntime", "InferenceService"}
 END
 }
 
+# The end of a daemon takes, in seconds at most: grace, the bodies, what is queued, its answers.
+default_of() { sed -n "s/^OPTION(COUNT, [a-z_]*, \"$1\", \([0-9]*\),.*/\1/p" server/options.def; }
+stops_in() { # FILE SECONDS: the longest time that FILE waits for it
+    local grace
+    grace=$(grep -oP 'RESNETD_GRACE\D*\K[0-9]+' "$1" || default_of grace)
+    local needed=$((grace / 1000 + 2 * $(default_of drain-timeout) + $(default_of timeout) / 1000))
+    echo "$1 waits ${2:-no} seconds, a stop takes $needed"
+    [ "${2:-0}" -ge "$needed" ]
+}
+stops() {
+    local unit=deploy/systemd/resnetd.service compose=deploy/compose/compose.yaml file
+    stops_in $unit "$(sed -n 's/^TimeoutStopSec=//p' $unit)" || return
+    stops_in $compose "$(sed -n 's/.*stop_grace_period: \([0-9]*\)s/\1/p' $compose)" || return
+    for file in deploy/kubernetes/*.yaml; do
+        stops_in "$file" "$(sed -n 's/.*terminationGracePeriodSeconds: \([0-9]*\).*/\1/p' "$file")" || return
+    done
+}
+result 'a stop takes no longer than it is given' stops
 result 'options in deploy/ exist' options_exist
 result 'routes in deploy/ exist' routes_exist
 result 'metrics in deploy/ exist' metrics_exist

@@ -144,7 +144,7 @@ static bool merge_parameters(struct request *request, struct infer *infer)
     const struct ingest_result *result = infer->result;
     if (!infer->has_top_k && result->has_top_k) infer->top_k = result->top_k;
     if (!infer->has_timeout && result->has_timeout)
-        request->deadline = request->began + result->timeout_ms * NS_PER_MS;
+        request->deadline = request->began + result->timeout_us * NS_PER_US;
     if (!infer->has_priority && result->has_priority)
         infer->priority = infer_priority(result->priority);
     return infer->model_in_query || !result->model[0] ||

@@ -97,7 +97,7 @@ struct ingest_result {
     char id[INGEST_ID_SIZE];       /* "": none */
     bool has_top_k, has_timeout, has_priority;
     size_t top_k;
-    uint64_t timeout_ms;
+    uint64_t timeout_us; /* V2 counts so, the others in ms */
     uint64_t priority; /* 0: the default; 1: the highest */
 };
 

@@ -111,14 +111,15 @@ bool json_form_parameters(struct ingest *ingest, const struct value *root)
                         timeout_range[] = {1, INGEST_MAX_TIMEOUT_MS},
                         priority_range[] = {0, INGEST_MAX_PRIORITY};
     struct ingest_result *result = &ingest->result;
-    uint64_t top_k = 0;
+    uint64_t top_k = 0, timeout_ms = 0;
     if (!read_number(ingest, root, "top_k", top_k_range, &result->has_top_k, &top_k) ||
         !read_number(ingest, root, "timeout_ms", timeout_range, &result->has_timeout,
-                     &result->timeout_ms) ||
+                     &timeout_ms) ||
         !read_number(ingest, root, "priority", priority_range, &result->has_priority,
                      &result->priority))
         return false;
     result->top_k = (size_t)top_k;
+    result->timeout_us = timeout_ms * 1000;
     return json_form_string(ingest, text_of(root, "model"), "model", result->model,
                             sizeof result->model) &&
            json_form_string(ingest, text_of(root, "id"), "id", result->id, sizeof result->id);

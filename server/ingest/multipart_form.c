@@ -80,8 +80,10 @@ static bool read_top_k(struct ingest *ingest, const struct part *part)
 static bool read_timeout(struct ingest *ingest, const struct part *part)
 {
     static const uint64_t range[] = {1, INGEST_MAX_TIMEOUT_MS};
-    return ingest->result.has_timeout =
-               read_number(ingest, part, range, &ingest->result.timeout_ms);
+    uint64_t ms = 0;
+    if (!read_number(ingest, part, range, &ms)) return false;
+    ingest->result.timeout_us = ms * 1000;
+    return ingest->result.has_timeout = true;
 }
 
 static bool read_priority(struct ingest *ingest, const struct part *part)
@@ -262,7 +264,7 @@ static void take_result(struct ingest *ingest, struct ingest *inner, const struc
     if (own.model[0]) memcpy(result->model, own.model, sizeof own.model);
     if (own.id[0]) memcpy(result->id, own.id, sizeof own.id);
     if (own.has_top_k) result->has_top_k = true, result->top_k = own.top_k;
-    if (own.has_timeout) result->has_timeout = true, result->timeout_ms = own.timeout_ms;
+    if (own.has_timeout) result->has_timeout = true, result->timeout_us = own.timeout_us;
     if (own.has_priority) result->has_priority = true, result->priority = own.priority;
     snprintf(place, sizeof place, "%s: %.30s", part->place, inner->result.place);
     ingest_set_layout(ingest, inner->result.layout, place);

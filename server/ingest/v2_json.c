@@ -53,7 +53,7 @@ static bool read_parameters(struct ingest *ingest, const struct value *parameter
                                     INGEST_MAX_TIMEOUT_MS * 1000.0, &us))
         return false;
     result->has_timeout = us > 0; // 0 is the protocol's "none"
-    result->timeout_ms = (us + 999) / 1000;
+    result->timeout_us = us;
     return read_bool(ingest, value_member(parameters, "binary_data_output"),
                      "parameters.binary_data_output", &result->v2.binary_output);
 }

@@ -272,6 +272,10 @@ START_TEST(where_deadlines_stand)
          "{\"parameters\":{\"timeout\":30000},\"inputs\":[{\"name\":\"input\",\"shape\":[1],"
          "\"datatype\":\"FP32\",\"data\":[1]}]}",
          "the deadline of 30 ms passed"},
+        {"/v2/models/slow/infer",
+         "{\"parameters\":{\"timeout\":1},\"inputs\":[{\"name\":\"input\",\"shape\":[1],"
+         "\"datatype\":\"FP32\",\"data\":[1]}]}",
+         "the deadline of 1 us passed"},
         {"/v2/models/slow/infer?timeout_ms=20",
          "{\"parameters\":{\"timeout\":90000000},\"inputs\":[{\"name\":\"input\",\"shape\":[1],"
          "\"datatype\":\"FP32\",\"data\":[1]}]}",

@@ -93,7 +93,7 @@ START_TEST(parameters_are_read)
     ck_assert_str_eq(result->model, "m");
     ck_assert(result->has_top_k && result->has_timeout);
     ck_assert_uint_eq(result->top_k, 3);
-    ck_assert_uint_eq(result->timeout_ms, 250);
+    ck_assert_uint_eq(result->timeout_us, 250000);
 }
 END_TEST
 
@@ -322,7 +322,7 @@ START_TEST(v2_requests)
         ck_assert_str_eq(result->v2.input, "x");
         ck_assert_uint_eq(result->priority, 1);
         ck_assert(result->has_timeout && !result->v2.binary_output);
-        ck_assert_uint_eq(result->timeout_ms, 2);
+        ck_assert_uint_eq(result->timeout_us, 1500);
         ck_assert_uint_eq(result->v2.outputs, 1);
         ck_assert_str_eq(result->v2.output[0].name, "o");
         ck_assert(result->v2.output[0].has_binary && result->v2.output[0].binary);
