@@ -98,7 +98,7 @@ struct ingest_result {
     bool has_top_k, has_timeout, has_priority;
     size_t top_k;
     uint64_t timeout_us; /* V2 counts so, the others in ms */
-    uint64_t priority; /* 0: the default; 1: the highest */
+    uint64_t priority;   /* 0: the default; 1: the highest */
 };
 
 struct ingest;
