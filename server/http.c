@@ -301,9 +301,7 @@ static size_t body_chunk(const struct server *server)
 static struct MHD_Daemon *start_daemon(struct http *http, const struct options *options)
 {
     enum { CLOSING = 64 };
-    const size_t chunk = body_chunk(http->server);
-    const size_t cpus = cpus_usable();
-    const size_t threads = options->http_threads ? options->http_threads : cpus < 4 ? cpus : 4;
+    const size_t chunk = body_chunk(http->server), threads = http->limits.threads;
     return MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
             MHD_USE_NO_LISTEN_SOCKET,
@@ -336,6 +334,9 @@ static bool make_room(void *context, bool any_descriptor)
 static bool start_parts(struct http *http, const struct options *options)
 {
     enum { LINGERING_SHARE = 4 }; /* as many connections as one in so many may linger besides */
+    const size_t cpus = cpus_usable();
+    http->limits.threads = options->http_threads ? options->http_threads : cpus < 4 ? cpus : 4;
+    http->limits.connections = descriptors_fit(options->connections, LINGERING_SHARE);
     http->watch = watch_new();
     if (!http->watch) return false;
     http->linger = linger_new(
@@ -345,9 +346,8 @@ static bool start_parts(struct http *http, const struct options *options)
                                .connections = options->connections / LINGERING_SHARE + 1});
     if (http->linger) http->daemon = start_daemon(http, options);
     if (!http->daemon) return false;
-    http->acceptor =
-        acceptor_new(http->listener, descriptors_fit(options->connections, LINGERING_SHARE),
-                     (struct acceptor_owner){http, take_client, make_room});
+    http->acceptor = acceptor_new(http->listener, http->limits.connections,
+                                  (struct acceptor_owner){http, take_client, make_room});
     return http->acceptor && acceptor_start(http->acceptor);
 }
 
@@ -387,6 +387,11 @@ struct http *http_start(struct server *server, struct http_error *error)
 unsigned http_port(const struct http *http)
 {
     return listener_port(http->listener);
+}
+
+struct http_limits http_limits(const struct http *http)
+{
+    return http->limits;
 }
 
 /* Requests that are read, computed or answered, and answers that may be on their way. */

@@ -17,10 +17,16 @@ struct http_error {
     char text[200];
 };
 
+/* What was decided at start from the options, the CPUs and the descriptors. */
+struct http_limits {
+    size_t threads, connections;
+};
+
 /* Listens and answers from now on. NULL: *error. */
 struct http *http_start(struct server *server, struct http_error *error);
 /* The port that is listened on. */
 unsigned http_port(const struct http *http);
+struct http_limits http_limits(const struct http *http);
 /* No connection is accepted any more, and each answer ends its connection; returns when every
  * request that was accepted is answered. Connections that the kernel had already made count as
  * accepted. */

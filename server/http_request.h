@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "http.h"
 #include "request.h"
 #include "watch.h"
 
@@ -30,6 +31,7 @@ struct http {
     struct linger_set *linger;
     struct acceptor *acceptor;
     struct idle_list idle;
+    struct http_limits limits; /* constant after http_start() */
     int listener;
     uint64_t id_seed;
     _Atomic uint64_t requests;

@@ -40,8 +40,10 @@ static void print_usage(FILE *file)
     options_help(file);
 }
 
-/* Where it listens: an event, and for people a line of stdout and a command to try it with. A log
- * in JSON is all there is, as containers have both in one. */
+/* Where it listens and what was decided for the options that were left open: an event; and for
+ * people a line of stdout and a command to try it with. With a JSON log stdout stays empty, as
+ * containers have both streams in one. `workers` and `threads` are those of the default model:
+ * every model has as many. */
 static void say_ready(const struct server *server, const struct http *http)
 {
     const char *host = server->options->host;
@@ -50,8 +52,13 @@ static void say_ready(const struct server *server, const struct http *http)
     if (!strcmp(host, "0.0.0.0") || !strcmp(host, "::")) host = "127.0.0.1";
     snprintf(url, sizeof url, strchr(host, ':') ? "http://[%.80s]:%u" : "http://%.80s:%u", host,
              http_port(http));
+    const struct http_limits limits = http_limits(http);
     LOG(LOG_INFO, "ready", LOG_TEXT("version", RN_VERSION), LOG_TEXT("url", url),
-        LOG_TEXT("model", model->name));
+        LOG_TEXT("model", model->name), LOG_TEXT("isa", model->info->isa),
+        LOG_NUMBER("cpus", cpus_usable()), LOG_NUMBER("workers", model->sessions),
+        LOG_NUMBER("threads", model->threads), LOG_NUMBER("http_threads", limits.threads),
+        LOG_NUMBER("decoders", pool_threads(server->decoders)),
+        LOG_NUMBER("connections", limits.connections));
     snprintf(text, sizeof text,
              "resnetd " RN_VERSION " is ready on %s\n"
              "try: curl -s %s/v2/models/%s/example | curl -s --data-binary @- "

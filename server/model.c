@@ -122,12 +122,12 @@ static rn_status self_test(struct model *model, rn_session *session, rn_error *e
     return status;
 }
 
-static rn_status open_sessions(struct model *model, size_t threads, rn_error *error)
+static rn_status open_sessions(struct model *model, rn_error *error)
 {
     for (size_t i = 0; i < model->sessions; i++) {
         struct model_session *session = &model->session[i];
         const rn_session_options options = {
-            .threads = threads, .cancelled = session_cancelled, .context = session};
+            .threads = model->threads, .cancelled = session_cancelled, .context = session};
         if (rn_session_new(&session->session, model->engine, &options, error) ||
             self_test(model, session->session, error))
             return error->status;
@@ -179,12 +179,12 @@ rn_status model_open(struct model **out, const struct model_source *source,
     model->sessions = options->workers ? options->workers : (cpus + 3) / 4;
     model->session = calloc(model->sessions, sizeof *model->session);
     const size_t share = cpus / model->sessions;
-    const size_t threads = options->threads ? options->threads : share ? share : 1;
+    model->threads = options->threads ? options->threads : share ? share : 1;
     if (!model->session) {
         fail(error, RN_ERR_MEMORY, "no memory for %zu sessions", model->sessions);
         goto fail;
     }
-    if (open_sessions(model, threads, error)) goto fail;
+    if (open_sessions(model, error)) goto fail;
     if (start_workers(model, options, metrics, error)) goto fail;
     *out = model;
     return RN_OK;

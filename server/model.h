@@ -35,7 +35,8 @@ struct model {
     struct statistics *statistics;
     size_t bytes;                  /* weights and sessions */
     struct model_session *session; /* private to model.c: one for each worker */
-    size_t sessions;
+    size_t sessions;               /* workers */
+    size_t threads;                /* of each session */
     atomic_size_t references;
 };
 

@@ -135,6 +135,11 @@ void pool_free(struct pool *pool)
     free(pool);
 }
 
+size_t pool_threads(const struct pool *pool)
+{
+    return pool->threads;
+}
+
 /* Whether a thread comes to it in time. What runs may end at any moment and does not count; nor
  * does what the task itself takes, of which an average says little: pictures are of all sizes. */
 static bool is_in_time(const struct pool *pool, const struct task *task)

@@ -39,6 +39,7 @@ struct pool_limits {
 
 /* name: the threads', at most 15 characters, not copied. NULL: no memory or no thread. */
 struct pool *pool_new(const char *name, size_t threads, struct pool_limits limits);
+size_t pool_threads(const struct pool *pool);
 /* Nothing may be waiting any more; waits for what runs. */
 void pool_free(struct pool *pool);
 

@@ -151,6 +151,14 @@ START_TEST(a_log_in_json_is_json_from_the_first_line)
     char *text = read_until("\"event\":\"ready\"");
     ck_assert_ptr_nonnull(strstr(text, "\"event\":\"option\",\"text\":\"RESNETD_XYZZY: "));
     ck_assert_ptr_nonnull(strstr(text, ",\"url\":\"http://127.0.0.1:"));
+    static const char *const decided[] = {"cpus", "workers", "threads", "http_threads", "decoders"};
+    for (size_t i = 0; i < sizeof decided / sizeof *decided; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "\"%s\":", decided[i]);
+        const char *number = strstr(text, key);
+        ck_assert_msg(number && strtol(number + strlen(key), NULL, 10) > 0, "%s in %s", key, text);
+    }
+    ck_assert_ptr_nonnull(strstr(text, "\"connections\":1024"));
     check_json(text, "ready");
     ck_assert_int_eq(kill(pid, SIGTERM), 0);
     check_json(read_until("\"event\":\"stopped\""), "stopped");
