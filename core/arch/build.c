@@ -161,6 +161,33 @@ int rn_build_unary(const rn_builder *b, int src, const char *layer, rn_op op)
     return rn_graph_add(b->graph, &(rn_node){.op = op, .name = layer}, RN_SOURCES(src), b->err);
 }
 
+int rn_build_elementwise(const rn_builder *b, int src, const char *layer, rn_op op,
+                         const double parameter[2])
+{
+    if (src < 0) return -1;
+    const rn_node node = {
+        .op = op, .name = layer, .parameter = {(float)parameter[0], (float)parameter[1]}};
+    return rn_graph_add(b->graph, &node, RN_SOURCES(src), b->err);
+}
+
+int rn_build_prelu(const rn_builder *b, int src, const char *layer)
+{
+    rn_tensor *weight = src < 0 ? NULL : rn_build_need(b, layer, "weight", 1); // (c) or (1)
+    if (!weight) return -1;
+    rn_node node = {.op = RN_OP_PRELU, .name = layer};
+    const size_t channels = weight->shape[0] == 1 ? 1 : rn_build_shape(b, src).c;
+    if (!rn_build_constant(b, layer, "weight", 1, &channels, &node.weight[RN_WEIGHT])) return -1;
+    if (channels == 1) {
+        float buffer;
+        const float *slope;
+        if (rn_constant_read(node.weight[RN_WEIGHT], 1, &buffer, &slope, b->err) != RN_OK)
+            return -1;
+        return rn_build_elementwise(b, src, layer, RN_OP_LEAKY_RELU,
+                                    (const double[2]){(double)*slope});
+    }
+    return rn_graph_add(b->graph, &node, RN_SOURCES(src), b->err);
+}
+
 int rn_build_window(const rn_builder *b, int src, const char *layer, rn_op op,
                     const rn_window *window)
 {

@@ -47,6 +47,11 @@ int rn_build_channel_conv(const rn_builder *b, int src, const char *layer);
 
 /* Operators without parameters: of one value, of one with a window, of two. */
 int rn_build_unary(const rn_builder *b, int src, const char *layer, rn_op op);
+/* Elementwise, with the two parameters of its formula. */
+int rn_build_elementwise(const rn_builder *b, int src, const char *layer, rn_op op,
+                         const double parameter[2]);
+/* LAYER.weight: one slope for all, or one per channel */
+int rn_build_prelu(const rn_builder *b, int src, const char *layer);
 int rn_build_window(const rn_builder *b, int src, const char *layer, rn_op op,
                     const rn_window *window);
 int rn_build_binary(const rn_builder *b, int left, int right, const char *layer, rn_op op);

@@ -13,6 +13,7 @@ typedef struct {
     const rn_builder *b;
     const rn_json *arguments;
     const char *name; /* the prefix of its tensors */
+    rn_op op;         /* of its row, when it has one */
     int src;
 } layer;
 
@@ -279,9 +280,87 @@ static int build_flatten(const layer *l)
     return rn_build_unary(l->b, l->src, l->name, RN_OP_FLATTEN);
 }
 
-static int build_relu(const layer *l)
+/* ---- activations ----------------------------------------------------------------------------- */
+
+/* Of the row's operator. */
+static int build_unary(const layer *l)
 {
-    return rn_build_unary(l->b, l->src, l->name, RN_OP_RELU);
+    return rn_build_unary(l->b, l->src, l->name, l->op);
+}
+
+/* Of the row's operator, whose parameters are arguments; `parameter` has their defaults. */
+static int build_with(const layer *l, const char *const keys[2], double parameter[2])
+{
+    for (size_t i = 0; i < 2 && keys[i]; i++)
+        if (!take_number(l, keys[i], &parameter[i])) return -1;
+    return rn_build_elementwise(l->b, l->src, l->name, l->op, parameter);
+}
+
+static int build_relu6(const layer *l)
+{
+    return build_with(l, (const char *const[2]){NULL}, (double[2]){0, 6});
+}
+
+static int build_hardtanh(const layer *l)
+{
+    return build_with(l, (const char *const[2]){"min_val", "max_val"}, (double[2]){-1, 1});
+}
+
+static int build_leaky_relu(const layer *l)
+{
+    return build_with(l, (const char *const[2]){"negative_slope"}, (double[2]){0.01});
+}
+
+/* ELU and CELU */
+static int build_elu(const layer *l)
+{
+    return build_with(l, (const char *const[2]){"alpha"}, (double[2]){1});
+}
+
+static int build_selu(const layer *l)
+{
+    return build_with(l, (const char *const[2]){NULL},
+                      (double[2]){1.6732632423543772, 1.0507009873554805});
+}
+
+static int build_hardsigmoid(const layer *l)
+{
+    return build_with(l, (const char *const[2]){NULL}, (double[2]){1.0 / 6, 0.5});
+}
+
+static int build_gelu(const layer *l)
+{
+    const char *how = rn_json_string(argument(l, "approximate"));
+    const bool tanh = how && strcmp(how, "tanh") == 0;
+    if (argument(l, "approximate") && !tanh && (!how || strcmp(how, "none") != 0))
+        return bad_argument(l, "approximate", "\"none\" or \"tanh\""), -1;
+    return rn_build_unary(l->b, l->src, l->name, tanh ? RN_OP_GELU_TANH : RN_OP_GELU);
+}
+
+static int build_softplus(const layer *l)
+{
+    double beta = 1, threshold = 20;
+    if (!take_number(l, "beta", &beta) || !take_number(l, "threshold", &threshold)) return -1;
+    if (beta != 1 || threshold < 20)
+        return bad_argument(l, beta != 1 ? "beta" : "threshold", beta != 1 ? "1" : "20 or more"),
+               -1;
+    return build_unary(l);
+}
+
+static int build_prelu(const layer *l)
+{
+    rn_tensor *weight = rn_build_need(l->b, l->name, "weight", 1);
+    if (!weight || !agrees(l, "num_parameters", weight->shape[0])) return -1;
+    return rn_build_prelu(l->b, l->src, l->name);
+}
+
+static int build_softmax(const layer *l)
+{
+    double dim = 1;
+    const double rank = (double)rn_build_shape(l->b, l->src).rank + 1;
+    if (!take_number(l, "dim", &dim)) return -1;
+    if (dim != 1 && dim + rank != 1) return bad_argument(l, "dim", "1"), -1;
+    return build_unary(l);
 }
 
 static int build_nothing(const layer *l)
@@ -298,36 +377,59 @@ static const struct {
     int (*build)(const layer *l);
     size_t rank;                /* of the input: 3 is C x H x W, 1 is features, 0 any */
     const char *keys[MAX_KEYS]; /* the class's arguments; those that don't change an answer too */
+    rn_op op;                   /* what build makes, where that is not its own affair */
 } types[] = {
     {"Conv2d",
      build_conv,
      3,
      {"in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups",
-      "bias", "padding_mode"}},
-    {"ResLayer", build_res_layer, 3, {"ni", "no", "kernel_size", "stride"}},
-    {"ReLU", build_relu, 0, {"inplace"}},
+      "bias", "padding_mode"},
+     RN_OPS},
+    {"ResLayer", build_res_layer, 3, {"ni", "no", "kernel_size", "stride"}, RN_OPS},
+    {"ReLU", build_unary, 0, {"inplace"}, RN_OP_RELU},
+    {"ReLU6", build_relu6, 0, {"inplace"}, RN_OP_CLAMP},
+    {"Hardtanh", build_hardtanh, 0, {"min_val", "max_val", "inplace"}, RN_OP_CLAMP},
+    {"LeakyReLU", build_leaky_relu, 0, {"negative_slope", "inplace"}, RN_OP_LEAKY_RELU},
+    {"PReLU", build_prelu, 0, {"num_parameters", "init"}, RN_OP_PRELU},
+    {"ELU", build_elu, 0, {"alpha", "inplace"}, RN_OP_ELU},
+    {"CELU", build_elu, 0, {"alpha", "inplace"}, RN_OP_CELU},
+    {"SELU", build_selu, 0, {"inplace"}, RN_OP_SELU},
+    {"GELU", build_gelu, 0, {"approximate"}, RN_OP_GELU},
+    {"SiLU", build_unary, 0, {"inplace"}, RN_OP_SILU},
+    {"Mish", build_unary, 0, {"inplace"}, RN_OP_MISH},
+    {"Hardswish", build_unary, 0, {"inplace"}, RN_OP_HARD_SWISH},
+    {"Hardsigmoid", build_hardsigmoid, 0, {"inplace"}, RN_OP_HARD_SIGMOID},
+    {"Sigmoid", build_unary, 0, {NULL}, RN_OP_SIGMOID},
+    {"Tanh", build_unary, 0, {NULL}, RN_OP_TANH},
+    {"Softplus", build_softplus, 0, {"beta", "threshold"}, RN_OP_SOFTPLUS},
+    {"Softsign", build_unary, 0, {NULL}, RN_OP_SOFTSIGN},
+    {"Softmax", build_softmax, 0, {"dim"}, RN_OP_SOFTMAX},
     {"BatchNorm2d",
      build_batch_norm,
      3,
-     {"num_features", "eps", "momentum", "affine", "track_running_stats"}},
+     {"num_features", "eps", "momentum", "affine", "track_running_stats"},
+     RN_OPS},
     {"BatchNorm1d",
      build_batch_norm,
      1,
-     {"num_features", "eps", "momentum", "affine", "track_running_stats"}},
+     {"num_features", "eps", "momentum", "affine", "track_running_stats"},
+     RN_OPS},
     {"MaxPool2d",
      build_max_pool,
      3,
-     {"kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode"}},
+     {"kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode"},
+     RN_OPS},
     {"AvgPool2d",
      build_avg_pool,
      3,
-     {"kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"}},
-    {"AdaptiveAvgPool2d", build_adaptive_pool, 3, {"output_size"}},
-    {"Flatten", build_flatten, 0, {"start_dim", "end_dim"}},
-    {"Linear", build_linear, 1, {"in_features", "out_features", "bias"}},
-    {"Identity", build_nothing, 0, {NULL}},
-    {"Dropout", build_nothing, 0, {"p", "inplace"}},
-    {"Dropout2d", build_nothing, 0, {"p", "inplace"}},
+     {"kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"},
+     RN_OPS},
+    {"AdaptiveAvgPool2d", build_adaptive_pool, 3, {"output_size"}, RN_OPS},
+    {"Flatten", build_flatten, 0, {"start_dim", "end_dim"}, RN_OPS},
+    {"Linear", build_linear, 1, {"in_features", "out_features", "bias"}, RN_OPS},
+    {"Identity", build_nothing, 0, {NULL}, RN_OPS},
+    {"Dropout", build_nothing, 0, {"p", "inplace"}, RN_OPS},
+    {"Dropout2d", build_nothing, 0, {"p", "inplace"}, RN_OPS},
 };
 
 static bool fits_rank(const layer *l, size_t rank)
@@ -360,7 +462,9 @@ static int build_layer(const layer *l, const char *type)
             rn_fail(l->b->err, RN_ERR_FORMAT, "%.40s: %s has no such argument", key, type);
             return -1;
         }
-        return fits_rank(l, types[i].rank) ? types[i].build(l) : -1;
+        layer own = *l;
+        own.op = types[i].op;
+        return fits_rank(&own, types[i].rank) ? types[i].build(&own) : -1;
     }
     rn_fail(l->b->err, RN_ERR_FORMAT, "this type can't be served");
     return -1;

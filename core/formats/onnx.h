@@ -6,6 +6,7 @@
  * onnx_graph.c  walks the document's nodes in order and keeps what each name stands for
  * onnx_node.c   what an import function asks about its node: inputs, attributes, windows
  * onnx_ops.c    one row per ONNX operator: its import function
+ * onnx_elementwise.c  import functions of operators that compute number by number
  * onnx_shape.c  import functions of operators that change a shape
  * onnx_maps.c   import functions of operators on maps: padding, slices, norms over groups
  * onnx_floats.c    arithmetic on constants: weights that the file computes
@@ -142,7 +143,8 @@ typedef struct {
 typedef struct {
     rn_onnx_importer *im;
     const Onnx__Node *proto;
-    uint64_t asked; /* bit i: attribute i is known to the import function */
+    const struct rn_onnx_op *row; /* of the table of operators */
+    uint64_t asked;               /* bit i: attribute i is known to the import function */
     rn_status status;
     bool named; /* *err says which node it is about */
     rn_error *err;
@@ -150,11 +152,19 @@ typedef struct {
 
 typedef void rn_onnx_import(rn_onnx_node *node);
 
-typedef struct {
+#define RN_ONNX_PARAMETERS 2
+
+typedef struct rn_onnx_op {
     const char *type;
     size_t least, most; /* inputs */
     rn_onnx_import *import;
     const char *domain; /* "": ONNX's own */
+    rn_op op;           /* elementwise: of the graph */
+    struct {
+        const char *name;
+        double fallback;
+    } parameter[RN_ONNX_PARAMETERS]; /* elementwise: attributes that are the operator's parameters
+                                      */
 } rn_onnx_op;
 
 /* onnx_shape.c */
@@ -176,15 +186,24 @@ void rn_onnx_conv_along_channels(rn_onnx_node *node, int x, const rn_onnx_view *
 void rn_onnx_conv_reflected(rn_onnx_node *node, int x);
 
 /* onnx_floats.c: of constants of floats */
-rn_onnx_import rn_onnx_import_sqrt, rn_onnx_reshape_floats, rn_onnx_mean_floats;
+rn_onnx_import rn_onnx_reshape_floats, rn_onnx_mean_floats;
 void rn_onnx_flatten_floats(rn_onnx_node *node, int64_t axis);
-void rn_onnx_compute_floats(rn_onnx_node *node, char operation); /* one of + - * / */
-bool rn_onnx_has_float_constants(const rn_onnx_node *node);      /* inputs 0 and 1 */
+void rn_onnx_compute_floats(rn_onnx_node *node, rn_op op); /* binary */
+/* A computed constant of floats that has the shape of *shape. */
+void rn_onnx_emit_floats(rn_onnx_node *node, const rn_onnx_constant *shape, const float *floats);
+bool rn_onnx_has_float_constants(const rn_onnx_node *node); /* inputs 0 and 1 */
 
 /* onnx_quant.c */
 rn_onnx_import rn_onnx_import_quantize, rn_onnx_import_dequantize, rn_onnx_import_qlinear_conv;
 rn_onnx_import rn_onnx_import_qlinear_mat_mul, rn_onnx_import_qlinear_add;
 rn_onnx_import rn_onnx_import_qlinear_pool;
+
+/* onnx_elementwise.c */
+rn_onnx_import rn_onnx_import_unary, rn_onnx_import_binary, rn_onnx_import_many;
+rn_onnx_import rn_onnx_import_gelu, rn_onnx_import_clip, rn_onnx_import_prelu;
+/* Whether the constant, combined with N x C x H x W or N x F as NumPy does, has one number per
+ * channel, or one for all. */
+bool rn_onnx_is_per_channel(const rn_onnx_constant *constant, rn_shape shape);
 
 /* onnx_ops.c, for onnx_quant.c: one graph node each; its value, or -1. The convolution reads the
  * node's window; `shape` is that of its weight. */

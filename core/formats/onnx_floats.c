@@ -4,13 +4,12 @@
 
 #include "formats/onnx.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/size.h"
+#include "kernels/epilogue.h"
 
-/* A constant of floats, computed here, that has the shape of *shape. */
-static void emit_floats(rn_onnx_node *n, const rn_onnx_constant *shape, const float *floats)
+void rn_onnx_emit_floats(rn_onnx_node *n, const rn_onnx_constant *shape, const float *floats)
 {
     if (!floats) return;
     rn_onnx_constant made = *shape;
@@ -74,17 +73,7 @@ static size_t place(const walk *w, const rn_onnx_constant *out, size_t element)
     return at;
 }
 
-static float compute(char operation, float a, float b)
-{
-    switch (operation) {
-    case '+': return a + b;
-    case '-': return a - b;
-    case '*': return a * b;
-    default: return a / b;
-    }
-}
-
-void rn_onnx_compute_floats(rn_onnx_node *n, char operation)
+void rn_onnx_compute_floats(rn_onnx_node *n, rn_op op)
 {
     rn_onnx_constant *a = rn_onnx_constant_of(n, 0), *b = rn_onnx_constant_of(n, 1), out;
     if (!a || !b) return;
@@ -96,17 +85,8 @@ void rn_onnx_compute_floats(rn_onnx_node *n, char operation)
     float *to = x && y ? rn_onnx_new_floats(n, out.elements) : NULL;
     const walk left = walk_of(a, &out), right = walk_of(b, &out);
     for (size_t i = 0; to && i < out.elements; i++)
-        to[i] = compute(operation, x[place(&left, &out, i)], y[place(&right, &out, i)]);
-    emit_floats(n, &out, to);
-}
-
-void rn_onnx_import_sqrt(rn_onnx_node *n)
-{
-    rn_onnx_constant *from = rn_onnx_constant_of(n, 0);
-    const float *x = rn_onnx_floats(n, from);
-    float *to = x ? rn_onnx_new_floats(n, from->elements) : NULL;
-    for (size_t i = 0; to && i < from->elements; i++) to[i] = sqrtf(x[i]);
-    if (to) emit_floats(n, from, to);
+        to[i] = rn_binary_one(op, x[place(&left, &out, i)], y[place(&right, &out, i)]);
+    rn_onnx_emit_floats(n, &out, to);
 }
 
 /* ---- means ----------------------------------------------------------------------------------- */
@@ -147,7 +127,7 @@ void rn_onnx_mean_floats(rn_onnx_node *n)
         for (size_t k = 0; k < each; k++) sum += (double)x[i * each + k];
         to[i] = (float)(sum / (double)each);
     }
-    emit_floats(n, &out, to);
+    rn_onnx_emit_floats(n, &out, to);
 }
 
 /* ---- other shapes ---------------------------------------------------------------------------- */

@@ -168,6 +168,7 @@ static rn_status import_node(rn_onnx_importer *im, const Onnx__Node *proto, rn_e
     } else if (proto->n_output == 0) {
         rn_onnx_fail(&node, "no output");
     } else {
+        node.row = op;
         op->import(&node);
         if (node.status == RN_OK) check_attributes(&node);
     }

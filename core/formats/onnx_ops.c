@@ -129,143 +129,6 @@ static void import_batch_normalization(rn_onnx_node *n)
         RN_SOURCES(x));
 }
 
-/* Number by number: one pixel may stand in any shape. */
-static void emit_unary(rn_onnx_node *n, rn_op op)
-{
-    rn_onnx_view view;
-    int x = rn_onnx_viewed(n, 0, &view);
-    if (view.form != RN_ONNX_VECTOR) x = rn_onnx_value(n, 0);
-    rn_onnx_emit_view(n, rn_onnx_add(n, &(rn_node){.op = op}, RN_SOURCES(x)), &view);
-}
-
-static void import_relu(rn_onnx_node *n)
-{
-    emit_unary(n, RN_OP_RELU);
-}
-
-static void import_sigmoid(rn_onnx_node *n)
-{
-    emit_unary(n, RN_OP_SIGMOID);
-}
-
-/* Whether the constant, combined with N x C x H x W or N x F as NumPy does, has one number per
- * channel, or one for all. */
-static bool is_per_channel(const rn_onnx_constant *constant, rn_shape dims)
-{
-    if (constant->elements == 1) return constant->rank <= dims.rank + 1;
-    const size_t behind = dims.rank == 3 ? 2 : 0; /* axes after the channels */
-    if (constant->rank < behind + 1 || constant->rank > behind + 2) return false;
-    return constant->elements == dims.c && constant->dims[constant->rank - 1 - behind] == dims.c;
-}
-
-/* x and one number per channel: the batch norm that this is. */
-typedef enum { PLUS, MINUS, TIMES, OVER } arithmetic;
-
-int rn_onnx_add_affine(rn_onnx_node *n, int x, const float *weight, const float *bias)
-{
-    const size_t c = rn_onnx_dims(n, x).c;
-    float *mean = rn_onnx_new_floats(n, c), *var = rn_onnx_new_floats(n, c);
-    for (size_t i = 0; mean && var && i < c; i++) var[i] = 1;
-    return rn_onnx_add(n,
-                       &(rn_node){.op = RN_OP_BATCH_NORM,
-                                  .weight = {rn_constant_of(weight, c), rn_constant_of(bias, c),
-                                             rn_constant_of(mean, c), rn_constant_of(var, c)}},
-                       RN_SOURCES(x));
-}
-
-static int add_arithmetic(rn_onnx_node *n, int x, rn_onnx_constant *constant, arithmetic how)
-{
-    const rn_shape dims = rn_onnx_dims(n, x);
-    if (!constant || !is_per_channel(constant, dims)) {
-        rn_onnx_fail(n, "its constant has not one number per channel");
-        return -1;
-    }
-    const float *given = rn_onnx_floats(n, constant);
-    float *value = rn_onnx_new_floats(n, dims.c);
-    if (!given || !value) return -1;
-    for (size_t i = 0; i < dims.c; i++) {
-        const float number = given[constant->elements == 1 ? 0 : i];
-        value[i] = how == MINUS ? -number : how == OVER ? 1 / number : number;
-    }
-    const bool scales = how == TIMES || how == OVER;
-    return rn_onnx_add_affine(n, x, scales ? value : NULL, scales ? NULL : value);
-}
-
-int rn_onnx_add_constant(rn_onnx_node *n, int x, rn_onnx_constant *constant)
-{
-    return add_arithmetic(n, x, constant, PLUS);
-}
-
-/* Two constants are integers of a shape; of one, when the order matters, only the second may be. */
-static void emit_with_constant(rn_onnx_node *n, arithmetic how)
-{
-    static const char operations[] = {[PLUS] = '+', [MINUS] = '-', [TIMES] = '*', [OVER] = '/'};
-    if (rn_onnx_has_integers(n, 0)) {
-        rn_onnx_compute_integers(n, operations[how]);
-        return;
-    }
-    if (rn_onnx_has_float_constants(n)) {
-        rn_onnx_compute_floats(n, operations[how]);
-        return;
-    }
-    const bool either = how == PLUS || how == TIMES;
-    const size_t constant = either && rn_onnx_is_constant(n, 0) ? 0 : 1;
-    const int x = rn_onnx_value(n, 1 - constant);
-    rn_onnx_emit_value(n, add_arithmetic(n, x, rn_onnx_constant_of(n, constant), how));
-}
-
-static void import_add(rn_onnx_node *n)
-{
-    if (rn_onnx_is_constant(n, 0) || rn_onnx_is_constant(n, 1)) {
-        emit_with_constant(n, PLUS);
-        return;
-    }
-    const int a = rn_onnx_value(n, 0), b = rn_onnx_value(n, 1);
-    rn_onnx_emit(n, &(rn_node){.op = RN_OP_ADD}, RN_SOURCES(a, b));
-}
-
-static void import_sub(rn_onnx_node *n)
-{
-    emit_with_constant(n, MINUS);
-}
-
-/* A gate that was repeated to the size of the other factor: the multiplication does so itself. */
-static int factor(rn_onnx_node *n, size_t input)
-{
-    rn_onnx_view view;
-    const int x = rn_onnx_viewed(n, input, &view);
-    if (view.form != RN_ONNX_EXPANDED) return rn_onnx_value(n, input);
-    const rn_shape other = rn_onnx_dims(n, rn_onnx_value(n, 1 - input));
-    if (!rn_shape_equal(view.dims, other))
-        rn_onnx_fail(n, "input %zu is expanded to another size than the map's", input);
-    return x;
-}
-
-static void import_mul(rn_onnx_node *n)
-{
-    if (rn_onnx_is_constant(n, 0) || rn_onnx_is_constant(n, 1)) {
-        emit_with_constant(n, TIMES);
-        return;
-    }
-    const int a = factor(n, 0), b = factor(n, 1);
-    rn_onnx_emit(n, &(rn_node){.op = RN_OP_MUL}, RN_SOURCES(a, b));
-}
-
-static void import_div(rn_onnx_node *n)
-{
-    emit_with_constant(n, OVER);
-}
-
-static void import_sum(rn_onnx_node *n)
-{
-    int sum = rn_onnx_value(n, 0);
-    for (size_t i = 1; i < n->proto->n_input; i++) {
-        const int next = rn_onnx_value(n, i);
-        sum = rn_onnx_add(n, &(rn_node){.op = RN_OP_ADD}, RN_SOURCES(sum, next));
-    }
-    rn_onnx_emit_value(n, sum);
-}
-
 /* Until opset 12 the axes from `axis` on are one row; since 13 `axis` alone is. */
 static void import_softmax(rn_onnx_node *n)
 {
@@ -377,7 +240,7 @@ static const float *gemm_bias(rn_onnx_node *n, size_t channels, double beta)
     if (!rn_onnx_has(n, 2)) return NULL;
     rn_onnx_constant *constant = rn_onnx_constant_of(n, 2);
     const rn_shape dims = rn_row(channels);
-    if (!constant || !is_per_channel(constant, dims)) {
+    if (!constant || !rn_onnx_is_per_channel(constant, dims)) {
         rn_onnx_fail(n, "its bias has not one number per output");
         return NULL;
     }
@@ -443,48 +306,124 @@ static void import_mat_mul(rn_onnx_node *n)
 #define MANY      SIZE_MAX
 #define MICROSOFT "com.microsoft"
 
+#define ROW(type, least, most, import, domain)     \
+    {                                              \
+        type, least, most, import, domain, RN_OPS, \
+        {                                          \
+            {                                      \
+                NULL, 0                            \
+            }                                      \
+        }                                          \
+    }
+/* Elementwise, with the graph's operator, and the attributes that are its parameters. */
+#define UNARY(type, op) UNARY_1(type, op, NULL, 0)
+#define UNARY_1(type, op, name, fallback)                 \
+    {                                                     \
+        type, 1, 1, rn_onnx_import_unary, "", RN_OP_##op, \
+        {                                                 \
+            {                                             \
+                name, fallback                            \
+            }                                             \
+        }                                                 \
+    }
+#define UNARY_2(type, op, first, one, second, other)      \
+    {                                                     \
+        type, 1, 1, rn_onnx_import_unary, "", RN_OP_##op, \
+        {                                                 \
+            {first, one},                                 \
+            {                                             \
+                second, other                             \
+            }                                             \
+        }                                                 \
+    }
+#define BINARY(type, op)                                   \
+    {                                                      \
+        type, 2, 2, rn_onnx_import_binary, "", RN_OP_##op, \
+        {                                                  \
+            {                                              \
+                NULL, 0                                    \
+            }                                              \
+        }                                                  \
+    }
+#define ANY(type, op)                                       \
+    {                                                       \
+        type, 1, MANY, rn_onnx_import_many, "", RN_OP_##op, \
+        {                                                   \
+            {                                               \
+                NULL, 0                                     \
+            }                                               \
+        }                                                   \
+    }
+
 static const rn_onnx_op ops[] = {
-    {"Add", 2, 2, import_add, ""},
-    {"AveragePool", 1, 1, import_average_pool, ""},
-    {"BatchNormalization", 5, 5, import_batch_normalization, ""},
-    {"Cast", 1, 1, rn_onnx_import_cast, ""},
-    {"Concat", 1, MANY, rn_onnx_import_concat, ""},
-    {"Constant", 0, 0, import_constant, ""},
-    {"ConstantOfShape", 1, 1, rn_onnx_import_constant_of_shape, ""},
-    {"Conv", 2, 3, import_conv, ""},
-    {"DequantizeLinear", 2, 3, rn_onnx_import_dequantize, ""},
-    {"Div", 2, 2, import_div, ""},
-    {"Dropout", 1, 3, import_dropout, ""},
-    {"Expand", 2, 2, rn_onnx_import_expand, ""},
-    {"Flatten", 1, 1, rn_onnx_import_flatten, ""},
-    {"Gather", 2, 2, rn_onnx_import_gather, ""},
-    {"Gemm", 2, 3, import_gemm, ""},
-    {"GlobalAveragePool", 1, 1, import_global_average_pool, ""},
-    {"GroupNormalization", 3, 3, rn_onnx_import_group_norm, ""},
-    {"Identity", 1, 1, import_identity, ""},
-    {"InstanceNormalization", 3, 3, rn_onnx_import_instance_norm, ""},
-    {"MatMul", 2, 2, import_mat_mul, ""},
-    {"MaxPool", 1, 1, import_max_pool, ""},
-    {"Mul", 2, 2, import_mul, ""},
-    {"Pad", 1, 4, rn_onnx_import_pad, ""},
-    {"QLinearAdd", 7, 8, rn_onnx_import_qlinear_add, MICROSOFT},
-    {"QLinearConv", 8, 9, rn_onnx_import_qlinear_conv, ""},
-    {"QLinearGlobalAveragePool", 5, 5, rn_onnx_import_qlinear_pool, MICROSOFT},
-    {"QLinearMatMul", 8, 8, rn_onnx_import_qlinear_mat_mul, ""},
-    {"QuantizeLinear", 2, 3, rn_onnx_import_quantize, ""},
-    {"ReduceMean", 1, 2, import_reduce_mean, ""},
-    {"Relu", 1, 1, import_relu, ""},
-    {"Reshape", 2, 2, rn_onnx_import_reshape, ""},
-    {"Shape", 1, 1, rn_onnx_import_shape, ""},
-    {"Sigmoid", 1, 1, import_sigmoid, ""},
-    {"Slice", 1, 5, rn_onnx_import_slice, ""},
-    {"Softmax", 1, 1, import_softmax, ""},
-    {"Sqrt", 1, 1, rn_onnx_import_sqrt, ""},
-    {"Squeeze", 1, 2, rn_onnx_import_squeeze, ""},
-    {"Sub", 2, 2, import_sub, ""},
-    {"Sum", 1, MANY, import_sum, ""},
-    {"Transpose", 1, 1, rn_onnx_import_transpose, ""},
-    {"Unsqueeze", 1, 2, rn_onnx_import_unsqueeze, ""},
+    UNARY("Abs", ABS),
+    BINARY("Add", ADD),
+    ROW("AveragePool", 1, 1, import_average_pool, ""),
+    ROW("BatchNormalization", 5, 5, import_batch_normalization, ""),
+    ROW("Cast", 1, 1, rn_onnx_import_cast, ""),
+    UNARY("Ceil", CEIL),
+    UNARY_1("Celu", CELU, "alpha", 1),
+    ROW("Clip", 1, 3, rn_onnx_import_clip, ""),
+    ROW("Concat", 1, MANY, rn_onnx_import_concat, ""),
+    ROW("Constant", 0, 0, import_constant, ""),
+    ROW("ConstantOfShape", 1, 1, rn_onnx_import_constant_of_shape, ""),
+    ROW("Conv", 2, 3, import_conv, ""),
+    ROW("DequantizeLinear", 2, 3, rn_onnx_import_dequantize, ""),
+    BINARY("Div", DIV),
+    ROW("Dropout", 1, 3, import_dropout, ""),
+    UNARY_1("Elu", ELU, "alpha", 1),
+    UNARY("Erf", ERF),
+    UNARY("Exp", EXP),
+    ROW("Expand", 2, 2, rn_onnx_import_expand, ""),
+    ROW("Flatten", 1, 1, rn_onnx_import_flatten, ""),
+    UNARY("Floor", FLOOR),
+    ROW("Gather", 2, 2, rn_onnx_import_gather, ""),
+    ROW("Gelu", 1, 1, rn_onnx_import_gelu, ""),
+    ROW("Gemm", 2, 3, import_gemm, ""),
+    ROW("GlobalAveragePool", 1, 1, import_global_average_pool, ""),
+    ROW("GroupNormalization", 3, 3, rn_onnx_import_group_norm, ""),
+    UNARY_2("HardSigmoid", HARD_SIGMOID, "alpha", 0.2, "beta", 0.5),
+    UNARY("HardSwish", HARD_SWISH),
+    ROW("Identity", 1, 1, import_identity, ""),
+    ROW("InstanceNormalization", 3, 3, rn_onnx_import_instance_norm, ""),
+    UNARY_1("LeakyRelu", LEAKY_RELU, "alpha", 0.01),
+    UNARY("Log", LOG),
+    ROW("MatMul", 2, 2, import_mat_mul, ""),
+    ANY("Max", MAX),
+    ROW("MaxPool", 1, 1, import_max_pool, ""),
+    ANY("Mean", ADD),
+    ANY("Min", MIN),
+    UNARY("Mish", MISH),
+    BINARY("Mul", MUL),
+    UNARY("Neg", NEG),
+    ROW("PRelu", 2, 2, rn_onnx_import_prelu, ""),
+    ROW("Pad", 1, 4, rn_onnx_import_pad, ""),
+    BINARY("Pow", POW),
+    ROW("QLinearAdd", 7, 8, rn_onnx_import_qlinear_add, MICROSOFT),
+    ROW("QLinearConv", 8, 9, rn_onnx_import_qlinear_conv, ""),
+    ROW("QLinearGlobalAveragePool", 5, 5, rn_onnx_import_qlinear_pool, MICROSOFT),
+    ROW("QLinearMatMul", 8, 8, rn_onnx_import_qlinear_mat_mul, ""),
+    ROW("QuantizeLinear", 2, 3, rn_onnx_import_quantize, ""),
+    UNARY("Reciprocal", RECIPROCAL),
+    ROW("ReduceMean", 1, 2, import_reduce_mean, ""),
+    UNARY("Relu", RELU),
+    ROW("Reshape", 2, 2, rn_onnx_import_reshape, ""),
+    UNARY("Round", ROUND),
+    UNARY_2("Selu", SELU, "alpha", 1.67326319217681884765625, "gamma", 1.05070102214813232421875),
+    ROW("Shape", 1, 1, rn_onnx_import_shape, ""),
+    UNARY("Sigmoid", SIGMOID),
+    UNARY("Sign", SIGN),
+    ROW("Slice", 1, 5, rn_onnx_import_slice, ""),
+    ROW("Softmax", 1, 1, import_softmax, ""),
+    UNARY("Softplus", SOFTPLUS),
+    UNARY("Softsign", SOFTSIGN),
+    UNARY("Sqrt", SQRT),
+    ROW("Squeeze", 1, 2, rn_onnx_import_squeeze, ""),
+    BINARY("Sub", SUB),
+    ANY("Sum", ADD),
+    UNARY("Tanh", TANH),
+    ROW("Transpose", 1, 1, rn_onnx_import_transpose, ""),
+    ROW("Unsqueeze", 1, 2, rn_onnx_import_unsqueeze, ""),
 };
 
 const rn_onnx_op *rn_onnx_find_op(const char *domain, const char *type)

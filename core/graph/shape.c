@@ -252,6 +252,13 @@ size_t rn_elements_channels(const rn_node *node, const rn_shape *in, size_t weig
     return in->c;
 }
 
+/* (c) */
+size_t rn_elements_channels_once(const rn_node *node, const rn_shape *in, size_t weight)
+{
+    (void)node;
+    return weight == RN_WEIGHT ? in->c : 0;
+}
+
 /* (kh) */
 size_t rn_elements_taps(const rn_node *node, const rn_shape *in, size_t weight)
 {

@@ -3,18 +3,20 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "kernels/functions.h"
+
 void rn_unary(rn_op op, const float parameter[RN_PARAMETERS], const float *src, float *dst,
               size_t count)
 {
     const float *const p = parameter;
     (void)p;
     switch (op) {
-#define UNARY(id, low, name, accuracy, formula) \
-    case RN_OP_##id:                            \
-        for (size_t i = 0; i < count; i++) {    \
-            const float x = src[i];             \
-            dst[i] = (formula);                 \
-        }                                       \
+#define UNARY(id, low, name, accuracy, formula, fast) \
+    case RN_OP_##id:                                  \
+        for (size_t i = 0; i < count; i++) {          \
+            const float x = src[i];                   \
+            dst[i] = (formula);                       \
+        }                                             \
         break;
 #define BINARY(...)
 #include "graph/elementwise.def"

@@ -1,5 +1,7 @@
 /* Second pass: what costs nothing when it is part of its neighbour. Batch norm after a convolution
  * or linear layer becomes its scale and shift; flattening one pixel becomes a matter of shape. */
+#include <math.h>
+
 #include "plan/plan.h"
 
 /* The step that alone makes what `step` reads, if no other step reads it. */
@@ -38,13 +40,36 @@ static bool fold_flatten(rn_plan *plan, size_t index)
     return true;
 }
 
+/* x * f(x) as one operator: Sigmoid gives SiLU, Hardsigmoid of x / 6 + 1 / 2 Hardswish. */
+static bool fold_gate(rn_plan *plan, size_t index)
+{
+    rn_step *mul = &plan->step[index];
+    for (size_t i = 0; i < 2; i++) {
+        const int producer = rn_plan_producer(plan, mul->src[i]);
+        if (producer < 0 || rn_plan_readers(plan, mul->src[i]) != 1) continue;
+        const rn_step *gate = &plan->step[producer];
+        const float *p = gate->desc.parameter;
+        const bool sixth = fabsf(p[0] - 1 / 6.0F) < 1e-6F && fabsf(p[1] - 0.5F) < 1e-6F;
+        const bool swish = gate->desc.op == RN_OP_HARD_SIGMOID && sixth;
+        if ((gate->desc.op != RN_OP_SIGMOID && !swish) || gate->src[0] != mul->src[!i]) continue;
+        mul->desc.op = swish ? RN_OP_HARD_SWISH : RN_OP_SILU;
+        mul->desc.inputs = 1;
+        mul->desc.in[0] = mul->desc.out;
+        mul->src[0] = gate->src[0];
+        rn_plan_remove(plan, (size_t)producer);
+        return true;
+    }
+    return false;
+}
+
 rn_status rn_plan_fold(rn_plan *plan, rn_error *err)
 {
     (void)err;
     for (size_t i = 0; i < plan->count;) {
         const rn_op op = plan->step[i].desc.op;
         const bool gone = (op == RN_OP_BATCH_NORM && fold_batch_norm(plan, i)) ||
-                          (op == RN_OP_FLATTEN && fold_flatten(plan, i));
+                          (op == RN_OP_FLATTEN && fold_flatten(plan, i)) ||
+                          (op == RN_OP_MUL && fold_gate(plan, i));
         if (!gone) i++;
     }
     return RN_OK;

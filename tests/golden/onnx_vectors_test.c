@@ -21,7 +21,7 @@
 #include "resnet.h"
 
 #define DATA       "/usr/lib/python3/dist-packages/onnx/backend/test/data"
-#define SERVED     65 /* vectors of onnx 1.12 that fit */
+#define SERVED     84 /* vectors of onnx 1.12 that fit */
 #define TOLERANCE  1e-5
 #define OLDEST     7 /* of the opsets; the operators that fit did not change from 1 to 7 */
 #define FLOAT_TYPE 1
@@ -107,6 +107,7 @@ static double difference(const float *have, const Onnx__Tensor *want)
     for (size_t i = 0; i < want->raw_data.len / sizeof(float); i++) {
         float number;
         memcpy(&number, want->raw_data.data + i * sizeof number, sizeof number);
+        if (isnan(have[i]) && isnan(number)) continue;
         const double off = fabs((double)have[i] - (double)number);
         worst = off > worst || isnan(off) ? off : worst;
         largest = fmax(largest, fabs((double)number));

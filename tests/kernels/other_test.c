@@ -2,6 +2,8 @@
 #include "check_main.h"
 #include "kernel_check.h"
 
+#include <math.h>
+
 static const size_t channels[] = {1, 15, 16, 33, 64};
 enum { CHANNELS = sizeof channels / sizeof *channels };
 
@@ -74,6 +76,35 @@ START_TEST(elementwise)
 }
 END_TEST
 
+/* The fast formulas far from 0, where what is below is nothing beside 1. */
+START_TEST(formulas_over_their_range)
+{
+    static const float some[] = {0, 1e-30F, 1e-6F, 1e-3F, 0.3F, 0.62F, 0.63F, 1.5F,
+                                 3, 4,      5,     9,     19,   21,    60,    80};
+    enum { SOME = sizeof some / sizeof *some, PIXELS = 4 };
+    _Alignas(64) float src[PIXELS * SOME], dst[PIXELS * SOME], want[PIXELS * SOME];
+    for (size_t i = 0; i < PIXELS * SOME; i++)
+        src[i] = some[i % SOME] * (i / SOME % 2 ? -1 : 1) * (i / SOME < 2 ? 1 : 1.25F);
+    const rn_shape shape = rn_map(SOME, PIXELS, 1);
+    rn_desc desc = {.inputs = 1, .in = {shape}, .out = shape, .parameter = {0.5F, 0.75F, 4}};
+    for (size_t i = 0; i < rn_impl_count; i++) {
+        const rn_impl *impl = rn_impls[i];
+        desc.op = impl->op;
+        if (rn_op_row_of(impl->op)->kind != RN_KIND_UNARY ||
+            !rn_impl_takes(impl, &desc, rn_isa_detect()))
+            continue;
+        impl->run(&desc, &(rn_args){.src = src, .dst = dst, .n = 1});
+        rn_unary(desc.op, desc.parameter, src, want, PIXELS * SOME);
+        for (size_t k = 0; k < PIXELS * SOME; k++)
+            ck_assert_msg(dst[k] == want[k] || (isnan(dst[k]) && isnan(want[k])) ||
+                              fabsf(dst[k] - want[k]) <=
+                                  1e-6F * (fabsf(want[k]) + fminf(fabsf(src[k]), 4)),
+                          "%s of %g: want %.9g, got %.9g", impl->name, (double)src[k],
+                          (double)want[k], (double)dst[k]);
+    }
+}
+END_TEST
+
 START_TEST(elementwise_with_epilogue)
 {
     for (size_t c = 0; c < CHANNELS; c++) {
@@ -81,6 +112,10 @@ START_TEST(elementwise_with_epilogue)
         rn_desc desc = {.in = {dims, dims}, .epilogue = check_epilogue((size_t)_i)};
         desc.op = RN_OP_BATCH_NORM;
         check_both(desc, 2);
+        desc.epilogue = (rn_epilogue){0};
+        desc.op = RN_OP_PRELU;
+        check_both(desc, 2);
+        desc.epilogue = check_epilogue((size_t)_i);
         for (desc.op = 0; desc.op < RN_OPS; desc.op++) {
             if (rn_op_row_of(desc.op)->kind != RN_KIND_BINARY) continue;
             desc.in[1] = dims;
@@ -173,6 +208,7 @@ static Suite *other_suite(void)
     tcase_add_loop_test(tc, global_average, 0, CHANNELS);
     tcase_add_loop_test(tc, linear, 0, CHECK_EPILOGUES);
     tcase_add_test(tc, elementwise);
+    tcase_add_test(tc, formulas_over_their_range);
     tcase_add_loop_test(tc, elementwise_with_epilogue, 0, CHECK_EPILOGUES);
     tcase_add_test(tc, operand_of_one_pixel);
     tcase_add_loop_test(tc, group_norm, 0, CHECK_EPILOGUES);

@@ -21,6 +21,7 @@ SHAPE_ARGUMENTS = {
     "Linear": ("in_features", "out_features"),
     "BatchNorm2d": ("num_features",),
     "BatchNorm1d": ("num_features",),
+    "PReLU": ("num_parameters",),
 }
 
 

@@ -24,6 +24,24 @@ def conv(ni, no, kernel_size, **more):
     return ("Conv2d", dict(in_channels=ni, out_channels=no, kernel_size=kernel_size, **more))
 
 
+ACTIVATIONS = [
+    ("SiLU", {}), ("GELU", {}), ("GELU", dict(approximate="tanh")), ("Hardswish", {}), ("Hardsigmoid", {}),
+    ("LeakyReLU", dict(negative_slope=0.2)), ("ELU", dict(alpha=1.5)), ("CELU", dict(alpha=0.5)), ("SELU", {}),
+    ("Mish", {}), ("Tanh", {}), ("Sigmoid", {}), ("ReLU6", {}), ("Hardtanh", dict(min_val=-0.5, max_val=0.75)),
+    ("Softplus", {}), ("Softsign", {}),
+]  # fmt: skip
+
+
+def activated(channels):
+    """Each activation after a convolution, and once more by itself."""
+    layers = [conv(3, channels, 3, padding=1), ("PReLU", dict(num_parameters=channels)),
+              conv(channels, channels, 3, padding=1), ("PReLU", dict(num_parameters=1))]  # fmt: skip
+    for kind, arguments in ACTIVATIONS:
+        layers += [conv(channels, channels, 1), (kind, arguments), ("MaxPool2d", dict(kernel_size=1)), (kind, arguments)]
+    return [*layers, ("AdaptiveAvgPool2d", dict(output_size=1)), ("Flatten", {}),
+            ("Linear", dict(in_features=channels, out_features=5)), ("Tanh", {}), ("Softmax", dict(dim=1))]  # fmt: skip
+
+
 # name: input shape, layers, gain of the weights
 LAYERS = {
     "res-3x3": ([6, 9, 7], [res(6, 6, 3), res(6, 6, 3)], 1),
@@ -62,6 +80,8 @@ LAYERS = {
          ("Linear", dict(in_features=11, out_features=3, bias=False))],
         1.4,
     ),
+    "activations": ([3, 8, 7], activated(10), 1.4),
+    "activations-16": ([3, 7, 8], activated(16), 1.4),
     "conv-same": (
         [4, 9, 8],
         [conv(4, 6, 4, padding="same"), ("ReLU", {}), conv(6, 6, 3, padding="same", dilation=2),

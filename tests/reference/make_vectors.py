@@ -109,18 +109,58 @@ def fake_quantize(case, x):
     return torch.fake_quantize_per_tensor_affine(x, step, 0, int(lowest), int(highest))
 
 
+# Elementwise operators of one value: a function of it and the case's parameters.
+UNARY = {
+    "ReLU": lambda x: F.relu(x),
+    "Sigmoid": lambda x: torch.sigmoid(x),
+    "Tanh": lambda x: torch.tanh(x),
+    "Hardtanh": lambda x, low, high: F.hardtanh(x, low, high),
+    "LeakyReLU": lambda x, slope: F.leaky_relu(x, slope),
+    "Hardsigmoid": lambda x, alpha, beta: torch.clamp(alpha * x + beta, 0, 1),
+    "Hardswish": lambda x: F.hardswish(x),
+    "SiLU": lambda x: F.silu(x),
+    "Mish": lambda x: F.mish(x),
+    "GELU": lambda x: F.gelu(x),
+    "GELU (tanh)": lambda x: F.gelu(x, approximate="tanh"),
+    "ELU": lambda x, alpha: F.elu(x, alpha),
+    "SELU": lambda x, alpha, scale: scale * F.elu(x, alpha),
+    "CELU": lambda x, alpha: F.celu(x, alpha),
+    "Softplus": lambda x: F.softplus(x),
+    "Softsign": lambda x: F.softsign(x),
+    "Exp": lambda x: torch.exp(x),
+    "Erf": lambda x: torch.erf(x),
+    "Power": lambda x, exponent: x**exponent,
+    "Neg": lambda x: -x,
+    "Abs": lambda x: x.abs(),
+    "Sign": lambda x: torch.sign(x),
+}
+BINARY = {"Sub": torch.sub, "Mul": torch.mul, "Max": torch.maximum, "Min": torch.minimum}
+
+
+def unary(case, x):
+    return UNARY[case["op"]](x, *case.get("steps", []))
+
+
+def binary(case, x):
+    return epilogue(BINARY[case["op"]](x, integers("second", [x.shape[0], *case["second"]])), case)
+
+
+def prelu(case, x):
+    return F.prelu(x, integers("weight", [x.shape[1]]))
+
+
 OPERATORS = {
     "Conv2d": conv, "MaxPool2d": max_pool, "AvgPool2d": avg_pool, "Linear": linear, "Add": add,
-    "BatchNorm2d": batch_norm, "ReLU": lambda case, x: F.relu(x),
+    "BatchNorm2d": batch_norm, "PReLU": prelu,
     "AdaptiveAvgPool2d": lambda case, x: F.adaptive_avg_pool2d(x, 1),
     "Flatten": lambda case, x: x.flatten(1),
     "Concat": lambda case, x: torch.cat([x, integers("second", [x.shape[0], *case["second"]])], 1),
     "ZeroPad2d": lambda case, x: padded(x, case["pad"]),
     "Softmax": lambda case, x: F.softmax(x, 1),
     "GroupNorm": group_norm, "Conv1d": channel_conv,
-    "BlurPool2d": blur_pool, "ChannelPad": channel_pad, "Sigmoid": lambda case, x: torch.sigmoid(x),
+    "BlurPool2d": blur_pool, "ChannelPad": channel_pad,
     "FakeQuantize": fake_quantize,
-    "Mul": lambda case, x: x * integers("second", [x.shape[0], *case["second"]]),
+    **{name: unary for name in UNARY}, **{name: binary for name in BINARY},
 }  # fmt: skip
 
 
@@ -187,6 +227,22 @@ CASES = [
     dict(op="ReLU", input=[5, 3, 4]),
     dict(op="ReLU", input=[19]),
     dict(op="Flatten", input=[5, 3, 4]),
+    *(dict(op=op, input=[5, 3, 4]) for op in (
+        "Tanh", "Hardswish", "SiLU", "Mish", "GELU", "Softplus", "Softsign", "Exp", "Erf", "Neg", "Abs", "Sign")),
+    dict(op="Hardtanh", input=[5, 3, 4], steps=[-2, 3]),
+    dict(op="LeakyReLU", input=[5, 3, 4], steps=[0.25]),
+    dict(op="Hardsigmoid", input=[5, 3, 4], steps=[0.25, 0.5]),
+    dict(op="GELU (tanh)", input=[5, 3, 4]),
+    dict(op="ELU", input=[5, 3, 4], steps=[1.5]),
+    dict(op="SELU", input=[5, 3, 4], steps=[1.5, 0.75]),
+    dict(op="CELU", input=[5, 3, 4], steps=[1.5]),
+    dict(op="Power", input=[5, 3, 4], steps=[3]),
+    dict(op="PReLU", input=[5, 3, 4]),
+    dict(op="PReLU", input=[7], n=3),
+    dict(op="Sub", input=[5, 3, 4], second=[5, 1, 1]),
+    dict(op="Sub", input=[1, 3, 4], second=[5, 3, 4], relu=True),
+    dict(op="Max", input=[5, 3, 4], second=[5, 3, 4]),
+    dict(op="Min", input=[5, 3, 4], second=[1, 3, 1]),
     dict(op="Add", input=[5, 3, 4], second=[5, 3, 4]),
     dict(op="Add", input=[5, 3, 4], second=[5, 3, 4], relu=True),
     dict(op="Add", input=[5, 3, 4], second=[1, 3, 4]),

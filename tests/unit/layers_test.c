@@ -84,6 +84,51 @@ START_TEST(layers_without_tensors)
 }
 END_TEST
 
+static const struct {
+    const char *layer;
+    rn_op op;
+    float first, second; /* parameters */
+} activations[] = {
+    {"{\"type\":\"ReLU6\"}", RN_OP_CLAMP, 0, 6},
+    {"{\"type\":\"Hardtanh\"}", RN_OP_CLAMP, -1, 1},
+    {"{\"type\":\"Hardtanh\",\"min_val\":-2,\"max_val\":0.5}", RN_OP_CLAMP, -2, 0.5F},
+    {"{\"type\":\"LeakyReLU\"}", RN_OP_LEAKY_RELU, 0.01F, 0},
+    {"{\"type\":\"LeakyReLU\",\"negative_slope\":0.25}", RN_OP_LEAKY_RELU, 0.25F, 0},
+    {"{\"type\":\"PReLU\",\"name\":\"slopes\"}", RN_OP_PRELU, 0, 0},
+    {"{\"type\":\"PReLU\",\"name\":\"slope\",\"num_parameters\":1}", RN_OP_LEAKY_RELU, 0, 0},
+    {"{\"type\":\"ELU\",\"alpha\":2}", RN_OP_ELU, 2, 0},
+    {"{\"type\":\"CELU\"}", RN_OP_CELU, 1, 0},
+    {"{\"type\":\"SELU\"}", RN_OP_SELU, 1.67326324F, 1.05070099F},
+    {"{\"type\":\"GELU\"}", RN_OP_GELU, 0, 0},
+    {"{\"type\":\"GELU\",\"approximate\":\"tanh\"}", RN_OP_GELU_TANH, 0, 0},
+    {"{\"type\":\"SiLU\",\"inplace\":true}", RN_OP_SILU, 0, 0},
+    {"{\"type\":\"Mish\"}", RN_OP_MISH, 0, 0},
+    {"{\"type\":\"Hardswish\"}", RN_OP_HARD_SWISH, 0, 0},
+    {"{\"type\":\"Hardsigmoid\"}", RN_OP_HARD_SIGMOID, 1 / 6.0F, 0.5F},
+    {"{\"type\":\"Sigmoid\"}", RN_OP_SIGMOID, 0, 0},
+    {"{\"type\":\"Tanh\"}", RN_OP_TANH, 0, 0},
+    {"{\"type\":\"Softplus\"}", RN_OP_SOFTPLUS, 0, 0},
+    {"{\"type\":\"Softsign\"}", RN_OP_SOFTSIGN, 0, 0},
+    {"{\"type\":\"Softmax\",\"dim\":-3}", RN_OP_SOFTMAX, 0, 0},
+};
+
+START_TEST(activations_have_their_parameters)
+{
+    fake_net net;
+    char layers[200];
+    fake_init(&net);
+    if (strstr(activations[_i].layer, "slopes")) fake_add(&net, 4, 0, 0, 0, "slopes.weight");
+    if (strstr(activations[_i].layer, "\"slope\"")) fake_add(&net, 1, 0, 0, 0, "slope.weight");
+    snprintf(layers, sizeof layers, "[%s]", activations[_i].layer);
+    ck_assert_msg(build(&net, "[4,10,11]", layers) == RN_OK, "%s", net.err.text);
+    const rn_node *node = &net.graph.node[1];
+    ck_assert_str_eq(rn_op_name(node->op), rn_op_name(activations[_i].op));
+    ck_assert(node->parameter[0] == activations[_i].first);
+    ck_assert(node->parameter[1] == activations[_i].second);
+    fake_release(&net);
+}
+END_TEST
+
 START_TEST(norm_linear_and_names)
 {
     fake_net net;
@@ -227,6 +272,8 @@ int main(void)
     TCase *tcase = tcase_create("layers");
     tcase_add_loop_test(tcase, conv_arguments, 0, COUNT(convs));
     tcase_add_loop_test(tcase, layers_without_tensors, 0, COUNT(others));
+    tcase_add_loop_test(tcase, activations_have_their_parameters, 0,
+                        (int)(sizeof activations / sizeof *activations));
     tcase_add_test(tcase, norm_linear_and_names);
     tcase_add_loop_test(tcase, res_layer, 0, COUNT(res_layers));
     tcase_add_loop_test(tcase, refuses, 0, COUNT(bad));

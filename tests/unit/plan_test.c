@@ -286,6 +286,23 @@ START_TEST(an_epilogue_is_a_list)
 }
 END_TEST
 
+/* x * Sigmoid(x), in either order; of another value it stays a product. */
+START_TEST(a_gate_of_its_own_input_is_one_operator)
+{
+    const int x = conv(input(2, 5, 5), 4, 3, 1, true);
+    const rn_node sigmoid = {.op = RN_OP_SIGMOID}, mul = {.op = RN_OP_MUL};
+    const int y = add(mul, RN_SOURCES(x, add(sigmoid, RN_SOURCES(x))));
+    const int z = add(mul, RN_SOURCES(add(sigmoid, RN_SOURCES(y)), y));
+    add(mul, RN_SOURCES(z, add(sigmoid, RN_SOURCES(y))));
+    build();
+    ck_assert_uint_eq(plan.count, 4);
+    expect_step(0, RN_OP_CONV, "SiLU");
+    expect_step(1, RN_OP_SILU, "");
+    expect_step(2, RN_OP_SIGMOID, "");
+    expect_step(3, RN_OP_MUL, "");
+}
+END_TEST
+
 START_TEST(an_epilogue_reads_one_addend)
 {
     const int x = conv(input(2, 5, 5), 4, 3, 1, true);
@@ -433,6 +450,7 @@ int main(void)
     tcase_add_test(tests, downsample_branch_takes_the_addition);
     tcase_add_test(tests, residual_layer_adds_behind_its_activation);
     tcase_add_test(tests, an_epilogue_is_a_list);
+    tcase_add_test(tests, a_gate_of_its_own_input_is_one_operator);
     tcase_add_test(tests, an_epilogue_reads_one_addend);
     tcase_add_test(tests, many_values_are_joined);
     tcase_add_test(tests, several_outputs);

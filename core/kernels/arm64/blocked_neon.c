@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "kernels/blocked/drivers.h"
+#include "kernels/functions.h"
 
 typedef float32x4_t vec;
 typedef struct {

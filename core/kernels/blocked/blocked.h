@@ -186,6 +186,9 @@ typedef struct {
     void (*pool_max)(const rn_pool_window *window);
     void (*pool_average)(const rn_pool_window *window);
     void (*affine)(const rn_affine *job);
+    /* rn_unary() by the fast formulas of elementwise.def. */
+    void (*unary)(rn_op op, const float parameter[RN_PARAMETERS], const float *src, float *dst,
+                  size_t count);
     /* Nothing but multiply-adds, to learn the peak; sink: 16 floats, the first two below 1. */
     double (*multiply_add)(size_t rounds, float *sink);
 } rn_micro;

@@ -58,7 +58,7 @@ static void unary_plane(void *context, size_t task, size_t thread)
     const float *src = j->args->src + plane;
     float *dst = j->args->dst + plane;
     if (j->finish.rest) {
-        rn_unary(j->desc->op, j->desc->parameter, src, dst, size);
+        j->micro->unary(j->desc->op, j->desc->parameter, src, dst, size);
         clear_fill(j, task);
         return;
     }
@@ -71,6 +71,27 @@ void rn_blocked_unary(const rn_desc *desc, const rn_args *args, const rn_micro *
     rn_epilogue list = {.count = 1, .post = {{.op = desc->op}}};
     memcpy(list.post[0].parameter, desc->parameter, sizeof desc->parameter);
     run_planes(desc, args, micro, &list, unary_plane);
+}
+
+/* ---- of one value and a slope a channel ----------------------------------------------------- */
+
+static void prelu_plane(void *context, size_t task, size_t thread)
+{
+    (void)thread;
+    const job *j = context;
+    const size_t plane = plane_of(j, task), first = task % j->blocks * RN_BLOCK;
+    const float *src = j->args->src + plane;
+    float *dst = j->args->dst + plane, slope[RN_BLOCK] = {0};
+    memcpy(slope, j->args->weights + first,
+           rn_min(RN_BLOCK, j->desc->out.c - first) * sizeof *slope);
+    for (size_t i = 0; i < j->pixels * RN_BLOCK; i += RN_BLOCK)
+        for (size_t l = 0; l < RN_BLOCK; l++)
+            dst[i + l] = src[i + l] < 0 ? slope[l] * src[i + l] : src[i + l];
+}
+
+void rn_blocked_prelu(const rn_desc *desc, const rn_args *args, const rn_micro *micro)
+{
+    run_planes(desc, args, micro, &desc->epilogue, prelu_plane);
 }
 
 /* ---- of two values --------------------------------------------------------------------------- */

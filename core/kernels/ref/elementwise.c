@@ -48,6 +48,16 @@ static void run_binary(const rn_desc *desc, const rn_args *args)
     rn_epilogue_apply(&desc->epilogue, args->dst, args->addend, args->n * out);
 }
 
+/* weights: the slope of each channel's negative numbers, (c) */
+static void run_prelu(const rn_desc *desc, const rn_args *args)
+{
+    const size_t c = desc->out.c, pixels = rn_shape_pixels(desc->out);
+    for (size_t i = 0; i < args->n * c * pixels; i++) {
+        const float x = args->src[i];
+        args->dst[i] = x < 0 ? args->weights[i / pixels % c] * x : x;
+    }
+}
+
 static void run_copy(const rn_desc *desc, const rn_args *args)
 {
     memcpy(args->dst, args->src, args->n * rn_shape_size(desc->out) * sizeof(float));
@@ -88,6 +98,7 @@ static void run_reorder(const rn_desc *desc, const rn_args *args)
 #undef UNARY
 #undef BINARY
 
+const rn_impl rn_ref_prelu = {.name = "ref", .op = RN_OP_PRELU, .run = run_prelu};
 /* Never a step: a network's input is there when it runs. */
 const rn_impl rn_ref_input = {.name = "ref", .op = RN_OP_INPUT, .run = run_copy};
 const rn_impl rn_ref_flatten = {.name = "ref", .op = RN_OP_FLATTEN, .run = run_copy};

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "kernels/blocked/drivers.h"
+#include "kernels/functions.h"
 
 typedef __m256 vec;
 typedef __m256i vec_index;

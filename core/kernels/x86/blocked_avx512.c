@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "kernels/blocked/drivers.h"
+#include "kernels/functions.h"
 
 typedef __m512 vec;
 typedef __m512i vec_index;
