@@ -20,6 +20,8 @@ rn_status rn_json_parse(rn_json **out, const char *text, size_t size, const char
 {
     json_error_t fault;
     json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &fault);
+    if (!root && json_error_code(&fault) == json_error_out_of_memory)
+        return rn_fail(err, RN_ERR_MEMORY, "%s: out of memory: %zu bytes of JSON", what, size);
     if (!root)
         return rn_fail(err, RN_ERR_FORMAT, "%s: line %d, column %d: %s", what, fault.line,
                        fault.column, fault.text);

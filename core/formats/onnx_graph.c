@@ -114,7 +114,7 @@ static rn_status import_input(rn_onnx_importer *im, const Onnx__ValueInfo *input
     rn_onnx_name *name = rn_onnx_lookup(im, input->name);
     name->kind = RN_ONNX_VALUE;
     name->value = rn_graph_add(im->graph, &node, RN_NO_SOURCES, err);
-    return name->value < 0 ? RN_ERR_FORMAT : RN_OK;
+    return name->value < 0 ? rn_failure(err) : RN_OK;
 }
 
 /* Old files list their initialisers among the inputs; what remains must be one. */

@@ -39,7 +39,7 @@ typedef struct {
     size_t directory, directory_size; /* the central directory's place in the file */
     const uint8_t *bytes;             /* of the directory */
     size_t stored;                    /* bytes of all entries so far */
-    uint8_t *local;                   /* LOCAL_SIZE + MAX_NAME bytes, for a local header */
+    uint8_t *local;                   /* room for a local header with the longest name */
 } archive;
 
 /* One entry's numbers before they are checked. */
@@ -264,7 +264,7 @@ static rn_status read_directory(rn_zip *zip, archive *from, size_t count, rn_err
 static rn_status allocate(rn_zip *zip, archive *from, size_t count, rn_error *err)
 {
     zip->entry = rn_alloc(count, sizeof zip->entry[0], err);
-    from->local = rn_alloc(LOCAL_SIZE + MAX_NAME, 1, err);
+    from->local = rn_alloc(LOCAL_SIZE + rn_min(MAX_NAME, from->directory_size), 1, err);
     if (!zip->entry || !from->local) return RN_ERR_MEMORY;
     zip->directory = rn_file_read_new(from->file, from->directory, from->directory_size, err);
     from->bytes = zip->directory;
