@@ -52,22 +52,34 @@ typedef struct {
     size_t max_header;  /* bytes of a weights file's header; 0: 16 MiB */
 } rn_model_options;
 
-/* How a picture becomes an input: it is scaled, antialiased as PIL does it; what the input shows is
- * cut out of its middle; channels, as values from 0 to 1, are normalised. */
-typedef enum { RN_BILINEAR, RN_BICUBIC } rn_filter;
+/* How a picture becomes an input: it is turned upright and, for an input of one channel, made grey;
+ * it is scaled, antialiased as PIL does it; what the input shows is cut out of its middle;
+ * channels, as values from 0 to 1, are normalised. */
+
+/* The filter of the resize, numbered as PIL does. */
+typedef enum { RN_NEAREST, RN_LANCZOS, RN_BILINEAR, RN_BICUBIC, RN_BOX, RN_HAMMING } rn_filter;
 
 typedef enum {
-    RN_FIT_COVER,   /* ratio kept, the smallest that is nowhere less than height x width */
-    RN_FIT_INSIDE,  /* ratio kept, the largest that is nowhere more; beside it there is `mean` */
+    RN_FIT_COVER,   /* ratio kept, to the smallest size that covers height x width */
+    RN_FIT_INSIDE,  /* ratio kept, to the largest size within; beside it the input is `mean` */
     RN_FIT_STRETCH, /* to height x width */
     RN_FIT_NONE,    /* not scaled */
 } rn_fit;
+
+/* Where the middle begins when an odd number of rows or columns is left over. */
+typedef enum {
+    RN_CROP_EVEN,  /* half of it, rounded to even: torchvision and timm; padding is less before */
+    RN_CROP_FLOOR, /* half of it, rounded down: Hugging Face; padding is more before */
+} rn_crop;
 
 typedef struct {
     rn_fit fit;
     size_t height, width; /* of `fit`, each 1 to 2^30 */
     rn_filter filter;
-    float mean[3], std[3]; /* (value - mean) / std */
+    float mean[3], std[3]; /* of each channel of the input: (value - mean) / std */
+    rn_crop crop;
+    bool bgr;    /* the input's channels are blue, green, red */
+    bool orient; /* turned upright, as EXIF or XMP in the file says; else taken as it lies there */
 } rn_preprocessing;
 
 typedef struct {

@@ -148,7 +148,9 @@ static rn_status read_normalisation(rn_arch *arch, size_t channels, const rn_arc
 
 /* ---- size and crop --------------------------------------------------------------------------- */
 
-static const char *const filter_names[] = {[RN_BILINEAR] = "bilinear", [RN_BICUBIC] = "bicubic"};
+static const char *const filter_names[] = {
+    [RN_NEAREST] = "nearest", [RN_LANCZOS] = "lanczos", [RN_BILINEAR] = "bilinear",
+    [RN_BICUBIC] = "bicubic", [RN_BOX] = "box",         [RN_HAMMING] = "hamming"};
 
 /* What the input of in.h x in.w shows is crop_pct of a scaled picture. */
 static rn_status set_size(rn_preprocessing *p, rn_shape in, double crop_pct, rn_error *err)
@@ -165,6 +167,8 @@ static rn_status set_size(rn_preprocessing *p, rn_shape in, double crop_pct, rn_
 static void set_default(rn_preprocessing *p, rn_shape in)
 {
     const bool small = in.h <= SMALL || in.w <= SMALL;
+    p->filter = RN_BILINEAR;
+    p->orient = true;
     p->fit = small && in.h != in.w ? RN_FIT_STRETCH : RN_FIT_COVER;
     p->height = small ? in.h : (size_t)((double)in.h / CROP_PCT);
     p->width = small ? in.w : (size_t)((double)in.w / CROP_PCT);

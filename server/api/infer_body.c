@@ -78,6 +78,7 @@ static bool start_ingest(struct request *request, struct infer *infer, const voi
                                .sample_size = infer->model->info->input_size,
                                .max_floats = most_floats(request, infer),
                                .max_pixels = options->max_image_pixels,
+                               .max_bytes = options->max_image_bytes,
                                .cancelled = &infer->decode.cancelled,
                                .recipe = image_recipe_of(infer->model->info)};
     if (request->content_length != SIZE_MAX) spec.body_size = request->content_length;

@@ -31,6 +31,7 @@ static struct ingest *ingest_file(const struct infer *infer, const char *path, c
                                      .sample_size = info->input_size,
                                      .max_floats = size,
                                      .max_pixels = SIZE_MAX,
+                                     .max_bytes = SIZE_MAX,
                                      .recipe = image_recipe_of(info)};
     struct ingest *ingest = ingest_new(&spec);
     if (!ingest) cmd_die(infer->self->name, EX_OSERR, "%s: no memory", path);

@@ -7,13 +7,6 @@
 
 #include "ingest/image_files.h"
 
-enum image_kind image_kind_of(const void *bytes, size_t size)
-{
-    if (size >= 3 && memcmp(bytes, "\xff\xd8\xff", 3) == 0) return IMAGE_JPEG;
-    if (size >= 8 && memcmp(bytes, "\x89PNG\r\n\x1a\n", 8) == 0) return IMAGE_PNG;
-    return IMAGE_NONE;
-}
-
 bool image_fail(struct image_error *error, enum image_problem problem, const char *format, ...)
 {
     va_list arguments;
@@ -59,9 +52,29 @@ static bool check_size(const struct image_reading *reading, size_t width, size_t
     return true;
 }
 
+bool image_take_bytes(struct image_reading *reading, size_t bytes)
+{
+    const size_t most = reading->file->max_bytes;
+    const size_t all = bytes > SIZE_MAX - reading->bytes ? SIZE_MAX : reading->bytes + bytes;
+    if (all > most)
+        return image_fail(reading->error, IMAGE_TOO_LARGE,
+                          "image: decoding it takes %zu bytes of memory, --max-image-bytes allows "
+                          "%zu",
+                          all, most);
+    reading->bytes = all;
+    return true;
+}
+
 bool image_begin(struct image_reading *reading, size_t width, size_t height, unsigned orientation)
 {
+    const size_t channels = reading->recipe->channels;
+    if (channels != 1 && channels != 3)
+        return image_fail(reading->error, IMAGE_UNSERVED,
+                          "image: the model's input has %zu channels, a picture 1 or 3: send a "
+                          "tensor",
+                          channels);
     if (!check_size(reading, width, height)) return false;
+    if (!reading->recipe->how.orient) orientation = 1;
     const bool swap = orientation >= 5;
     reading->view = image_view_of(reading->recipe, swap ? height : width, swap ? width : height);
     const struct image_scaling how = {.width = width,
@@ -69,7 +82,25 @@ bool image_begin(struct image_reading *reading, size_t width, size_t height, uns
                                       .orientation = orientation,
                                       .part = reading->view.part,
                                       .filter = reading->recipe->how.filter};
-    return image_scaler_init(&reading->scaler, &how) || image_no_memory(reading->error);
+    struct image_scaler *scaler = &reading->scaler;
+    if (!image_scaler_init(scaler, &how)) return image_no_memory(reading->error);
+    if (!image_take_bytes(reading, image_scaler_bytes(scaler))) return false;
+    return image_scaler_start(scaler) || image_no_memory(reading->error);
+}
+
+/* As PIL's convert("L") */
+static uint8_t grey_of(const uint8_t *rgb)
+{
+    return (uint8_t)((rgb[0] * 19595u + rgb[1] * 38470u + rgb[2] * 7471u + 0x8000) >> 16);
+}
+
+void image_take_row(struct image_reading *reading, uint8_t *rgb)
+{
+    struct image_scaler *scaler = &reading->scaler;
+    if (reading->recipe->channels == 1)
+        for (size_t x = 0; x < scaler->area.width; x++)
+            memset(rgb + 3 * x, grey_of(rgb + 3 * x), 3);
+    image_scaler_row(scaler, rgb);
 }
 
 /* What curl's -d @FILE makes of a picture: it leaves out newlines and zero bytes. A PNG begins with
@@ -95,7 +126,9 @@ static bool decode(struct image_reading *reading)
     case IMAGE_PNG: return image_png(reading);
     case IMAGE_NONE: break;
     }
-    return image_damaged(reading->error, "neither JPEG nor PNG");
+    const char *other = image_unserved(reading->file->bytes, reading->file->size);
+    if (!other) return image_damaged(reading->error, "neither JPEG nor PNG");
+    return image_fail(reading->error, IMAGE_UNSERVED, "image: %s: send JPEG or PNG", other);
 }
 
 bool image_read(const struct image_file *file, const struct image_recipe *recipe, float *chw,
@@ -107,33 +140,4 @@ bool image_read(const struct image_file *file, const struct image_recipe *recipe
     if (good) image_fill(&reading.scaler.out, &reading.view, recipe, chw);
     image_scaler_free(&reading.scaler);
     return good;
-}
-
-/* ---- orientation ----------------------------------------------------------------------------- */
-
-static unsigned read_number(const uint8_t *at, size_t bytes, bool big_endian)
-{
-    unsigned value = 0;
-    for (size_t i = 0; i < bytes; i++)
-        value |= (unsigned)at[big_endian ? bytes - 1 - i : i] << 8 * i;
-    return value;
-}
-
-unsigned image_orientation(const uint8_t *exif, size_t size)
-{
-    enum { HEADER = 8, ENTRY = 12, ORIENTATION = 0x0112, SHORT = 3, LONG = 4 };
-    if (size >= 6 && memcmp(exif, "Exif\0", 6) == 0) exif += 6, size -= 6;
-    if (size < HEADER || (memcmp(exif, "MM\0*", 4) != 0 && memcmp(exif, "II*\0", 4) != 0)) return 1;
-    const bool big = exif[0] == 'M';
-    const size_t directory = read_number(exif + 4, 4, big);
-    if (directory > size || size - directory < 2) return 1;
-    const size_t entries = read_number(exif + directory, 2, big);
-    for (size_t i = 0; i < entries && size - directory - 2 >= (i + 1) * ENTRY; i++) {
-        const uint8_t *entry = exif + directory + 2 + i * ENTRY;
-        if (read_number(entry, 2, big) != ORIENTATION) continue;
-        const unsigned type = read_number(entry + 2, 2, big);
-        const unsigned value = read_number(entry + 8, type == LONG ? 4 : 2, big);
-        return (type == SHORT || type == LONG) && value >= 1 && value <= 8 ? value : 1;
-    }
-    return 1;
 }

@@ -2,8 +2,9 @@
  *
  * The result is that of PIL's Image.open(file).convert("RGB"), ImageOps.exif_transpose() and
  * Image.resize(), byte for byte, and of torchvision's or timm's further steps. Rows are scaled
- * while they are decoded: a picture is never in memory as a whole, but for an interlaced or
- * progressive file. Sizes are checked before anything is decoded. No state: any thread. */
+ * while they are decoded: only the pixels of an interlaced PNG and the coefficients of a
+ * progressive JPEG are in memory as a whole, within max_bytes. Sizes are checked before anything is
+ * decoded. No state: any thread. */
 #ifndef SERVER_INGEST_IMAGE_H
 #define SERVER_INGEST_IMAGE_H
 
@@ -21,14 +22,26 @@ enum image_kind { IMAGE_NONE, IMAGE_JPEG, IMAGE_PNG };
 /* What the file is by its first bytes. */
 enum image_kind image_kind_of(const void *bytes, size_t size);
 
+/* Pictures of other kinds are told apart to say so: "a WebP picture", by the file's first bytes, of
+ * which IMAGE_NAME_BYTES are enough. NULL: it is none of those that are known. */
+enum { IMAGE_NAME_BYTES = 32 };
+const char *image_unserved(const void *bytes, size_t size);
+
 struct image_file {
     const void *bytes;
     size_t size;
     size_t max_pixels;
+    size_t max_bytes;             /* of memory that its decoding may take beside the file itself */
     const atomic_bool *cancelled; /* asked again and again while it is decoded; NULL: never true */
 };
 
-enum image_problem { IMAGE_DAMAGED, IMAGE_TOO_LARGE, IMAGE_NO_MEMORY, IMAGE_CANCELLED };
+enum image_problem {
+    IMAGE_DAMAGED,
+    IMAGE_UNSERVED, /* a picture of another kind */
+    IMAGE_TOO_LARGE,
+    IMAGE_NO_MEMORY,
+    IMAGE_CANCELLED
+};
 
 struct image_error {
     enum image_problem problem;

@@ -33,18 +33,21 @@ struct image_reading {
     struct image_error *error;
     struct image_view view;
     struct image_scaler scaler; /* says what of the file is needed, and takes these rows */
+    size_t bytes;               /* of memory, by image_take_bytes() */
 };
 
 /* A decoder knows the size, and the orientation, and nothing is decoded yet: checks the size
  * against the limit and makes scaler and view. */
 bool image_begin(struct image_reading *reading, size_t width, size_t height, unsigned orientation);
 
+/* Counts memory that grows with the picture, before it is allocated, against file->max_bytes. */
+bool image_take_bytes(struct image_reading *reading, size_t bytes);
+
+/* The next row of the scaler's area, which this call may change. */
+void image_take_row(struct image_reading *reading, uint8_t *rgb);
+
 /* From image_begin() to the last row of the scaler's area. */
 bool image_jpeg(struct image_reading *reading);
 bool image_png(struct image_reading *reading);
-
-/* The orientation, 1 to 8, in the payload of a JPEG's APP1 marker or a PNG's eXIf chunk (which has
- * no "Exif\0\0" in front); 1 where there is none. */
-unsigned image_orientation(const uint8_t *exif, size_t size);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 static const unsigned status_of[] = {[IMAGE_DAMAGED] = 422,
+                                     [IMAGE_UNSERVED] = 415,
                                      [IMAGE_TOO_LARGE] = 413,
                                      [IMAGE_NO_MEMORY] = 500,
                                      [IMAGE_CANCELLED] = 500}; /* which nobody reads */
@@ -11,7 +12,8 @@ static const unsigned status_of[] = {[IMAGE_DAMAGED] = 422,
 bool ingest_read_image(const struct whole_body *body, float *chw, struct ingest_error *error)
 {
     const struct ingest_spec *spec = body->spec;
-    const struct image_file file = {body->bytes, body->size, spec->max_pixels, spec->cancelled};
+    const struct image_file file = {body->bytes, body->size, spec->max_pixels, spec->max_bytes,
+                                    spec->cancelled};
     struct image_error wrong;
     return image_read(&file, &spec->recipe, chw, &wrong) ||
            ingest_error_set(error, status_of[wrong.problem], "%s", wrong.text);

@@ -18,12 +18,14 @@
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <jpeglib.h>
 #include <jerror.h>
 
+#include "ingest/orientation.h"
+
 #define MAX_SCANS 100 /* of a progressive file: each costs a pass over all pixels */
-#define MAX_EXIF  65533
 
 /* libjpeg's objects, and where to go when it gives up. */
 struct reader {
@@ -33,6 +35,8 @@ struct reader {
     jmp_buf failed;
     struct image_reading *reading;
     uint8_t *memory, *row;
+    bool has_exif;
+    unsigned exif, xmp; /* the orientation that they say, or 0 */
 };
 
 static void fail(j_common_ptr common)
@@ -61,13 +65,50 @@ static void on_progress(j_common_ptr common)
     longjmp(reader->failed, 1);
 }
 
-static unsigned orientation_of(const struct jpeg_decompress_struct *jpeg)
+/* The payload of an APP1 marker. The first EXIF counts, and of several XMPs the last, as with PIL.
+ */
+static void take_app1(struct reader *reader, const uint8_t *at, size_t size)
 {
-    for (jpeg_saved_marker_ptr marker = jpeg->marker_list; marker; marker = marker->next) {
-        const unsigned orientation = image_orientation(marker->data, marker->data_length);
-        if (orientation != 1) return orientation;
+    static const char exif[] = "Exif\0", xmp[] = "http://ns.adobe.com/xap/1.0/";
+    if (size >= sizeof exif && memcmp(at, exif, sizeof exif) == 0 && !reader->has_exif) {
+        reader->has_exif = true;
+        reader->exif = exif_orientation(at, size);
+    } else if (size >= sizeof xmp && memcmp(at, xmp, sizeof xmp) == 0) {
+        reader->xmp = xmp_orientation(at + sizeof xmp, size - sizeof xmp);
     }
-    return 1;
+}
+
+/* Called behind an APP1 marker: all of the file is there, so nothing is copied. */
+static boolean on_app1(j_decompress_ptr jpeg)
+{
+    struct jpeg_source_mgr *source = jpeg->src;
+    const uint8_t *at = source->next_input_byte;
+    const size_t there = source->bytes_in_buffer;
+    const size_t size = there < 2 ? 2 : (size_t)at[0] << 8 | at[1]; // with these two bytes
+    if (size < 2) ERREXIT(jpeg, JERR_BAD_LENGTH);
+    if (size > there) return source->fill_input_buffer(jpeg); // which warns of the file's end
+    take_app1(jpeg->client_data, at + 2, size - 2);
+    source->next_input_byte += size;
+    source->bytes_in_buffer -= size;
+    return TRUE;
+}
+
+static unsigned orientation_of(const struct reader *reader)
+{
+    if (reader->exif) return reader->exif;
+    return reader->xmp ? reader->xmp : 1;
+}
+
+/* Of a file whose pixels come in several scans, all coefficients are kept. */
+static size_t coefficient_bytes(const struct jpeg_decompress_struct *jpeg)
+{
+    size_t blocks = 0;
+    for (int i = 0; i < jpeg->num_components; i++) {
+        const jpeg_component_info *component = &jpeg->comp_info[i];
+        blocks += (component->width_in_blocks + (size_t)component->h_samp_factor) *
+                  (component->height_in_blocks + (size_t)component->v_samp_factor);
+    }
+    return blocks * sizeof(JBLOCK);
 }
 
 /* a * b / 255, rounded */
@@ -121,13 +162,13 @@ static size_t crop(struct jpeg_decompress_struct *jpeg, const struct image_area 
 static void read_rows(struct reader *reader)
 {
     struct jpeg_decompress_struct *jpeg = &reader->jpeg;
-    struct image_scaler *scaler = &reader->reading->scaler;
+    const struct image_scaler *scaler = &reader->reading->scaler;
     const size_t left = crop(jpeg, &scaler->area);
     pass_rows(reader, scaler->area.top);
     for (size_t y = 0; y < scaler->area.height; y++) {
         read_row(reader);
         if (jpeg->out_color_space == JCS_CMYK) rgb_of_cmyk(reader->row, jpeg->output_width);
-        image_scaler_row(scaler, reader->row + 3 * (scaler->area.left - left));
+        image_take_row(reader->reading, reader->row + 3 * (scaler->area.left - left));
     }
     pass_rows(reader, jpeg->output_height);
 }
@@ -140,13 +181,17 @@ static bool read_image(struct reader *reader)
     jpeg_create_decompress(jpeg);
     jpeg->progress = &reader->progress;
     jpeg_mem_src(jpeg, file->bytes, file->size);
-    jpeg_save_markers(jpeg, JPEG_APP0 + 1, MAX_EXIF);
+    jpeg_set_marker_processor(jpeg, JPEG_APP0 + 1, on_app1);
     jpeg_read_header(jpeg, TRUE);
     const bool cmyk = jpeg->jpeg_color_space == JCS_CMYK || jpeg->jpeg_color_space == JCS_YCCK;
     jpeg->out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
-    if (!image_begin(reader->reading, jpeg->image_width, jpeg->image_height, orientation_of(jpeg)))
+    if (!image_begin(reader->reading, jpeg->image_width, jpeg->image_height,
+                     orientation_of(reader)))
         return false;
-    reader->memory = malloc(1 + (cmyk ? 4 : 3) * (size_t)jpeg->image_width);
+    if (jpeg_has_multiple_scans(jpeg) &&
+        !image_take_bytes(reader->reading, coefficient_bytes(jpeg)))
+        return false;
+    reader->memory = calloc(1, 1 + (cmyk ? 4 : 3) * (size_t)jpeg->image_width);
     if (!reader->memory) return image_no_memory(reader->reading->error);
     reader->row = reader->memory + 1; // libjpeg-turbo writes an aligned row past the caches
     jpeg_start_decompress(jpeg);

@@ -8,10 +8,33 @@
 
 #include "isa.h"
 
+static double box(double x)
+{
+    return x > -0.5 && x <= 0.5 ? 1 : 0;
+}
+
 static double bilinear(double x)
 {
     x = fabs(x);
     return x < 1 ? 1 - x : 0;
+}
+
+static double sinc(double x)
+{
+    return x == 0 ? 1 : sin(x * M_PI) / (x * M_PI);
+}
+
+/* PIL's two constants are floats. */
+static double hamming(double x)
+{
+    x = fabs(x);
+    if (x == 0) return 1;
+    return x < 1 ? sinc(x) * ((double)0.54f + (double)0.46f * cos(x * M_PI)) : 0;
+}
+
+static double lanczos(double x)
+{
+    return x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0;
 }
 
 static double bicubic(double x)
@@ -22,10 +45,13 @@ static double bicubic(double x)
     return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
 }
 
+/* Weights are 0 from the distance `support` on; without a function, one sample is taken. */
 static const struct filter {
     double (*weigh)(double x);
-    double support; /* weights are 0 from this distance on */
-} filters[] = {[RN_BILINEAR] = {bilinear, 1}, [RN_BICUBIC] = {bicubic, 2}};
+    double support;
+} filters[] = {
+    [RN_NEAREST] = {NULL, 0},    [RN_LANCZOS] = {lanczos, 3}, [RN_BILINEAR] = {bilinear, 1},
+    [RN_BICUBIC] = {bicubic, 2}, [RN_BOX] = {box, 0.5},       [RN_HAMMING] = {hamming, 1}};
 
 void image_taps_free(struct image_taps *taps)
 {
@@ -60,6 +86,24 @@ static void fill_taps(struct image_taps *taps, size_t to, const struct image_axi
     taps->count[to] = count;
 }
 
+/* One tap each. PIL finds the source samples by adding up the step, and so does this as far as
+ * sizes go that PIL can have. */
+static void fill_nearest(struct image_taps *taps, const struct image_axis *axis)
+{
+    enum { MAX_ADDED = 1 << 24 };
+    const double step = (double)axis->in / (double)axis->out;
+    double place = step / 2;
+    if (axis->first > MAX_ADDED) place += (double)axis->first * step;
+    for (size_t i = 0; axis->first <= MAX_ADDED && i < axis->first; i++) place += step;
+    for (size_t i = 0; i < axis->count; i++, place += step) {
+        const size_t to = axis->mirrored ? axis->count - 1 - i : i;
+        const size_t from = place < (double)axis->in ? (size_t)place : axis->in - 1;
+        taps->first[to] = axis->mirrored ? axis->in - 1 - from : from;
+        taps->count[to] = 1;
+        taps->weight[to * taps->most] = 1 << IMAGE_TAP_BITS;
+    }
+}
+
 bool image_taps_init(struct image_taps *taps, const struct image_axis *axis, rn_filter filter)
 {
     const struct filter *shape = &filters[filter];
@@ -71,7 +115,8 @@ bool image_taps_init(struct image_taps *taps, const struct image_axis *axis, rn_
     taps->weight = calloc(axis->count, taps->most * sizeof *taps->weight);
     double *exact = calloc(taps->most, sizeof *exact);
     const bool good = taps->first && taps->count && taps->weight && exact;
-    for (size_t i = 0; i < axis->count && good; i++)
+    if (good && !shape->weigh) fill_nearest(taps, axis);
+    for (size_t i = 0; i < axis->count && good && shape->weigh; i++)
         fill_taps(taps, axis->mirrored ? axis->count - 1 - i : i, axis, i, shape, exact);
     free(exact);
     return good;

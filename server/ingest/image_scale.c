@@ -60,12 +60,23 @@ bool image_scaler_init(struct image_scaler *s, const struct image_scaling *how)
     for (size_t y = 0; y < s->out.height; y++)
         if (s->down.count[y] > s->ring_rows) s->ring_rows = s->down.count[y];
     s->row_size = 3 * (on_its_side(s->orientation) ? s->area.width : s->out.width);
-    const size_t out_size = 3 * s->out.width * s->out.height;
-    if (s->ring_rows == 0 || s->row_size == 0 || out_size == 0) return false; // no part is empty
-    s->ring = malloc(s->ring_rows * s->row_size);
-    s->window = malloc(s->ring_rows * sizeof *s->window);
-    s->line = malloc(s->row_size);
-    s->out.rgb = malloc(out_size);
+    return s->ring_rows != 0 && s->row_size != 0 && s->out.width != 0; // no part is empty
+}
+
+size_t image_scaler_bytes(const struct image_scaler *s)
+{
+    const size_t turned = s->orientation == 1 ? 1 : 2;
+    return (s->ring_rows + 1) * s->row_size + 3 * s->out.width * s->out.height * turned;
+}
+
+/* All of it is written before it is read: cleared so that a mistake never shows another client's
+ * picture. */
+bool image_scaler_start(struct image_scaler *s)
+{
+    s->ring = calloc(s->ring_rows, s->row_size);
+    s->window = calloc(s->ring_rows, sizeof *s->window);
+    s->line = calloc(1, s->row_size);
+    s->out.rgb = calloc(s->out.height, 3 * s->out.width);
     return s->ring && s->window && s->line && s->out.rgb;
 }
 
@@ -118,7 +129,7 @@ static bool turn(struct image *image, unsigned orientation)
     const bool swap = on_its_side(orientation);
     const size_t width = swap ? image->height : image->width;
     const size_t height = swap ? image->width : image->height;
-    uint8_t *rgb = malloc(3 * width * height);
+    uint8_t *rgb = calloc(height, 3 * width);
     if (!rgb) return false;
     for (size_t y = 0; y < height; y++)
         for (size_t x = 0; x < width; x++) {

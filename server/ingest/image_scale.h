@@ -49,8 +49,15 @@ struct image_scaling {
     const struct image_resize_impl *impl; /* NULL: the best that this CPU has */
 };
 
-/* False: no memory; image_scaler_free() is due in any case. */
+/* Computes weights and area, which take little memory. False: no memory; image_scaler_free() is due
+ * in any case. */
 bool image_scaler_init(struct image_scaler *scaler, const struct image_scaling *how);
+
+/* What image_scaler_start() and image_scaler_finish() allocate. */
+size_t image_scaler_bytes(const struct image_scaler *scaler);
+
+/* Before the first row. False: no memory. */
+bool image_scaler_start(struct image_scaler *scaler);
 
 /* The next row of the area, from its left edge on. */
 void image_scaler_row(struct image_scaler *scaler, const uint8_t *rgb);

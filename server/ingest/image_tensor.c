@@ -60,12 +60,14 @@ struct cut {
     size_t count;
 };
 
-/* From a larger one Python's round() places it, ties to even; beside a smaller one the padding is
- * rounded down on this side. */
-static struct cut cut_middle(size_t size, size_t input)
+/* torchvision and timm place it by Python's round(), ties to even, and pad less before a smaller
+ * one; Hugging Face divides by //, and pads more. */
+static struct cut cut_middle(size_t size, size_t input, rn_crop crop)
 {
-    if (size < input) return (struct cut){0, (input - size) / 2, size};
-    return (struct cut){(size_t)nearbyint((double)(size - input) / 2), 0, input};
+    const bool floor = crop == RN_CROP_FLOOR;
+    if (size < input) return (struct cut){0, (input - size + floor) / 2, size};
+    const size_t over = size - input;
+    return (struct cut){floor ? over / 2 : (size_t)nearbyint((double)over / 2), 0, input};
 }
 
 /* What stands beside a picture that is smaller than the input: black, or the mean. */
@@ -76,16 +78,11 @@ static unsigned padding_of(const rn_preprocessing *how, size_t channel)
     return value < 0 ? 0 : value > 255 ? 255 : (unsigned)value;
 }
 
-static uint8_t grey_of(const uint8_t *rgb)
-{
-    return (uint8_t)((rgb[0] * 19595u + rgb[1] * 38470u + rgb[2] * 7471u + 0x8000) >> 16);
-}
-
 struct image_view image_view_of(const struct image_recipe *recipe, size_t width, size_t height)
 {
     const struct size size = scaled_size((struct size){width, height}, &recipe->how);
-    const struct cut x = cut_middle(size.width, recipe->width);
-    const struct cut y = cut_middle(size.height, recipe->height);
+    const struct cut x = cut_middle(size.width, recipe->width, recipe->how.crop);
+    const struct cut y = cut_middle(size.height, recipe->height, recipe->how.crop);
     const struct image_part part = {size.width, size.height, x.from, y.from, x.count, y.count};
     return (struct image_view){part, x.to, y.to};
 }
@@ -94,6 +91,7 @@ static void fill_channel(const struct image *part, const struct image_view *view
                          const struct image_recipe *recipe, size_t channel, float *out)
 {
     const rn_preprocessing *how = &recipe->how;
+    const size_t source = how->bgr && recipe->channels == 3 ? 2 - channel : channel; // of R, G, B
     float value[256];
     for (size_t i = 0; i < 256; i++)
         value[i] = ((float)i / 255 - how->mean[channel]) / how->std[channel];
@@ -103,8 +101,7 @@ static void fill_channel(const struct image *part, const struct image_view *view
     for (size_t row = 0; row < part->height; row++) {
         const uint8_t *rgb = part->rgb + 3 * row * part->width;
         float *to = out + (view->top + row) * recipe->width + view->left;
-        for (size_t i = 0; i < part->width; i++, rgb += 3)
-            to[i] = value[recipe->channels == 1 ? grey_of(rgb) : rgb[channel]];
+        for (size_t i = 0; i < part->width; i++, rgb += 3) to[i] = value[rgb[source]];
     }
 }
 

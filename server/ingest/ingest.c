@@ -32,7 +32,8 @@ static bool looks_like_json(const char *bytes, size_t size)
 enum ingest_form ingest_form_of(const char *bytes, size_t size)
 {
     if (npy_probe(bytes, size)) return INGEST_NPY;
-    if (image_kind_of(bytes, size) != IMAGE_NONE) return INGEST_IMAGE;
+    if (image_kind_of(bytes, size) != IMAGE_NONE || image_unserved(bytes, size))
+        return INGEST_IMAGE; // which says what it is
     return looks_like_json(bytes, size) ? INGEST_JSON : INGEST_RAW;
 }
 

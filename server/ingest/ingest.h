@@ -42,14 +42,14 @@ struct ingest_spec {
     size_t sample_size; /* floats of one sample */
     struct image_recipe recipe; /* INGEST_IMAGE, INGEST_MULTIPART, as the following */
     bool or_floats; /* INGEST_IMAGE: what is none, or of the size of whole samples, is INGEST_RAW */
-    size_t max_pixels;
+    size_t max_pixels, max_bytes;           /* as in struct image_file */
     const atomic_bool *cancelled;           /* asked while a picture is decoded; NULL: never true */
     char boundary[MULTIPART_BOUNDARY_SIZE]; /* INGEST_MULTIPART */
     size_t max_floats;                      /* the first one beyond ends the body with 413 */
 };
 
 struct ingest_error {
-    unsigned status; /* an HTTP status: 400, 413, 422, or 500 when memory is short */
+    unsigned status; /* an HTTP status: 400, 413, 415, 422, or 500 when memory is short */
     char text[240];
 };
 

@@ -21,6 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         .json_size = choice == 0 ? SIZE_MAX : bytes[1] + 256u * bytes[2],
         .max_floats = 5000,
         .max_pixels = 4096,
+        .max_bytes = 1 << 20,
         .recipe = {3, 2, 2, {RN_FIT_COVER, 2, 2, RN_BILINEAR, {0}, {1, 1, 1}}},
         .or_floats = bytes[1] % 2 == 1,
         .boundary = ""};

@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
                                          choice[0] & 16 ? RN_BICUBIC : RN_BILINEAR,
                                          {0.5f, 0.5f, 0.5f},
                                          {0.5f, 0.5f, 0.5f}}};
-    const struct image_file file = {bytes + HEAD, size - HEAD, MAX_PIXELS, NULL};
+    const struct image_file file = {bytes + HEAD, size - HEAD, MAX_PIXELS, 1 << 20, NULL};
     const size_t count = recipe.channels * recipe.height * recipe.width;
     struct image_error error = {0};
     float *chw = malloc(count * sizeof *chw);

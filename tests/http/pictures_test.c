@@ -52,7 +52,7 @@ static void start(void)
     ck_assert_msg(rn_model_load(&model, "deploy/models/fashion-resnet", NULL, &err) == RN_OK, "%s",
                   err.text);
     const struct image_recipe recipe = image_recipe_of(rn_model_info_of(model));
-    const struct image_file file = {jpeg.at, jpeg.size, 3000, NULL};
+    const struct image_file file = {jpeg.at, jpeg.size, 3000, SIZE_MAX, NULL};
     ck_assert(image_read(&file, &recipe, tensor, &error));
     want = ask("POST", RAW "Content-Type: application/octet-stream\r\n", tensor, sizeof tensor);
     ck_assert_int_eq(want.status, 200);
@@ -222,10 +222,8 @@ START_TEST(files_that_are_no_pictures)
                       "image: ");
     expect_error_with(ask("PUT", "", png.at, png.size - 100), 422, "image: ");
     expect_error_with(ask("PUT", "", png.at, 8), 422, "image: ");
-    expect_error_with(ask("POST", "Content-Type: image/jpeg\r\n", "GIF89a", 6), 422,
+    expect_error_with(ask("POST", "Content-Type: image/jpeg\r\n", "no JPEG", 7), 422,
                       "image: neither JPEG nor PNG");
-    expect_error_with(ask("POST", "Content-Type: image/gif\r\n", "GIF89a", 6), 415, "image/gif");
-    expect_error_with(ask("PUT", "", "GIF89a", 6), 415, "no Content-Type says what it is");
     expect_error_with(ask("POST", "Content-Type: image/png\r\n", large, sizeof large), 413,
                       "--max-body-bytes");
     // width and height beyond the limit, in the header of a file of 6 KB: nothing is decoded
