@@ -42,7 +42,7 @@ home_of() {
     jansson.h) echo 'core/base/json.c server/ingest/envelope.c' ;;
     cblas.h) echo core/kernels/gemm_blas.c ;;
     nettle/*) echo 'core/formats/digest.c core/base/file.c' ;;
-    zlib.h) echo 'server/ingest/inflate.c server/compress.c' ;;
+    zlib.h) echo 'server/ingest/inflate.c server/ingest/png_chunks.c server/compress.c' ;;
     jpeglib.h | jerror.h) echo server/ingest/image_jpeg.c ;;
     spng.h) echo server/ingest/image_png.c ;;
     onnx.pb-c.h | protobuf-c/*) echo 'core/formats/onnx_*.c' ;;
