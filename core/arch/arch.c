@@ -53,6 +53,10 @@ static const rn_json *input_shape(const rn_json *config, const char **key)
     const rn_json *shape = rn_json_get(rn_json_get(config, "input"), "shape");
     *key = "input.shape";
     if (!rn_json_is_null(shape)) return shape;
+    *key = "pretrained_cfg.test_input_size";
+    if (rn_preprocess_test_size(config))
+        shape = rn_json_get(rn_timm_config(config), "test_input_size");
+    if (!rn_json_is_null(shape)) return shape;
     *key = "pretrained_cfg.input_size";
     shape = rn_json_get(rn_timm_config(config), "input_size");
     return rn_json_is_null(shape) ? NULL : shape;
@@ -64,7 +68,7 @@ static rn_status read_input(size_t dims[3], const rn_arch_options *options, rn_e
     const char *key;
     const rn_json *shape = input_shape(options->config, &key);
     if (!shape) {
-        rn_preprocess_input(options->preprocessor, &dims[1], &dims[2]);
+        rn_preprocess_input(options, &dims[1], &dims[2]);
         return RN_OK;
     }
     if (!rn_json_is_array(shape) || rn_json_count(shape) != 3)
@@ -135,9 +139,8 @@ static rn_status note_input(rn_arch *arch, const rn_graph *graph, const rn_arch_
     if (options->input_height || options->input_width)
         from = "option";
     else if (!input_shape(options->config, &from))
-        from = rn_preprocess_input(options->preprocessor, &height, &width)
-                   ? "preprocessor_config.json"
-                   : "default";
+        from =
+            rn_preprocess_input(options, &height, &width) ? "preprocessor_config.json" : "default";
     return rn_arch_note(arch, err, "input: %zux%zux%zu (size: %s)", in.c, in.h, in.w, from);
 }
 
