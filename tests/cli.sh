@@ -53,6 +53,8 @@ result 'inspect of a broken model' code 65 'header' "$RESNETD" inspect "$work/cu
 result 'a missing model' code 66 'No such file' "$RESNETD" --model missing=/nonexistent
 result 'a missing input' code 66 'No such file' "$RESNETD" infer fashion-reslayer /nonexistent
 echo '{"input": [[1, 2], [3]]}' >"$work/ragged.json"
+printf 'RIFF\044\0\0\0WEBPVP8 ' >"$work/picture.webp"
+result 'a picture of another kind' code 65 'a WebP picture: send JPEG or PNG' "$RESNETD" infer fashion-reslayer "$work/picture.webp"
 result 'a ragged input' code 65 'ragged.json: ' "$RESNETD" infer fashion-reslayer "$work/ragged.json"
 
 result 'inspect: parameters' says '^parameters +354,490$' "$RESNETD" inspect fashion-reslayer

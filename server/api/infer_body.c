@@ -39,6 +39,17 @@ static bool guess_form(struct request *request, struct infer *infer, const unsig
     return false;
 }
 
+/* A picture of a kind that is not served is refused at once, when its first bytes say so: by name,
+ * whatever its type is. False: answered. */
+static bool check_kind(struct request *request, const struct infer *infer, const void *bytes,
+                       size_t size)
+{
+    const bool none = infer->form_known && infer->form != INGEST_IMAGE;
+    const char *name = none || infer->coding != CODING_NONE ? NULL : image_unserved(bytes, size);
+    if (name) request_fail(request, 415, "image: %s: send JPEG or PNG", name);
+    return !name;
+}
+
 /* What is called application/octet-stream may be a picture, which its first byte shows; not where
  * its size is known to be that of whole samples of floats. */
 static bool may_be_picture(const struct request *request, const struct infer *infer,
@@ -68,6 +79,7 @@ static bool start_ingest(struct request *request, struct infer *infer, const voi
                          size_t size)
 {
     const struct options *options = request->server->options;
+    if (!check_kind(request, infer, bytes, size)) return false;
     if (!infer->form_known && !guess_form(request, infer, bytes, size)) return false;
     const bool either = may_be_picture(request, infer, *(const unsigned char *)bytes);
     struct ingest_spec spec = {.form = either ? INGEST_IMAGE : infer->form,

@@ -12,12 +12,13 @@
 #include "registry.h"
 #include "server.h"
 
-/* The media type without its parameters. */
+/* The media type without its parameters; one that ends with '/' stands for all of that kind. */
 static bool is_type(const char *header, const char *type)
 {
     const size_t length = strlen(type);
     return header && !strncasecmp(header, type, length) &&
-           strchr(" ;", header[length]) != NULL; /* strchr finds the NUL too */
+           (type[length - 1] == '/' ||
+            strchr(" ;", header[length]) != NULL); /* strchr finds the NUL too */
 }
 
 static bool query_number(struct request *request, const char *name, uint64_t least, uint64_t most,
@@ -129,10 +130,7 @@ static const struct media_type {
     {"image/png", INFER | TORCHSERVE, INGEST_IMAGE, false},
     {"multipart/form-data", INFER | TORCHSERVE, INGEST_MULTIPART, false},
     {"binary/octet-stream", INFER | V2 | TORCHSERVE, INGEST_RAW, true},
-    {"image/jpg", INFER | TORCHSERVE, INGEST_IMAGE, true},
-    {"image/pjpeg", INFER | TORCHSERVE, INGEST_IMAGE, true},
-    {"image/x-png", INFER | TORCHSERVE, INGEST_IMAGE, true},
-    {"image/*", INFER | TORCHSERVE, INGEST_IMAGE, true},
+    {"image/", INFER | TORCHSERVE, INGEST_IMAGE, true}, // the first bytes say which one it is
     {"application/x-image", INFER | TORCHSERVE, INGEST_IMAGE, true},
 };
 enum { MEDIA_TYPES = sizeof media_types / sizeof *media_types };

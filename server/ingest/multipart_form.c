@@ -182,6 +182,10 @@ static bool take_part(struct ingest *ingest, const struct multipart_part *source
         return fields[i].read(ingest, part);
     }
     const bool called = source->type.size > 6 && !strncasecmp(source->type.at, "image/", 6);
+    const char *other = image_unserved(part->bytes, part->size);
+    if (other)
+        return ingest_error_set(&ingest->error, 415, "%s: %s: send JPEG or PNG", part->place,
+                                other);
     if (called || image_kind_of(part->bytes, part->size) != IMAGE_NONE)
         return add_picture(ingest, part);
     if (is_text(&source->name, "data")) return add_tensor(ingest, part, &source->type);

@@ -446,6 +446,7 @@ int main(void)
 {
     Suite *suite = suite_create("images");
     TCase *tests = tcase_create("all");
+    tcase_set_timeout(tests, 300);
     tcase_add_test(tests, pixels_are_those_of_pil);
     tcase_add_test(tests, tiny_pictures_are_those_of_pil);
     tcase_add_test(tests, pictures_are_turned_upright);

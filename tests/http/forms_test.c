@@ -239,7 +239,7 @@ static const struct {
      "part 2 'data': a tensor beside pictures, as part 1 'data'; send one or the other"},
     {"data", "text/html", "<p>", 415, "part 2 'data': Content-Type text/html is not taken here"},
     {"data", "image/jpeg", "no picture", 422, "part 2 'data': image: neither JPEG nor PNG"},
-    {"a", "image/gif", "GIF89a", 422, "part 2 'a': image: neither JPEG nor PNG"},
+    {"a", "image/gif", "GIF89a", 415, "part 2 'a': a GIF picture: send JPEG or PNG"},
     {"a", "", "\xff\xd8\xff\xe0", 422, "part 2 'a': image: "},
     {"top_k", "", "x", 400, "part 2 'top_k': not a whole number from 0 to 1000000"},
     {"top_k", "", "5 ", 400, "part 2 'top_k': not a whole number"},

@@ -262,6 +262,66 @@ START_TEST(pictures_that_curl_stripped)
 }
 END_TEST
 
+/* By their first bytes, whatever they are called and however they come. */
+static const struct {
+    const char *bytes, *name;
+    size_t size;
+} others[] = {
+#define OTHER(bytes, name)             \
+    {                                  \
+        bytes, name, sizeof(bytes) - 1 \
+    }
+    OTHER("RIFF\x24\0\0\0WEBPVP8 \x18\0\0\0", "a WebP picture"),
+    OTHER("GIF87a\1\0\1\0", "a GIF picture"),
+    OTHER("GIF89a", "a GIF picture"),
+    OTHER("BM\x46\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\2\0", "a BMP picture"),
+    OTHER("II*\0\x08\0\0\0", "a TIFF picture"),
+    OTHER("MM\0*\0\0\0\x08", "a TIFF picture"),
+    OTHER("\0\0\0\x18"
+          "ftypheic\0\0\0\0",
+          "a HEIC picture"),
+    OTHER("\0\0\0\x1c"
+          "ftypmif1\0\0\0\0",
+          "a HEIF picture"),
+    OTHER("\0\0\0\x20"
+          "ftypavif\0\0\0\0",
+          "an AVIF picture"),
+    OTHER("\xff\x0a\xfa\x7f", "a JPEG XL picture"),
+    OTHER("\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL picture"),
+    OTHER("\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 picture"),
+    OTHER("\0\0\1\0\1\0\x10\x10\0\0\1\0", "an ICO picture"),
+    OTHER("8BPS\0\1", "a Photoshop picture"),
+    OTHER("P6\n2 2\n255\n", "a PPM picture"),
+    OTHER("<svg xmlns=", "an SVG picture"),
+#undef OTHER
+};
+
+START_TEST(other_pictures_are_named)
+{
+    static const char *const types[] = {"", "Content-Type: image/jpeg\r\n",
+                                        "Content-Type: image/webp\r\n",
+                                        "Content-Type: image/x-unknown; q=1\r\n"};
+    const char *bytes = others[_i].bytes;
+    const size_t size = others[_i].size;
+    char text[80];
+    struct bytes form = {.size = 0};
+    snprintf(text, sizeof text, "%s: send JPEG or PNG", others[_i].name);
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        expect_error_with(ask("POST", types[i], bytes, size), 415, text);
+        expect_error_with(
+            client_ask(server.port, "POST", "/predictions/fashion-resnet", types[i], bytes, size),
+            415, text);
+    }
+    add(&form, PART "\r\n", strlen(PART "\r\n"));
+    add(&form, bytes, size);
+    add(&form, "\r\n--XbX--\r\n", 11);
+    expect_error_with(ask("POST", MULTIPART, form.at, form.size), 415, text);
+    expect_error_with(client_ask(server.port, "POST", "/predictions/fashion-resnet", MULTIPART,
+                                 form.at, form.size),
+                      415, text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("pictures");
@@ -274,6 +334,7 @@ int main(void)
     tcase_add_test(tests, forms_that_are_wrong);
     tcase_add_test(tests, floats_that_begin_as_a_picture);
     tcase_add_test(tests, files_that_are_no_pictures);
+    tcase_add_loop_test(tests, other_pictures_are_named, 0, sizeof others / sizeof *others);
     tcase_add_test(tests, pictures_that_curl_stripped);
     return run_suite(suite);
 }

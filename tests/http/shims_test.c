@@ -105,7 +105,7 @@ START_TEST(predictions_refused)
         {"/predictions/fashion-resnet/2", "", 404},
         {"/predictions/fashion-resnet", "Content-Type: application/json\r\n", 415},
         {"/predictions/fashion-resnet", "Content-Type: application/x-npy\r\n", 415},
-        {"/predictions/fashion-resnet", "Content-Type: image/gif\r\n", 415},
+        {"/predictions/fashion-resnet", "Content-Type: image/gif\r\n", 422}, // what it is counts
         {"/predictions/fashion-resnet", "Content-Type: multipart/form-data\r\n", 400},
         {"/predictions/fashion-resnet", "", 422},
     };
