@@ -137,12 +137,22 @@ START_TEST(tiny_pictures_are_those_of_pil)
 }
 END_TEST
 
+/* All of one form hold the same pixels. */
+static void check_lying(const char *name, const struct image_recipe *recipe)
+{
+    const char *plain = strstr(name, ".png") ? "oriented/exif-checksum.png" : "oriented/zero.jpg";
+    const size_t count = 3 * recipe->height * recipe->width;
+    float *got = tensor_of(name, recipe), *want = tensor_of(plain, recipe);
+    for (size_t i = 0; i < count; i++) ck_assert_msg(got[i] == want[i], "%s was turned", name);
+    free(got);
+    free(want);
+}
+
 /* Wherever a file notes how it lies; and as it lies, where that is not asked for. */
 START_TEST(pictures_are_turned_upright)
 {
-    size_t size, cases = 0, plain_size;
+    size_t size, cases = 0;
     uint8_t *records = read_file("oriented.bin", &size);
-    uint8_t *plain = read_file("oriented.bin", &plain_size);
     for (size_t at = 0; at < size; cases++) {
         const uint8_t *r = records + at;
         struct image_recipe recipe =
@@ -150,12 +160,11 @@ START_TEST(pictures_are_turned_upright)
         check_bytes((const char *)r, &recipe, r + 40);
         recipe = bytes_recipe(RN_FIT_NONE, 16, 8, RN_NEAREST);
         recipe.how.orient = false;
-        free(tensor_of((const char *)r, &recipe));
+        check_lying((const char *)r, &recipe);
         at += 40 + 3 * 16 * 8;
     }
     ck_assert_uint_eq(cases, 35);
     free(records);
-    free(plain);
 }
 END_TEST
 
@@ -419,6 +428,37 @@ START_TEST(damaged_files_are_refused)
 }
 END_TEST
 
+/* Memory is counted before it is allocated: 3 bytes a pixel of an interlaced PNG, 2 a coefficient
+ * of a progressive JPEG; little of others. */
+START_TEST(memory_is_bounded)
+{
+    static const struct {
+        const char *name;
+        size_t least, most; /* bytes: refused with the one, decoded with the other */
+    } cases[] = {
+        {"interlaced-alpha-16bit.png", 61 * 47 * 3, 61 * 47 * 3 + 3000},
+        {"progressive.jpg", 64 * 48 * 3, 80 * 64 * 3 + 3000},
+        {"ycck-progressive.jpg", 64 * 48 * 4 * 2, 72 * 56 * 4 * 2 + 3000},
+        {"color-444.jpg", 100, 3000},
+        {"color.png", 100, 3000},
+    };
+    const struct image_recipe recipe = bytes_recipe(RN_FIT_COVER, TINY, TINY, RN_BICUBIC);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct image_error error;
+        float chw[3 * TINY * TINY];
+        size_t size;
+        uint8_t *bytes = read_file(cases[i].name, &size);
+        struct image_file file = {bytes, size, MAX_PIXELS, cases[i].least, NULL};
+        ck_assert_msg(!image_read(&file, &recipe, chw, &error), "%s", cases[i].name);
+        ck_assert_int_eq(error.problem, IMAGE_TOO_LARGE);
+        ck_assert_ptr_nonnull(strstr(error.text, "bytes of memory, --max-image-bytes allows"));
+        file.max_bytes = cases[i].most;
+        ck_assert_msg(image_read(&file, &recipe, chw, &error), "%s: %s", cases[i].name, error.text);
+        free(bytes);
+    }
+}
+END_TEST
+
 /* Whatever kind it is, it is not decoded for nobody. */
 static void decode_cancelled(const char *name)
 {
@@ -458,6 +498,7 @@ int main(void)
     tcase_add_test(tests, tensors_are_those_of_timm_and_hugging_face);
     tcase_add_test(tests, narrow_pictures_cost_no_memory);
     tcase_add_test(tests, damaged_files_are_refused);
+    tcase_add_test(tests, memory_is_bounded);
     tcase_add_test(tests, nothing_is_decoded_for_nobody);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
