@@ -30,7 +30,8 @@ static void check(const rn_preprocessing *p)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     if (size < HEAD) return 0;
-    const rn_dims in = {bytes[0] & 1 ? 3 : 1, 1 + bytes[1] * 4u, 1 + bytes[2] * 4u};
+    const rn_shape in = {
+        .rank = 3, .c = bytes[0] & 1 ? 3 : 1, .h = 1 + bytes[1] * 4u, .w = 1 + bytes[2] * 4u};
     const uint8_t *text = bytes + HEAD, *end = bytes + size;
     const uint8_t *nul = text < end ? memchr(text, 0, (size_t)(end - text)) : NULL;
     rn_json *config = parse(text, (size_t)((nul ? nul : end) - text));

@@ -93,7 +93,7 @@ START_TEST(pictures_are_prepared_as_the_files_say)
     fake_init(&net);
     fake_add_resnet(&net, &(fake_resnet){2, {1, 1}, .width = 8, .in = channels});
     ck_assert_msg(fake_build_with(&net, &files) == RN_OK, "%s: %s", name_of(entry), net.err.text);
-    const rn_dims in = net.graph.node[0].out;
+    const rn_shape in = rn_graph_shape(&net.graph, net.graph.input[0].value);
     const struct image_recipe recipe = {channels, in.h, in.w, net.arch.preprocess};
     check_numbers(entry, "mean", recipe.how.mean, channels);
     check_numbers(entry, "std", recipe.how.std, channels);
