@@ -170,6 +170,16 @@ START_TEST(zero_pad_and_blur)
 }
 END_TEST
 
+/* Whole blocks, parts of them, and both. */
+START_TEST(concat)
+{
+    for (size_t c = 0; c < CHANNELS; c++) {
+        const rn_shape a = rn_map(channels[_i], 5, 9), b = rn_map(channels[c], 5, 9);
+        check_both((rn_desc){.op = RN_OP_CONCAT, .inputs = 2, .in = {a, b}}, 3);
+    }
+}
+END_TEST
+
 START_TEST(reorder)
 {
     const rn_shape dims[] = {rn_map(channels[_i], 5, 9), rn_row(channels[_i]),
@@ -213,6 +223,7 @@ static Suite *other_suite(void)
     tcase_add_test(tc, operand_of_one_pixel);
     tcase_add_loop_test(tc, group_norm, 0, CHECK_EPILOGUES);
     tcase_add_test(tc, zero_pad_and_blur);
+    tcase_add_loop_test(tc, concat, 0, CHANNELS);
     tcase_add_loop_test(tc, reorder, 0, CHANNELS);
     tcase_add_test(tc, not_a_number);
     suite_add_tcase(suite, tc);

@@ -10,7 +10,7 @@
     ROW(isa, winograd_stem), ROW(isa, stem), ROW(isa, winograd), ROW(isa, group),                \
         ROW(isa, direct), ROW(isa, linear), ROW(isa, batch_norm), ROW(isa, max_pool),            \
         ROW(isa, avg_pool), ROW(isa, global_avg_pool), ROW(isa, group_norm), ROW(isa, zero_pad), \
-        ROW(isa, blur), ROW(isa, prelu)
+        ROW(isa, blur), ROW(isa, concat), ROW(isa, prelu)
 
 #define RN_BLOCKED_DECLARE(isa, name) rn_##isa##_##name
 extern const rn_impl RN_BLOCKED_ROWS(RN_BLOCKED_DECLARE, avx512);

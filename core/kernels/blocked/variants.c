@@ -128,6 +128,43 @@ void rn_blocked_zero_pad(const rn_desc *desc, const rn_args *args, const rn_micr
     each_plane(desc, args, micro, pad_plane);
 }
 
+/* ---- concat ---------------------------------------------------------------------------------- */
+
+/* Channel `ch` of the output in one sample of the sources: where its first pixel is. */
+static const float *channel_of(const job *j, size_t sample, size_t ch)
+{
+    const size_t first = j->desc->in[0].c, pixels = rn_shape_pixels(j->desc->out);
+    const size_t which = ch >= first, c = which ? ch - first : ch;
+    const size_t blocks = rn_ceil_div(j->desc->in[which].c, RN_BLOCK);
+    return j->args->in[which] + (sample * blocks + c / RN_BLOCK) * pixels * RN_BLOCK + c % RN_BLOCK;
+}
+
+/* task: a plane of the output: that of a source where blocks meet blocks, else channel by channel
+ */
+static void join_plane(void *context, size_t task, size_t thread)
+{
+    (void)thread;
+    const job *j = context;
+    const rn_shape out = j->desc->out;
+    const size_t pixels = rn_shape_pixels(out), blocks = rn_conv_out_blocks(j->desc);
+    const size_t sample = task / blocks, first = task % blocks * RN_BLOCK;
+    float *dst = j->args->dst + task * pixels * RN_BLOCK;
+    if (first + RN_BLOCK <= j->desc->in[0].c || j->desc->in[0].c % RN_BLOCK == 0) {
+        memcpy(dst, channel_of(j, sample, first), pixels * RN_BLOCK * sizeof *dst);
+        return;
+    }
+    for (size_t l = 0; l < RN_BLOCK; l++) {
+        const float *src = first + l < out.c ? channel_of(j, sample, first + l) : NULL;
+        for (size_t p = 0; p < pixels; p++) dst[p * RN_BLOCK + l] = src ? src[p * RN_BLOCK] : 0;
+    }
+}
+
+void rn_blocked_concat(const rn_desc *desc, const rn_args *args, const rn_micro *micro)
+{
+    job j = {.desc = desc, .args = args, .micro = micro};
+    rn_team_for(args->team, args->n * rn_conv_out_blocks(desc), join_plane, &j);
+}
+
 /* ---- the blurred pool ------------------------------------------------------------------------ */
 
 /* Behind its edge the image goes on as in a mirror that stands on the last pixel. */
