@@ -97,6 +97,16 @@ $(BUILD)/tests/bench/json/json: $(addprefix $(BUILD)/tests/bench/json/,json.o si
 	$(call say,LD,$@)
 	$(Q)$(CXX) $(ALL_LDFLAGS) $^ $(CORE_LIBS) $(SERVER_LIBS) -lsimdjson -o $@
 
+# The shim stands before the C library in another process: no sanitizer, and no checks of sizes, in it.
+$(BUILD)/tests/fault/shim.so: tests/fault/shim.c tests/fault/control.h tests/fault/calls.def Makefile
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARN) $(WERROR) -fPIC -shared -pthread -O2 -g $< -o $@
+$(BUILD)/tests/fault/fault: $(call object,$(filter-out %/shim.c,$(wildcard tests/fault/*.c))) \
+  $(BUILD)/tests/helpers.a $(BUILD)/tests/fault/shim.so
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(filter %.o %.a,$^) -lz -o $@
+
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(archives)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer $^ $(CORE_LIBS) $(SERVER_LIBS) -o $@
@@ -141,6 +151,8 @@ arm64: ## build the kernel tests for arm64 and run them under qemu-user
 
 fuzz: ## fuzz each target for FUZZ_SECONDS=30, from tests/fuzz/corpus
 	@tests/fuzz.sh $(FUZZ_SECONDS)
+fault: all $(BUILD)/tests/fault/fault ## fail each call of a start and of 55 kinds of requests (FAULT="--sample 3")
+	@RESNETD=$(BUILD)/resnetd $(BUILD)/tests/fault/fault $(FAULT)
 bench: all $(benches) ## time the built-in models, layer by layer, and the daemon under load
 	@tests/bench.sh
 bench-http: all $(benches) ## what the daemon adds to the engine: latency and throughput by clients
@@ -186,7 +198,7 @@ clean: ## remove everything that was built
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
-.PHONY: all run test tests unit golden http asan tsan suites hostile send-hostile arm64 fuzz bench bench-http bench-json bench-load bench-peers soak test-reference lint format \
+.PHONY: all run test tests unit golden http asan tsan suites hostile send-hostile arm64 fault fuzz bench bench-http bench-json bench-load bench-peers soak test-reference lint format \
   layers docker deps deps-run deps-test install clean help
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -31,7 +31,7 @@ typedef struct {
     rn_model_options opt;
     rn_file weights; /* taken over by the model's tensors */
     companion config_file, labels_file, preprocessor_file;
-    rn_json *config, *preprocessor;
+    rn_json_document *config, *preprocessor;
     char *folder;           /* of all these files; NULL: the weights are in memory */
     rn_digest digest;       /* of the weights file, begun when it was opened */
     rn_digest *side_digest; /* of each side file, begun when all are known */
@@ -77,11 +77,14 @@ static rn_status find_weights(const char *folder, char **found, rn_error *err)
     for (size_t i = 0; i < sizeof weight_names / sizeof *weight_names; i++) {
         char *path = rn_path_join(folder, weight_names[i], err);
         if (!path) return RN_ERR_MEMORY;
-        if (rn_file_exists(path)) {
+        rn_path_kind kind;
+        const rn_status status = rn_path_look(path, &kind, err);
+        if (status == RN_OK && kind == RN_PATH_FILE) {
             *found = path;
             return RN_OK;
         }
         rn_free(path);
+        if (status != RN_OK) return status;
     }
     const rn_status status = find_only_weights(folder, found, err);
     if (status != RN_OK || *found) return status;
@@ -97,8 +100,10 @@ static rn_status open_companion(loader *l, companion *c, const char *name)
     const size_t limit = rn_format_header_limit(&limits);
     c->path = rn_path_join(l->folder, name, l->err);
     if (!c->path) return RN_ERR_MEMORY;
-    if (!rn_file_exists(c->path)) return RN_OK;
-    const rn_status status = rn_file_open(&c->file, c->path, l->err);
+    rn_path_kind kind;
+    rn_status status = rn_path_look(c->path, &kind, l->err);
+    if (status != RN_OK || kind != RN_PATH_FILE) return status;
+    status = rn_file_open(&c->file, c->path, l->err);
     if (status != RN_OK) return status;
     if (c->file.size > limit)
         return rn_fail(l->err, RN_ERR_FORMAT, "%s: %zu bytes, at most %zu are read", c->path,
@@ -146,7 +151,9 @@ static rn_status open_single(loader *l, const char *path)
 static rn_status check_companion(const companion *c, rn_error *err)
 {
     if (c->text || !c->path) return rn_file_check(&c->file, err);
-    if (!rn_file_exists(c->path)) return RN_OK;
+    rn_path_kind kind;
+    const rn_status status = rn_path_look(c->path, &kind, err);
+    if (status != RN_OK || kind != RN_PATH_FILE) return status;
     return rn_fail(err, RN_ERR_IO, "%s: it came while the model was read: load it again", c->path);
 }
 
@@ -221,12 +228,12 @@ static rn_status read_weights(loader *l)
 static rn_status build_graph(loader *l)
 {
     rn_model *m = l->model;
-    const rn_arch_options arch = {.config = l->config,
+    const rn_arch_options arch = {.config = rn_json_root(l->config),
                                   .input_height = l->opt.input_height,
                                   .input_width = l->opt.input_width,
                                   .labels = l->labels_file.text,
                                   .labels_size = l->labels_file.file.size,
-                                  .preprocessor = l->preprocessor};
+                                  .preprocessor = rn_json_root(l->preprocessor)};
     return rn_arch_build(&m->arch, &m->graph, &m->tensors, &arch, l->err);
 }
 
@@ -336,8 +343,10 @@ rn_status rn_model_load(rn_model **out, const char *path, const rn_model_options
     loader l;
     rn_error own = {0};
     rn_status status = start(&l, opt, err ? err : &own);
+    rn_path_kind kind;
+    if (status == RN_OK) status = rn_path_look(path, &kind, l.err);
     if (status == RN_OK)
-        status = rn_is_directory(path) ? open_folder(&l, path) : open_single(&l, path);
+        status = kind == RN_PATH_FOLDER ? open_folder(&l, path) : open_single(&l, path);
     if (status == RN_OK) {
         status = load_opened(&l);
         if (status == RN_ERR_FORMAT || status == RN_ERR_MEMORY) rn_context(err, "%s", path);

@@ -12,6 +12,7 @@ bool buffer_reserve(struct buffer *buffer, size_t more)
     if (buffer->failed) return false;
     if (more < buffer->capacity - buffer->size) return true; /* one byte stays for the NUL */
     size_t want;
+    if (buffer->fixed) goto fail;
     if (__builtin_add_overflow(buffer->size, more, &want) || want > SIZE_MAX / 2) goto fail;
     size_t capacity = buffer->capacity ? buffer->capacity : 256;
     while (capacity <= want) capacity *= 2;
@@ -103,6 +104,6 @@ void buffer_json_string(struct buffer *buffer, const char *text)
 
 void buffer_free(struct buffer *buffer)
 {
-    free(buffer->bytes);
+    if (!buffer->fixed) free(buffer->bytes);
     *buffer = (struct buffer){0};
 }

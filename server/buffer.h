@@ -14,9 +14,16 @@ struct buffer {
     char *bytes;
     size_t size, capacity;
     bool failed;
+    bool fixed; /* the bytes are the caller's, and stay as many */
 };
 
-/* Makes room for `more` bytes behind the present ones; false: no memory. */
+/* A buffer in an array of the caller's, which never allocates: what does not fit fails. */
+#define BUFFER_IN(array)                                           \
+    {                                                              \
+        .bytes = (array), .capacity = sizeof(array), .fixed = true \
+    }
+
+/* Makes room for `more` bytes behind the present ones; false: no memory, or no room. */
 bool buffer_reserve(struct buffer *buffer, size_t more);
 void buffer_append(struct buffer *buffer, const void *bytes, size_t size);
 void buffer_text(struct buffer *buffer, const char *text);

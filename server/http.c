@@ -7,6 +7,7 @@
  * and its connection lingers (linger.h). */
 #include "http.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include "clock.h"
 #include "cpus.h"
 #include "descriptors.h"
+#include "failure.h"
 #include "http_request.h"
 #include "linger.h"
 #include "listener.h"
@@ -145,7 +147,7 @@ static void *on_request_line(void *argument, const char *uri, struct MHD_Connect
     struct http *http = argument;
     struct peer *peer = http_peer(connection);
     struct http_request *r = peer ? calloc(1, sizeof *r) : NULL;
-    if (!r) return NULL;
+    if (!r) return http_spare_begin();
     r->http = http;
     r->connection = connection;
     r->peer = peer;
@@ -167,7 +169,8 @@ static enum MHD_Result on_access(void *argument, struct MHD_Connection *connecti
                                  size_t *upload_size, void **context)
 {
     struct http_request *r = *context;
-    (void)argument, (void)connection, (void)url;
+    (void)url;
+    if (http_is_spare(r)) return http_spare_access(argument, connection, upload_size, context);
     if (!r) return MHD_NO;
     http_watch_nothing(r);
     if (r->cut) return MHD_NO; /* the connection lingers */
@@ -247,7 +250,7 @@ static void on_completed(void *argument, struct MHD_Connection *connection, void
                          enum MHD_RequestTerminationCode code)
 {
     (void)argument, (void)connection;
-    if (*context) complete(*context, code);
+    if (*context && !http_is_spare(*context)) complete(*context, code);
     *context = NULL;
 }
 
@@ -344,7 +347,7 @@ static bool start_parts(struct http *http, const struct options *options)
         (struct linger_limits){.bytes = options->linger_bytes,
                                .ns = options->linger_timeout * NS_PER_SECOND,
                                .connections = options->connections / LINGERING_SHARE + 1});
-    if (http->linger) http->daemon = start_daemon(http, options);
+    if (http->linger && http_spare_make(http)) http->daemon = start_daemon(http, options);
     if (!http->daemon) return false;
     http->acceptor = acceptor_new(http->listener, http->limits.connections,
                                   (struct acceptor_owner){http, take_client, make_room});
@@ -357,6 +360,7 @@ static void free_parts(struct http *http)
     watch_free(http->watch);
     linger_free(http->linger);
     acceptor_free(http->acceptor);
+    http_spare_free(http);
     free(http);
 }
 
@@ -373,7 +377,7 @@ struct http *http_start(struct server *server, struct http_error *error)
     http->listener = listener_open(server->options->host, server->options->port, error->text,
                                    sizeof error->text);
     if (http->listener < 0) {
-        error->exit_code = EX_UNAVAILABLE;
+        if (!failure_is_shortage(errno)) error->exit_code = EX_UNAVAILABLE;
         free(http);
         return NULL;
     }

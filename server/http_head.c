@@ -130,6 +130,10 @@ static bool find_handler(struct http_request *r)
 {
     struct request *request = &r->request;
     const char *allow = NULL;
+    if (r->target_error == target_no_memory) {
+        request_fail_memory(request);
+        return false;
+    }
     if (r->target_error) {
         request_fail(request, 400, "the request's target: %s", r->target_error);
         return false;

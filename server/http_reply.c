@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "compress.h"
+#include "failure.h"
 #include "http_request.h"
 #include "route.h"
 #include "server.h"
@@ -20,38 +21,76 @@ bool http_find_library(void)
     return symbol != NULL;
 }
 
-static void add_headers(const struct http_request *r, struct MHD_Response *response)
+enum MHD_Result http_queue(struct MHD_Connection *connection, unsigned status,
+                           struct MHD_Response *response)
+{
+    return queue_response(connection, status, response);
+}
+
+/* Adds the header, unless there is no value; *good: all so far could be added. */
+static void add(struct MHD_Response *response, bool *good, const char *name, const char *value)
+{
+    if (!value || !*value) return;
+    *good = *good && MHD_add_response_header(response, name, value) == MHD_YES;
+}
+
+static void add_number(struct MHD_Response *response, bool *good, const char *name, size_t number)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%zu", number);
+    if (number) add(response, good, name, text);
+}
+
+static bool closes(const struct http_request *r)
+{
+    return r->request.reply.close || atomic_load(&r->request.server->state) == SERVER_DRAINING;
+}
+
+/* False: no memory. */
+static bool add_headers(const struct http_request *r, struct MHD_Response *response)
 {
     const struct reply *reply = &r->request.reply;
-    const bool draining = atomic_load(&r->request.server->state) == SERVER_DRAINING;
-    char seconds[16];
-    if (reply->content_type) MHD_add_response_header(response, "Content-Type", reply->content_type);
-    MHD_add_response_header(response, "X-Request-Id", r->request.id);
-    if (reply->digest[0]) MHD_add_response_header(response, "X-Model-Digest", reply->digest);
-    if (reply->timing.size && !reply->timing.failed)
-        MHD_add_response_header(response, "Server-Timing", reply->timing.bytes);
-    if (reply->encoding) MHD_add_response_header(response, "Content-Encoding", reply->encoding);
-    if (reply->compressible) MHD_add_response_header(response, "Vary", "Accept, Accept-Encoding");
-    if (reply->allow) MHD_add_response_header(response, "Allow", reply->allow);
-    if (reply->json_size) {
-        char size[24];
-        snprintf(size, sizeof size, "%zu", reply->json_size);
-        MHD_add_response_header(response, "Inference-Header-Content-Length", size);
-    }
-    if (reply->retry_after) {
-        snprintf(seconds, sizeof seconds, "%u", reply->retry_after);
-        MHD_add_response_header(response, "Retry-After", seconds);
-    }
-    if (!reply->close && !draining) return;
-    MHD_add_response_header(response, "Connection", "close");
-    r->peer->lingers = true;
+    bool good = !reply->timing.failed;
+    add(response, &good, "Content-Type", reply->content_type);
+    add(response, &good, "X-Request-Id", r->request.id);
+    add(response, &good, "X-Model-Digest", reply->digest);
+    add(response, &good, "Server-Timing", reply->timing.bytes);
+    add(response, &good, "Content-Encoding", reply->encoding);
+    add(response, &good, "Vary", reply->compressible ? "Accept, Accept-Encoding" : NULL);
+    add(response, &good, "Allow", reply->allow);
+    add_number(response, &good, "Inference-Header-Content-Length", reply->json_size);
+    add_number(response, &good, "Retry-After", reply->retry_after);
+    add(response, &good, "Connection", closes(r) ? "close" : NULL);
+    return good;
+}
+
+/* Takes the reply's body over. NULL: no memory for all of it. */
+static struct MHD_Response *make_response(struct http_request *r)
+{
+    struct reply *reply = &r->request.reply;
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(reply->body.size, reply->body.bytes, MHD_RESPMEM_MUST_FREE);
+    if (!response) return NULL;
+    reply->body = (struct buffer){0}; /* the response owns the bytes now */
+    if (add_headers(r, response)) return response;
+    MHD_destroy_response(response);
+    return NULL;
+}
+
+/* The answer that takes no memory. */
+static enum MHD_Result send_spare(struct http_request *r)
+{
+    if (closes(r)) r->peer->lingers = true;
+    r->request.reply.status = failure_http(RN_ERR_MEMORY);
+    r->sent = http_spare_size();
+    return http_spare_send(r->http, r->connection, closes(r));
 }
 
 enum MHD_Result http_send_reply(struct http_request *r)
 {
     struct reply *reply = &r->request.reply;
     if (!reply->status) request_fail(&r->request, 500, "no answer was made");
-    if (reply->body.failed) request_fail(&r->request, 500, "no memory for the answer");
+    if (reply->body.failed) return send_spare(r);
     if (reply->compressible) {
         struct buffer joined = {0};
         reply->encoding = compress_body(
@@ -60,11 +99,9 @@ enum MHD_Result http_send_reply(struct http_request *r)
     }
     r->sent = reply->body.size;
     if (reply->status == 503) reply->retry_after = 1; /* it may be over soon, or elsewhere */
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(reply->body.size, reply->body.bytes, MHD_RESPMEM_MUST_FREE);
-    if (!response) return MHD_NO;
-    reply->body = (struct buffer){0}; /* the response owns the bytes now */
-    add_headers(r, response);
+    struct MHD_Response *response = make_response(r);
+    if (!response) return send_spare(r);
+    if (closes(r)) r->peer->lingers = true;
     const enum MHD_Result queued = queue_response(r->connection, reply->status, response);
     MHD_destroy_response(response);
     return queued;
@@ -82,10 +119,11 @@ void http_cut_off(struct http_request *r)
     if (reply->retry_after) buffer_format(&text, "Retry-After: %u\r\n", reply->retry_after);
     buffer_format(&text, "Content-Length: %zu\r\n\r\n", reply->body.size);
     buffer_append(&text, reply->body.bytes, reply->body.size);
-    if (!text.failed && !reply->body.failed) {
-        const ssize_t sent = send(peer->fd, text.bytes, text.size, MSG_NOSIGNAL | MSG_DONTWAIT);
-        r->sent = sent > 0 ? (size_t)sent : 0;
-    }
+    const bool good = !text.failed && !reply->body.failed;
+    const ssize_t sent =
+        send(peer->fd, good ? text.bytes : http_spare_text,
+             good ? text.size : strlen(http_spare_text), MSG_NOSIGNAL | MSG_DONTWAIT);
+    r->sent = sent > 0 ? (size_t)sent : 0;
     buffer_free(&text);
     shutdown(peer->fd, SHUT_WR);
     r->cut = true;

@@ -31,7 +31,8 @@ struct http {
     struct linger_set *linger;
     struct acceptor *acceptor;
     struct idle_list idle;
-    struct http_limits limits; /* constant after http_start() */
+    struct http_limits limits;     /* constant after http_start() */
+    struct MHD_Response *spare[2]; /* 503; [1]: and the connection is closed */
     int listener;
     uint64_t id_seed;
     _Atomic uint64_t requests;
@@ -119,6 +120,29 @@ void http_explain(struct http_request *r, unsigned status);
 
 /* Before all else. False: libmicrohttpd has not what is needed. */
 bool http_find_library(void);
+
+/* Libmicrohttpd's MHD_queue_response(), which is stood in for. */
+enum MHD_Result http_queue(struct MHD_Connection *connection, unsigned status,
+                           struct MHD_Response *response);
+
+/* ---- http_spare.c: when there is no memory for another answer ---------------------------------
+ */
+
+bool http_spare_make(struct http *http); /* false: no memory for it; free it in any case */
+void http_spare_free(struct http *http);
+enum MHD_Result http_spare_send(struct http *http, struct MHD_Connection *connection, bool close);
+size_t http_spare_size(void); /* bytes of its body */
+/* The same past libmicrohttpd: all of an answer, after which the connection is closed. */
+extern const char http_spare_text[];
+
+/* A request that could not even begin. What libmicrohttpd has as its context; whether that is one;
+ * its access callback, which throws the body away and then answers. */
+void *http_spare_begin(void);
+bool http_is_spare(const void *context);
+enum MHD_Result http_spare_access(struct http *http, struct MHD_Connection *connection,
+                                  size_t *upload_size, void **context);
+
+/* ---- http_reply.c ---------------------------------------------------------------------------- */
 
 /* Sends the reply, which is a failure when there is none. */
 enum MHD_Result http_send_reply(struct http_request *r);

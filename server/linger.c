@@ -178,6 +178,7 @@ void linger_add(struct linger_set *linger, int fd, uint64_t answered)
         free(l);
         return;
     }
+    shutdown(l->fd, SHUT_WR); /* where libmicrohttpd gave the connection up, it has not said so */
     pthread_mutex_lock(&linger->lock);
     if (linger->count >= linger->limits.connections) evict_oldest(linger);
     append(linger, l);

@@ -38,12 +38,15 @@ int listener_open(const char *host, size_t port, char *error, size_t error_size)
     const int failed = getaddrinfo(host, service, &hints, &list);
     if (failed) {
         snprintf(error, error_size, "--host %.100s: %s", host, gai_strerror(failed));
+        if (failed != EAI_SYSTEM) errno = failed == EAI_MEMORY ? ENOMEM : EINVAL;
         return -1;
     }
     int fd = -1;
     for (const struct addrinfo *a = list; a && fd < 0; a = a->ai_next) fd = open_address(a);
     if (fd < 0) snprintf(error, error_size, "%.100s port %zu: %s", host, port, strerror(errno));
+    const int reason = errno;
     freeaddrinfo(list);
+    errno = reason;
     return fd;
 }
 

@@ -4,7 +4,8 @@
 
 #include <stddef.h>
 
-/* Listens on the first usable address of `host`; -1: `error` says why. */
+/* Listens on the first usable address of `host`; -1: `error` says why, and errno, EINVAL when the
+ * host is not known. */
 int listener_open(const char *host, size_t port, char *error, size_t error_size);
 unsigned listener_port(int fd);
 

@@ -28,6 +28,8 @@ static bool as_json;
 /* Bytes of a text in a line: the first of these with which the line is not too long. */
 static const size_t text_limit[] = {1024, 256, 64, 16};
 enum { LIMITS = sizeof text_limit / sizeof *text_limit, MOST_TEXT = 1024 };
+/* Lines are made on the stack: that memory is short is to be told, too. */
+enum { LINE_ROOM = PIPE_BUF + 256 };
 
 /* Where lines go. `lock` is of everything but `dropped`. */
 static struct {
@@ -140,19 +142,20 @@ static void write_time(struct buffer *line)
     if (as_json) buffer_text(line, "\"");
 }
 
-/* One event. Too long for a line, or no memory: line->failed. */
+/* One event. Too long for a line: line->failed. */
 static void write_line(struct buffer *line, enum log_level level, const char *event,
                        const struct log_field *field, size_t fields)
 {
-    for (size_t i = 0; i < LIMITS && !line->failed; i++) {
+    for (size_t i = 0; i < LIMITS; i++) {
         const size_t limit = text_limit[i];
         line->size = 0;
+        line->failed = false;
         write_time(line);
         write_field(line, &(struct log_field)LOG_TEXT("level", level_name[level]), limit);
         write_field(line, &(struct log_field)LOG_TEXT("event", event), limit);
         for (size_t k = 0; k < fields; k++) write_field(line, &field[k], limit);
         buffer_text(line, as_json ? "}\n" : "\n");
-        if (line->size <= PIPE_BUF) return;
+        if (!line->failed && line->size <= PIPE_BUF) return;
     }
     line->failed = true;
 }
@@ -176,11 +179,11 @@ static bool put(const char *bytes, size_t size)
 /* How many lines are missing here. */
 static bool put_dropped(void)
 {
-    struct buffer line = {0};
+    char memory[LINE_ROOM];
+    struct buffer line = BUFFER_IN(memory);
     write_line(&line, LOG_WARNING, "log", &(struct log_field)LOG_NUMBER("dropped", out.unsaid), 1);
     const bool good = !line.failed && put(line.bytes, line.size);
     if (good) out.unsaid = 0;
-    buffer_free(&line);
     return good;
 }
 
@@ -201,16 +204,17 @@ static void put_line(const struct buffer *line)
 void log_write(enum log_level level, const char *event, const struct log_field *field,
                size_t fields)
 {
-    struct buffer line = {0};
+    char memory[LINE_ROOM];
+    struct buffer line = BUFFER_IN(memory);
     if (!log_enabled(level)) return;
     write_line(&line, level, event, field, fields);
     put_line(&line);
-    buffer_free(&line);
 }
 
 void log_start_error(const char *text)
 {
-    struct buffer line = {0};
+    char memory[LINE_ROOM];
+    struct buffer line = BUFFER_IN(memory);
     if (as_json)
         write_line(&line, LOG_ERROR, "start", &(struct log_field)LOG_TEXT("error", text), 1);
     else
@@ -219,7 +223,6 @@ void log_start_error(const char *text)
         if ((unsigned char)line.bytes[i] < ' ' || line.bytes[i] == 0x7f) line.bytes[i] = '?';
     if (!as_json) buffer_text(&line, "\n");
     put_line(&line);
-    buffer_free(&line);
 }
 
 void log_print(const char *text)

@@ -113,7 +113,10 @@ static int run(const struct options *options)
     int code = EX_OSERR;
     isa_limit(options->isa);
     descriptors_raise();
-    if (!server.metrics) return code;
+    if (!server.metrics) {
+        log_start_error("out of memory");
+        return code;
+    }
     server.registry = registry_open(options, server.metrics, &error, &code);
     if (!server.registry)
         log_start_error(error.text);

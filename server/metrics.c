@@ -61,7 +61,8 @@ struct metrics {
     _Atomic uint64_t dropped[REASONS][PHASES];
     _Atomic uint64_t linger_ends[LINGER_ENDS], evicted, refused;
     _Atomic int64_t connections, active, lingering;
-    atomic_size_t reading; /* bytes of bodies */
+    _Atomic uint64_t loads[2]; /* [1]: good ones */
+    atomic_size_t reading;     /* bytes of bodies */
     atomic_bool ready;
     double start_time;
     pthread_mutex_t lock; /* of the list of models */
@@ -147,6 +148,11 @@ void metrics_request(struct metrics *metrics, size_t route, unsigned code, size_
     atomic_fetch_add(&metrics->requests[route < ROUTES ? route : ROUTES][i], 1);
     atomic_fetch_add(&metrics->received, received);
     atomic_fetch_add(&metrics->sent, sent);
+}
+
+void metrics_load(struct metrics *metrics, bool good)
+{
+    atomic_fetch_add(&metrics->loads[good], 1);
 }
 
 void metrics_failure(struct metrics *metrics, enum metrics_reason reason)
@@ -299,6 +305,14 @@ static void render_dropped(struct metrics *m, struct buffer *text, const char *n
             buffer_format(text, "%s{reason=\"%s\",phase=\"%s\"} %llu\n", name,
                           reason_name[reasons[i]], phase_name[phase],
                           (unsigned long long)atomic_load(&m->dropped[reasons[i]][phase]));
+}
+
+static void render_loads(struct metrics *m, struct buffer *text, const char *name)
+{
+    static const char *const outcome[] = {"failure", "success"};
+    for (size_t i = 0; i < COUNT_OF(outcome); i++)
+        buffer_format(text, "%s{outcome=\"%s\"} %llu\n", name, outcome[i],
+                      (unsigned long long)atomic_load(&m->loads[i]));
 }
 
 static void render_priorities(struct metrics *m, struct buffer *text, const char *name)

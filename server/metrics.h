@@ -71,6 +71,8 @@ void metrics_drop_model(struct metrics *metrics, struct model_metrics *model);
 /* route: index into routes.def, or ROUTES for requests that matched none */
 void metrics_request(struct metrics *metrics, size_t route, unsigned code, size_t received,
                      size_t sent);
+/* A model was loaded after the start, or could not be. */
+void metrics_load(struct metrics *metrics, bool good);
 void metrics_failure(struct metrics *metrics, enum metrics_reason reason);
 /* A failure for one of the reasons DEADLINE and CANCELLED. */
 void metrics_dropped(struct metrics *metrics, enum metrics_reason reason, enum metrics_phase phase);

@@ -5,11 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #include "builtin.h"
+#include "failure.h"
 #include "log.h"
+#include "metrics.h"
 #include "options.h"
 
 /* One name to serve under. What is above the lock's line never changes. */
@@ -124,16 +125,6 @@ static rn_status add_all(struct registry *registry, const struct option_list *pa
     return RN_OK;
 }
 
-static int exit_code_of(rn_status status)
-{
-    switch (status) {
-    case RN_ERR_ARGUMENT:
-    case RN_ERR_CPU: return EX_USAGE;
-    case RN_ERR_IO: return EX_NOINPUT;
-    default: return EX_DATAERR;
-    }
-}
-
 struct registry *registry_open(const struct options *options, struct metrics *metrics,
                                rn_error *error, int *exit_code)
 {
@@ -143,7 +134,7 @@ struct registry *registry_open(const struct options *options, struct metrics *me
     struct registry *registry = calloc(1, sizeof *registry);
     error->status = RN_ERR_MEMORY;
     snprintf(error->text, sizeof error->text, "no memory for the models");
-    *exit_code = EX_OSERR;
+    *exit_code = failure_exit(error->status);
     if (!registry) return NULL;
     registry->options = options;
     registry->metrics = metrics;
@@ -151,7 +142,7 @@ struct registry *registry_open(const struct options *options, struct metrics *me
     pthread_rwlock_init(&registry->lock, NULL);
     registry->entry = calloc(models, sizeof *registry->entry);
     if (registry->entry && !add_all(registry, &paths, error)) return registry;
-    *exit_code = exit_code_of(error->status);
+    *exit_code = failure_exit(error->status);
     registry_close(registry);
     return NULL;
 }
@@ -267,16 +258,16 @@ static void hide_path(const struct entry *entry, char text[REGISTRY_REASON_SIZE]
 }
 
 /* Under `changes`, which alone changes entry->model. */
-static bool load(struct registry *registry, struct entry *entry, struct model **old,
-                 char reason[REGISTRY_REASON_SIZE])
+static rn_status load(struct registry *registry, struct entry *entry, struct model **old,
+                      char reason[REGISTRY_REASON_SIZE])
 {
     struct model *model = NULL;
     rn_error error;
     const bool serves = entry->model != NULL;
     *old = NULL;
     if (!serves) set_state(registry, entry, REGISTRY_LOADING, "");
-    const bool good = open_entry(registry, entry, &model, &error) == RN_OK;
-    if (good) {
+    const rn_status status = open_entry(registry, entry, &model, &error);
+    if (status == RN_OK) {
         *old = replace(registry, entry, model);
         set_state(registry, entry, REGISTRY_READY, "");
     } else {
@@ -285,16 +276,17 @@ static bool load(struct registry *registry, struct entry *entry, struct model **
         hide_path(entry, reason);
         set_state(registry, entry, serves ? REGISTRY_READY : REGISTRY_UNAVAILABLE, reason);
     }
-    return good;
+    metrics_load(registry->metrics, status == RN_OK);
+    return status;
 }
 
-bool registry_load(struct registry *registry, const char *name, struct model **old,
-                   char reason[REGISTRY_REASON_SIZE])
+rn_status registry_load(struct registry *registry, const char *name, struct model **old,
+                        char reason[REGISTRY_REASON_SIZE])
 {
     pthread_mutex_lock(&registry->changes);
-    const bool good = load(registry, find(registry, name), old, reason);
+    const rn_status status = load(registry, find(registry, name), old, reason);
     pthread_mutex_unlock(&registry->changes);
-    return good;
+    return status;
 }
 
 void registry_reload(struct registry *registry, const atomic_bool *stop)
@@ -306,7 +298,7 @@ void registry_reload(struct registry *registry, const atomic_bool *stop)
         char reason[REGISTRY_REASON_SIZE];
         pthread_mutex_lock(&registry->changes);
         const bool serves = entry->model; /* else unloaded, and not asked for */
-        const bool good = serves && load(registry, entry, &old, reason);
+        const bool good = serves && load(registry, entry, &old, reason) == RN_OK;
         loaded += good;
         failed += serves && !good;
         pthread_mutex_unlock(&registry->changes);

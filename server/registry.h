@@ -44,9 +44,10 @@ bool registry_has(struct registry *registry, const char *name);
 
 /* For a name that registry_has(). Loads the model's files beside the model that is served, tests
  * it, and puts it in its place, which is then in *old, to be given to model_drain(); NULL: there
- * was none. False: all is as it was, and `reason`, without any path, says why. */
-bool registry_load(struct registry *registry, const char *name, struct model **old,
-                   char reason[REGISTRY_REASON_SIZE]);
+ * was none. Any other status than RN_OK: all is as it was, and `reason`, without any path, says
+ * why. */
+rn_status registry_load(struct registry *registry, const char *name, struct model **old,
+                        char reason[REGISTRY_REASON_SIZE]);
 /* The same for every model that is loaded, as far as nobody says `stop` between two. What fails
  * stays as it was, and the log says why. */
 void registry_reload(struct registry *registry, const atomic_bool *stop);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 
 #include "clock.h"
+#include "failure.h"
+#include "server.h"
 
 void request_fail(struct request *request, unsigned status, const char *format, ...)
 {
@@ -20,6 +22,12 @@ void request_fail(struct request *request, unsigned status, const char *format, 
     buffer_text(&reply->body, "{\"error\":");
     buffer_json_string(&reply->body, text);
     buffer_text(&reply->body, "}\n");
+}
+
+void request_fail_memory(struct request *request)
+{
+    request_fail(request, failure_http(RN_ERR_MEMORY), REQUEST_NO_MEMORY);
+    metrics_failure(request->server->metrics, REASON_MEMORY);
 }
 
 void request_fail_deadline(struct request *request)

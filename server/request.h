@@ -28,6 +28,9 @@ struct server;
 
 enum { REQUEST_ID_SIZE = 72 };
 
+/* What a request is told that there is no memory for. */
+#define REQUEST_NO_MEMORY "out of memory; try again"
+
 struct reply {
     unsigned status; /* 0: not answered yet */
     const char *content_type;
@@ -89,6 +92,8 @@ void request_resume_with_next(struct request *request);
  */
 void request_fail(struct request *request, unsigned status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Answers 503: there was no memory for it now. */
+void request_fail_memory(struct request *request);
 /* Answers 504: the deadline has passed. */
 void request_fail_deadline(struct request *request);
 

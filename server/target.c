@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+const char target_no_memory[] = "no memory";
+
 static int hex_value(char c)
 {
     if (c >= '0' && c <= '9') return c - '0';
@@ -93,7 +95,7 @@ bool target_parse(struct target *target, const char *raw, const char **error)
 {
     const size_t size = strlen(raw) + 1;
     *target = (struct target){.path = "/", .text = malloc(size)};
-    *error = "no memory";
+    *error = target_no_memory;
     if (!target->text) return false;
     char *path = memcpy(target->text, raw, size);
     char *query = path + strcspn(path, "?");

@@ -32,8 +32,9 @@ struct target {
 /* Reads the target of a request line. Accepts the absolute form, where the path may be missing;
  * decodes %XX once; drops one slash at the end. Refuses, with the reason in *error: NUL and control
  * characters, encoded slashes, empty segments and those of one or two dots, broken escapes,
- * parameters given twice. *target is to be freed either way. */
+ * parameters given twice; or target_no_memory. *target is to be freed either way. */
 bool target_parse(struct target *target, const char *raw, const char **error);
+extern const char target_no_memory[];
 void target_free(struct target *target);
 
 /* NULL when there is none. */

@@ -39,7 +39,7 @@ home_of() {
     case $1 in
     microhttpd.h) echo server/http_request.h ;;
     http_request.h) echo 'server/http.c server/http_*.c' ;; # its only includers: it has the above
-    jansson.h) echo 'core/base/json.c server/ingest/envelope.c' ;;
+    jansson.h) echo 'core/base/json*.c server/ingest/envelope*.c' ;;
     cblas.h) echo core/kernels/gemm_blas.c ;;
     nettle/*) echo 'core/formats/digest.c core/base/file.c' ;;
     zlib.h) echo 'server/ingest/inflate.c server/ingest/png_chunks.c server/compress.c' ;;
@@ -183,7 +183,7 @@ plant server/encode/bad.c '#include "api/api.h"' \
 plant server/api/bad.c '#include <microhttpd.h>' \
     'server/api/bad.c: <microhttpd.h> belongs in server/http_request.h alone'
 plant core/formats/bad.c '#include <jansson.h>' \
-    'core/formats/bad.c: <jansson.h> belongs in core/base/json.c server/ingest/envelope.c alone'
+    'core/formats/bad.c: <jansson.h> belongs in core/base/json*.c server/ingest/envelope*.c alone'
 plant server/api/bad.c '#include "http_request.h"' \
     $'server/api/bad.c: "http_request.h" is not in server/\nserver/api/bad.c: <http_request.h> belongs in server/http.c server/http_*.c alone'
 plant core/run/bad.c 'void f(void) { printf ("x"); }' 'core/run/bad.c: core neither prints nor exits: printf'

@@ -1,5 +1,6 @@
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,6 +42,13 @@ rn_status rn_context(rn_error *err, const char *format, ...)
 rn_status rn_failure(const rn_error *err)
 {
     return err && err->status != RN_OK ? err->status : RN_ERR_MEMORY;
+}
+
+rn_status rn_fail_file(rn_error *err, const char *path)
+{
+    const int why = errno;
+    const bool shortage = why == ENOMEM || why == EMFILE || why == ENFILE || why == EAGAIN;
+    return rn_fail(err, shortage ? RN_ERR_MEMORY : RN_ERR_IO, "%s: %s", path, strerror(why));
 }
 
 rn_status rn_fail_memory(rn_error *err, size_t bytes)

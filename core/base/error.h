@@ -23,6 +23,10 @@ rn_status rn_context(rn_error *err, const char *format, ...) RN_PRINTF(2, 3);
  * nobody keeps the error (err NULL). */
 rn_status rn_failure(const rn_error *err);
 
+/* A file that a call of the system failed for: "path: why". RN_ERR_MEMORY where errno says that
+ * memory or descriptors are short, else RN_ERR_IO. */
+rn_status rn_fail_file(rn_error *err, const char *path);
+
 /* The failure of an allocation of `bytes`. */
 rn_status rn_fail_memory(rn_error *err, size_t bytes);
 

@@ -66,7 +66,7 @@ static bool look_at(rn_open_file *open)
 static rn_status prepare(rn_file *file, rn_open_file *open, rn_error *err)
 {
     uint8_t key[UMAC_KEY_SIZE] = {0};
-    if (!look_at(open)) return rn_fail(err, RN_ERR_IO, "%s: %s", open->path, strerror(errno));
+    if (!look_at(open)) return rn_fail_file(err, open->path);
     if (!S_ISREG(open->info.st_mode))
         return rn_fail(err, RN_ERR_IO, "%s: not a regular file", open->path);
     if (getrandom(key, sizeof key, GRND_NONBLOCK) < 0)
@@ -95,9 +95,8 @@ rn_status rn_file_open(rn_file *file, const char *path, rn_error *err)
     if (!open_file) return RN_ERR_MEMORY;
     memcpy(open_file->path, path, length);
     open_file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    const rn_status status = open_file->fd < 0
-                                 ? rn_fail(err, RN_ERR_IO, "%s: %s", path, strerror(errno))
-                                 : prepare(file, open_file, err);
+    const rn_status status =
+        open_file->fd < 0 ? rn_fail_file(err, path) : prepare(file, open_file, err);
     if (status != RN_OK) close_open(open_file);
     return status;
 }
@@ -126,8 +125,7 @@ static rn_status read_bytes(const rn_open_file *open, size_t offset, size_t size
             return rn_fail(err, RN_ERR_IO,
                            "%s: it ends at byte %zu of %zu: it was cut while it was read",
                            open->path, offset + got, (size_t)open->info.st_size);
-        if (more < 0 && errno != EINTR)
-            return rn_fail(err, RN_ERR_IO, "%s: %s", open->path, strerror(errno));
+        if (more < 0 && errno != EINTR) return rn_fail_file(err, open->path);
         if (more > 0) got += (size_t)more;
     }
     return RN_OK;
@@ -225,25 +223,27 @@ rn_status rn_file_check(const rn_file *file, rn_error *err)
     const rn_open_file *open = file->open;
     if (!open) return RN_OK;
     const struct stat *then = &open->info;
-    if (stat(open->path, &now) == 0 && now.st_dev == then->st_dev && now.st_ino == then->st_ino &&
-        now.st_size == then->st_size && same_time(&now.st_mtim, &then->st_mtim) &&
-        same_time(&now.st_ctim, &then->st_ctim))
+    if (stat(open->path, &now) != 0)
+        return errno == ENOENT || errno == ENOTDIR ? fail_changed(open, err)
+                                                   : rn_fail_file(err, open->path);
+    if (now.st_dev == then->st_dev && now.st_ino == then->st_ino && now.st_size == then->st_size &&
+        same_time(&now.st_mtim, &then->st_mtim) && same_time(&now.st_ctim, &then->st_ctim))
         return RN_OK;
     return fail_changed(open, err);
 }
 
 /* ---- paths ----------------------------------------------------------------------------------- */
 
-bool rn_is_directory(const char *path)
+rn_status rn_path_look(const char *path, rn_path_kind *kind, rn_error *err)
 {
     struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
-bool rn_file_exists(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISREG(info.st_mode);
+    *kind = RN_PATH_NOTHING;
+    if (stat(path, &info) != 0)
+        return errno == ENOENT || errno == ENOTDIR ? RN_OK : rn_fail_file(err, path);
+    *kind = S_ISREG(info.st_mode)   ? RN_PATH_FILE
+            : S_ISDIR(info.st_mode) ? RN_PATH_FOLDER
+                                    : RN_PATH_OTHER;
+    return RN_OK;
 }
 
 char *rn_path_join(const char *folder, const char *name, rn_error *err)

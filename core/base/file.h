@@ -44,9 +44,11 @@ void rn_file_close(rn_file *file);
  * To be set while no file is open. */
 extern void (*rn_file_before_read)(const char *path, size_t offset);
 
-/* True when the path is a directory. */
-bool rn_is_directory(const char *path);
-bool rn_file_exists(const char *path);
+/* What a path names. */
+typedef enum { RN_PATH_NOTHING, RN_PATH_FILE, RN_PATH_FOLDER, RN_PATH_OTHER } rn_path_kind;
+
+/* Fails when that can't be known: a folder that can't be searched may hold the file or not. */
+rn_status rn_path_look(const char *path, rn_path_kind *kind, rn_error *err);
 
 /* "folder/name" in memory of its own. */
 char *rn_path_join(const char *folder, const char *name, rn_error *err);

@@ -4,6 +4,13 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/json_arena.h"
+#include "base/mem.h"
+
+struct rn_json_document {
+    json_t *root;
+    rn_json_arena *arena; /* of all of it */
+};
 
 /* rn_json is jansson's json_t under a name that keeps jansson's header in this file. */
 static const json_t *unwrap(const rn_json *value)
@@ -15,23 +22,48 @@ static const rn_json *wrap(const json_t *value)
     return (const rn_json *)value;
 }
 
-rn_status rn_json_parse(rn_json **out, const char *text, size_t size, const char *what,
+static void drop(json_t *root, rn_json_arena *arena)
+{
+    rn_json_arena_use(arena);
+    json_decref(root);
+    rn_json_arena_use(NULL);
+    rn_json_arena_free(arena);
+}
+
+rn_status rn_json_parse(rn_json_document **out, const char *text, size_t size, const char *what,
                         rn_error *err)
 {
     json_error_t fault;
+    rn_json_document *document = rn_alloc(1, sizeof *document, err);
+    rn_json_arena *arena = document ? rn_json_arena_new(text, size, err) : NULL;
+    if (!arena) {
+        rn_free(document);
+        return RN_ERR_MEMORY;
+    }
+    rn_json_arena_use(arena);
     json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &fault);
-    if (!root && json_error_code(&fault) == json_error_out_of_memory)
-        return rn_fail(err, RN_ERR_MEMORY, "%s: out of memory: %zu bytes of JSON", what, size);
-    if (!root)
+    rn_json_arena_use(NULL);
+    if (!root) {
+        rn_json_arena_free(arena);
+        rn_free(document);
         return rn_fail(err, RN_ERR_FORMAT, "%s: line %d, column %d: %s", what, fault.line,
                        fault.column, fault.text);
-    *out = (rn_json *)root;
+    }
+    *document = (rn_json_document){root, arena};
+    *out = document;
     return RN_OK;
 }
 
-void rn_json_free(rn_json *document)
+void rn_json_free(rn_json_document *document)
 {
-    json_decref((json_t *)document);
+    if (!document) return;
+    drop(document->root, document->arena);
+    rn_free(document);
+}
+
+const rn_json *rn_json_root(const rn_json_document *document)
+{
+    return document ? wrap(document->root) : NULL;
 }
 
 bool rn_json_is_object(const rn_json *value)

@@ -7,12 +7,17 @@
 
 #include "resnet.h"
 
+typedef struct rn_json_document rn_json_document;
 typedef struct rn_json rn_json;
 
-/* Parses the whole text, refusing duplicate keys and trailing bytes; `what` names it in errors. */
-rn_status rn_json_parse(rn_json **out, const char *text, size_t size, const char *what,
+/* Parses the whole text, refusing duplicate keys and trailing bytes; `what` names it in errors.
+ * RN_ERR_MEMORY, or RN_ERR_FORMAT for what is no JSON. */
+rn_status rn_json_parse(rn_json_document **out, const char *text, size_t size, const char *what,
                         rn_error *err);
-void rn_json_free(rn_json *document);
+void rn_json_free(rn_json_document *document); /* takes NULL */
+
+/* The document's value; NULL for NULL. */
+const rn_json *rn_json_root(const rn_json_document *document);
 
 bool rn_json_is_object(const rn_json *value);
 bool rn_json_is_array(const rn_json *value);

@@ -179,11 +179,11 @@ static rn_status check_header_size(uint64_t header, size_t size, size_t limit, r
 
 static rn_status load_header(rn_tensors *set, const char *text, const payload *data, rn_error *err)
 {
-    rn_json *header;
+    rn_json_document *header;
     const size_t first = set->count, length = data->begin - PREFIX;
     rn_status status = rn_json_parse(&header, text, length, "safetensors header", err);
     if (status != RN_OK) return status;
-    status = read_entries(set, header, data, err);
+    status = read_entries(set, rn_json_root(header), data, err);
     if (status == RN_OK) status = check_places(set, first, data, err);
     rn_json_free(header);
     return status;

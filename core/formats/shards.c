@@ -67,7 +67,7 @@ static rn_status load_all(rn_tensors *set, const rn_json *map, const rn_format_o
 rn_status rn_shards_load(rn_tensors *set, const rn_file *file, const rn_format_options *options,
                          rn_error *err)
 {
-    rn_json *index;
+    rn_json_document *index;
     const size_t limit = rn_format_header_limit(options);
     if (file->size > limit)
         return rn_fail(err, RN_ERR_FORMAT, "an index of %zu bytes, at most %zu are read",
@@ -77,7 +77,7 @@ rn_status rn_shards_load(rn_tensors *set, const rn_file *file, const rn_format_o
     rn_status status = rn_json_parse(&index, text, file->size, "index", err);
     rn_free(text);
     if (status != RN_OK) return status;
-    const rn_json *map = rn_json_get(index, KEY);
+    const rn_json *map = rn_json_get(rn_json_root(index), KEY);
     status = rn_json_is_object(map) ? load_all(set, map, options, err)
                                     : rn_fail(err, RN_ERR_FORMAT, KEY ": want an object");
     rn_json_free(index);

@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "encode/protocols.h"
+#include "failure.h"
 #include "infer.h"
 #include "ingest/samples.h"
 #include "model.h"
@@ -96,14 +97,17 @@ static bool start_ingest(struct request *request, struct infer *infer, const voi
     if (request->content_length != SIZE_MAX) spec.body_size = request->content_length;
     memcpy(spec.boundary, infer->boundary, sizeof spec.boundary);
     infer->ingest = ingest_new(&spec);
-    if (!infer->ingest) request_fail(request, 500, "no memory for the body");
+    if (!infer->ingest) request_fail_memory(request);
     return infer->ingest != NULL;
 }
 
 static void fail_ingest(struct request *request, const struct infer *infer)
 {
     const struct ingest_error *error = ingest_error(infer->ingest);
-    request_fail(request, error->status, "%s", error->text);
+    if (error->status == failure_http(RN_ERR_MEMORY))
+        request_fail_memory(request);
+    else
+        request_fail(request, error->status, "%s", error->text);
 }
 
 void infer_end_reading(const struct request *request, struct infer *infer)
@@ -228,7 +232,7 @@ static bool make_job(struct request *request, struct infer *infer)
     if (!samples) return false;
     infer->output = calloc(samples, model->info->output_size * sizeof *infer->output);
     if (!infer->output) {
-        request_fail(request, 500, "no memory for %zu outputs", samples);
+        request_fail_memory(request);
         return false;
     }
     infer->job = (struct job){.input = infer->result->tensor.data,

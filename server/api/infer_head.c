@@ -196,7 +196,7 @@ static struct infer *new_infer(struct request *request)
     if (infer)
         infer->request = request;
     else
-        request_fail(request, 500, "no memory for the request");
+        request_fail_memory(request);
     return infer;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api.h"
+#include "failure.h"
 #include "ingest/envelope.h"
 #include "ingest/inflate.h"
 #include "options.h"
@@ -23,7 +24,7 @@ struct control {
     struct buffer body;
     bool load; /* else unload */
     struct task task;
-    bool failed;
+    rn_status status; /* of the load */
     char reason[REGISTRY_REASON_SIZE];
 };
 
@@ -53,7 +54,7 @@ static struct control *new_control(struct request *request)
     if (control)
         control->request = request;
     else
-        request_fail(request, 500, "no memory for the request");
+        request_fail_memory(request);
     if (!coding_of(header, &coding) || coding != CODING_NONE)
         request_fail(request, 415, "Content-Encoding %.40s: not for this path", header);
     return control;
@@ -82,24 +83,25 @@ static bool has_many_brackets(const struct buffer *body)
     return brackets > MAX_BRACKETS;
 }
 
-/* False: answered. *root is NULL for an empty body, else to be freed. */
-static bool read_body(struct request *request, struct value **root)
+/* False: answered. The envelope is NULL for an empty body, else to be freed. */
+static bool read_body(struct request *request, struct envelope **envelope)
 {
     const struct control *control = request->state;
     char error[200] = "not an object";
-    *root = NULL;
-    if (control->body.failed) {
-        request_fail(request, 500, "no memory for the body");
-        return false;
-    }
-    if (!control->body.size) return true;
+    rn_status status = control->body.failed ? RN_ERR_MEMORY : RN_OK;
+    *envelope = NULL;
+    if (status == RN_OK && !control->body.size) return true;
     if (has_many_brackets(&control->body))
         snprintf(error, sizeof error, "more than %d arrays and objects", MAX_BRACKETS);
+    else if (status == RN_OK)
+        status =
+            envelope_read(envelope, control->body.bytes, control->body.size, error, sizeof error);
+    if (value_type(envelope_root(*envelope)) == VALUE_OBJECT) return true;
+    envelope_free(*envelope);
+    if (status == RN_ERR_MEMORY)
+        request_fail_memory(request);
     else
-        *root = envelope_read(control->body.bytes, control->body.size, error, sizeof error);
-    if (value_type(*root) == VALUE_OBJECT) return true;
-    envelope_free(*root);
-    request_fail(request, 400, "body: %s", error);
+        request_fail(request, 400, "body: %s", error);
     return false;
 }
 
@@ -115,9 +117,9 @@ static void release(struct request *request)
 static void end_index(struct request *request)
 {
     struct registry_row row;
-    struct value *root;
-    if (!read_body(request, &root)) return;
-    const bool only_ready = value_is_true(value_member(root, "ready"));
+    struct envelope *envelope;
+    if (!read_body(request, &envelope)) return;
+    const bool only_ready = value_is_true(value_member(envelope_root(envelope), "ready"));
     struct buffer *text = api_begin_json(request);
     const char *comma = "";
     buffer_text(text, "[");
@@ -128,7 +130,7 @@ static void end_index(struct request *request)
         comma = ",";
     }
     buffer_text(text, "]\n");
-    envelope_free(root);
+    envelope_free(envelope);
 }
 
 /* ---- load and unload ------------------------------------------------------------------------- */
@@ -161,9 +163,9 @@ static void begin_unload(struct request *request)
 /* A model comes from where the administrator said, as it lies there. */
 static bool check_parameters(struct request *request)
 {
-    struct value *root;
-    if (!read_body(request, &root)) return false;
-    const struct value *parameters = value_member(root, "parameters");
+    struct envelope *envelope;
+    if (!read_body(request, &envelope)) return false;
+    const struct value *parameters = value_member(envelope_root(envelope), "parameters");
     const char *key = NULL;
     while ((key = value_next_key(parameters, key)) != NULL) {
         if (strcmp(key, "unload_dependents") == 0) continue;
@@ -172,7 +174,7 @@ static bool check_parameters(struct request *request)
     }
     if (!key && parameters && value_type(parameters) != VALUE_OBJECT)
         request_fail(request, 400, "parameters: not an object");
-    envelope_free(root);
+    envelope_free(envelope);
     return !request->reply.status;
 }
 
@@ -185,7 +187,7 @@ static void run(struct task *task)
     const char *name = target_capture(&control->request->target, "model");
     struct model *old = NULL;
     if (control->load)
-        control->failed = !registry_load(registry, name, &old, control->reason);
+        control->status = registry_load(registry, name, &old, control->reason);
     else
         registry_unload(registry, name);
     request_resume(control->request);
@@ -223,8 +225,11 @@ static void finish(struct request *request)
     const char *name = target_capture(&request->target, "model");
     struct registry_row row = {0};
     if (request->reply.status) return; /* refused: see end_change() */
-    if (control->failed) {
-        request_fail(request, 400, "model %s could not be loaded: %s", name, control->reason);
+    if (control->status != RN_OK) {
+        request_fail(request, failure_http(control->status), "model %s could not be loaded: %s",
+                     name, control->reason);
+        if (control->status == RN_ERR_MEMORY)
+            metrics_failure(request->server->metrics, REASON_MEMORY);
         return;
     }
     row.name = name;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "builtin.h"
+#include "failure.h"
 #include "isa.h"
 #include "model.h"
 #include "nearest.h"
@@ -169,9 +170,8 @@ rn_model *cmd_load_model(const struct cmd *self, const char *name,
     rn_status status = model_input_size(options->input_size, &with_size, &err);
     if (status == RN_OK) status = load(&model, name, &with_size, &err);
     if (status == RN_OK) return model;
-    const bool usage = status == RN_ERR_ARGUMENT || status == RN_ERR_CPU;
-    const bool missing = status == RN_ERR_IO && access(name, F_OK);
-    cmd_die(self->name, usage ? EX_USAGE : missing ? EX_NOINPUT : EX_DATAERR, "%s", err.text);
+    const bool unreadable = status == RN_ERR_IO && !access(name, F_OK);
+    cmd_die(self->name, unreadable ? EX_DATAERR : failure_exit(status), "%s", err.text);
 }
 
 rn_session *cmd_open_session(const struct cmd *self, rn_model *model,
@@ -180,7 +180,7 @@ rn_session *cmd_open_session(const struct cmd *self, rn_model *model,
     rn_error err;
     rn_session *session;
     if (rn_session_new(&session, model, options, &err) == RN_OK) return session;
-    cmd_die(self->name, EX_OSERR, "%s", err.text);
+    cmd_die(self->name, failure_exit(RN_ERR_MEMORY), "%s", err.text);
 }
 
 const char *cmd_grouped(uint64_t number, char text[CMD_GROUPED])

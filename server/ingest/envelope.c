@@ -4,6 +4,14 @@
 #include <jansson.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+#include "ingest/envelope_arena.h"
+
+struct envelope {
+    json_t *root;
+    struct envelope_arena *arena; /* of all of it */
+};
 
 /* A struct value is a json_t under another name. */
 static const json_t *json_of(const struct value *value)
@@ -11,18 +19,44 @@ static const json_t *json_of(const struct value *value)
     return (const json_t *)value;
 }
 
-struct value *envelope_read(const char *text, size_t size, char *error, size_t error_size)
+rn_status envelope_read(struct envelope **out, const char *text, size_t size, char *error,
+                        size_t error_size)
 {
     json_error_t failure;
-    json_t *root = json_loadb(
-        text, size, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &failure);
-    if (!root) snprintf(error, error_size, "%.180s", failure.text);
-    return (struct value *)root;
+    struct envelope *envelope = malloc(sizeof *envelope);
+    struct envelope_arena *arena = envelope ? envelope_arena_new(text, size) : NULL;
+    json_t *root = NULL;
+    if (arena) {
+        envelope_arena_use(arena);
+        root = json_loadb(text, size,
+                          JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL,
+                          &failure);
+        envelope_arena_use(NULL);
+        if (!root) snprintf(error, error_size, "%.180s", failure.text);
+    }
+    if (root) {
+        *envelope = (struct envelope){root, arena};
+        *out = envelope;
+        return RN_OK;
+    }
+    free(envelope);
+    envelope_arena_free(arena);
+    return arena ? RN_ERR_FORMAT : RN_ERR_MEMORY;
 }
 
-void envelope_free(struct value *root)
+void envelope_free(struct envelope *envelope)
 {
-    json_decref((json_t *)root);
+    if (!envelope) return;
+    envelope_arena_use(envelope->arena);
+    json_decref(envelope->root);
+    envelope_arena_use(NULL);
+    envelope_arena_free(envelope->arena);
+    free(envelope);
+}
+
+const struct value *envelope_root(const struct envelope *envelope)
+{
+    return envelope ? (const struct value *)envelope->root : NULL;
 }
 
 enum value_type value_type(const struct value *value)

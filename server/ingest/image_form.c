@@ -6,7 +6,6 @@
 static const unsigned status_of[] = {[IMAGE_DAMAGED] = 422,
                                      [IMAGE_UNSERVED] = 415,
                                      [IMAGE_TOO_LARGE] = 413,
-                                     [IMAGE_NO_MEMORY] = 500,
                                      [IMAGE_CANCELLED] = 500}; /* which nobody reads */
 
 bool ingest_read_image(const struct whole_body *body, float *chw, struct ingest_error *error)
@@ -15,8 +14,9 @@ bool ingest_read_image(const struct whole_body *body, float *chw, struct ingest_
     const struct image_file file = {body->bytes, body->size, spec->max_pixels, spec->max_bytes,
                                     spec->cancelled};
     struct image_error wrong;
-    return image_read(&file, &spec->recipe, chw, &wrong) ||
-           ingest_error_set(error, status_of[wrong.problem], "%s", wrong.text);
+    if (image_read(&file, &spec->recipe, chw, &wrong)) return true;
+    if (wrong.problem == IMAGE_NO_MEMORY) return ingest_error_memory(error);
+    return ingest_error_set(error, status_of[wrong.problem], "%s", wrong.text);
 }
 
 /* The dimensions of `count` samples. */

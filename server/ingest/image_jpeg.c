@@ -44,7 +44,10 @@ static void fail(j_common_ptr common)
     struct reader *reader = common->client_data;
     char text[JMSG_LENGTH_MAX];
     common->err->format_message(common, text);
-    image_damaged(reader->reading->error, text);
+    if (common->err->msg_code == JERR_OUT_OF_MEMORY)
+        image_no_memory(reader->reading->error);
+    else
+        image_damaged(reader->reading->error, text);
     longjmp(reader->failed, 1);
 }
 

@@ -27,6 +27,34 @@ struct run {
     size_t first, count;
 };
 
+/* ---- libspng's memory: an error of it may be the want of some, under many names ---------------
+ */
+
+static _Thread_local bool starved;
+
+static void *watch(void *memory)
+{
+    if (!memory) starved = true;
+    return memory;
+}
+
+static void *take(size_t size)
+{
+    return watch(malloc(size));
+}
+
+static void *take_again(void *old, size_t size)
+{
+    return watch(realloc(old, size));
+}
+
+static void *take_zeros(size_t count, size_t size)
+{
+    return watch(calloc(count, size));
+}
+
+/* ---- pixels ---------------------------------------------------------------------------------- */
+
 static size_t channels_of(unsigned color)
 {
     switch (color) {
@@ -208,7 +236,9 @@ bool image_png(struct image_reading *reading)
 {
     enum { CHUNK = 1 << 20 }; // of what is not pixels
     struct png_chunks chunks = png_chunks_of(reading->file->bytes, reading->file->size);
-    spng_ctx *png = spng_ctx_new(0);
+    struct spng_alloc memory = {take, take_again, take_zeros, free};
+    starved = false;
+    spng_ctx *png = spng_ctx_new2(&memory, 0);
     const struct reader reader = {png, reading};
     if (!png) return image_no_memory(reading->error);
     spng_set_chunk_limits(png, CHUNK, CHUNK);
@@ -216,5 +246,5 @@ bool image_png(struct image_reading *reading)
     const bool good =
         problem ? image_damaged(reading->error, spng_strerror(problem)) : read_png(&reader);
     spng_ctx_free(png);
-    return good;
+    return good || !starved ? good : image_no_memory(reading->error);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "failure.h"
 #include "form.h"
 #include "floats.h"
 #include "ingest/json_tensor.h"
@@ -163,7 +164,7 @@ bool ingest_fail(struct ingest *ingest, const char *format, ...)
 
 bool ingest_error_memory(struct ingest_error *error)
 {
-    return ingest_error_set(error, 500, "no memory for this body");
+    return ingest_error_set(error, failure_http(RN_ERR_MEMORY), "no memory for this body");
 }
 
 bool ingest_error_too_many(struct ingest_error *error, size_t most)

@@ -49,7 +49,7 @@ struct ingest_spec {
 };
 
 struct ingest_error {
-    unsigned status; /* an HTTP status: 400, 413, 415, 422, or 500 when memory is short */
+    unsigned status; /* an HTTP status: 400, 413, 415, 422; failure_http(RN_ERR_MEMORY) */
     char text[240];
 };
 

@@ -51,8 +51,11 @@ bool json_form_end(struct ingest *ingest)
     struct json_form *form = ingest->state;
     char error[200];
     if (!json_tensor_finish(form->json, &form->parsed)) return fail_json(ingest);
-    form->root = envelope_read(form->parsed.text, form->parsed.text_size, error, sizeof error);
-    if (!form->root) return ingest_fail(ingest, "body: %s", error);
+    const rn_status status = envelope_read(&form->envelope, form->parsed.text,
+                                           form->parsed.text_size, error, sizeof error);
+    if (status == RN_ERR_MEMORY) return ingest_fail_memory(ingest);
+    if (status != RN_OK) return ingest_fail(ingest, "body: %s", error);
+    form->root = envelope_root(form->envelope);
     return value_type(form->root) == VALUE_OBJECT || ingest_fail(ingest, "body: not a JSON object");
 }
 
@@ -60,7 +63,7 @@ void json_form_release(struct ingest *ingest)
 {
     struct json_form *form = ingest->state;
     if (!form) return;
-    envelope_free(form->root);
+    envelope_free(form->envelope);
     json_tensor_free(form->json);
     free(form->own);
     free(form);

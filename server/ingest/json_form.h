@@ -14,8 +14,9 @@
 struct json_form {
     struct json_tensor *json;
     struct json_result parsed;
-    struct value *root;
-    void *own; /* of the one form; freed with this */
+    struct envelope *envelope;
+    const struct value *root; /* of the envelope */
+    void *own;                /* of the one form; freed with this */
 };
 
 bool json_form_begin(struct ingest *ingest, const char *const *places);

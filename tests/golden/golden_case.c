@@ -185,7 +185,8 @@ bool golden_open(golden_case *c, const char *path, rn_error *err)
     char *text = read_text(path, &size);
     if (!text) return fail(err, "can't be read");
     text[size] = '\0';
-    bool ok = rn_json_parse(&c->json, text, size, "case", err) == RN_OK;
+    bool ok = rn_json_parse(&c->document, text, size, "case", err) == RN_OK;
+    c->json = rn_json_root(c->document);
     for (size_t i = 0; ok && i < 3; i++)
         ok = rn_json_size(rn_json_at(rn_json_get(c->json, "input"), i), &input[i]) ||
              fail(err, "\"input\" is no shape");
@@ -230,7 +231,7 @@ bool golden_compare(const golden_case *c, size_t n, size_t threads, double *wors
 void golden_close(golden_case *c)
 {
     rn_model_release(c->model);
-    rn_json_free(c->json);
+    rn_json_free(c->document);
     free(c->weights);
     free(c->images);
     free(c->expected);

@@ -8,8 +8,9 @@
 
 typedef struct {
     const char *path;
-    rn_json *json;
-    void *weights; /* of a model whose weights are derived: a safetensors file */
+    rn_json_document *document;
+    const rn_json *json; /* its root */
+    void *weights;       /* of a model whose weights are derived: a safetensors file */
     rn_model *model;
     bool refused; /* PyTorch refuses this network, and so did the engine: there is no model */
     size_t batch;

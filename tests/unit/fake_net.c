@@ -120,9 +120,9 @@ void fake_rename(fake_net *net, const char *from, const char *to)
     tensor->name = rn_strdup(to, NULL);
 }
 
-static rn_json *parse(const char *text)
+static rn_json_document *parse(const char *text)
 {
-    rn_json *document = NULL;
+    rn_json_document *document = NULL;
     rn_error err;
     if (text) ck_assert_int_eq(rn_json_parse(&document, text, strlen(text), "text", &err), RN_OK);
     return document;
@@ -133,13 +133,14 @@ rn_status fake_build_with(fake_net *net, const fake_files *files)
     net->err = (rn_error){0};
     rn_status status = rn_tensors_sort(&net->tensors, &net->err);
     ck_assert_msg(status == RN_OK, "%s", net->err.text);
-    rn_json *config = parse(files->config), *preprocessor = parse(files->preprocessor);
-    const rn_arch_options options = {.config = config,
+    rn_json_document *config = parse(files->config);
+    rn_json_document *preprocessor = parse(files->preprocessor);
+    const rn_arch_options options = {.config = rn_json_root(config),
                                      .input_height = files->height,
                                      .input_width = files->width,
                                      .labels = files->labels,
                                      .labels_size = files->labels ? strlen(files->labels) : 0,
-                                     .preprocessor = preprocessor};
+                                     .preprocessor = rn_json_root(preprocessor)};
     status = rn_arch_build(&net->arch, &net->graph, &net->tensors, &options, &net->err);
     rn_json_free(config);
     rn_json_free(preprocessor);
