@@ -10,21 +10,14 @@
 
 #define PIECE ((size_t)8 << 10) /* bytes that are converted at once */
 
-static const struct {
-    const char *name;
-    size_t bytes;
-} dtypes[RN_DTYPES] = {
-    [RN_F32] = {"F32", 4}, [RN_F16] = {"F16", 2}, [RN_BF16] = {"BF16", 2},
-    [RN_F64] = {"F64", 8}, [RN_I64] = {"I64", 8},
-};
-
 size_t rn_dtype_bytes(rn_dtype dtype)
 {
-    return dtypes[dtype].bytes;
+    return rn_type_bytes(dtype);
 }
+
 const char *rn_dtype_name(rn_dtype dtype)
 {
-    return dtypes[dtype].name;
+    return rn_type_name(dtype);
 }
 
 char *rn_shape_text(const size_t *shape, size_t rank, char *text, size_t size)
@@ -357,9 +350,9 @@ static bool lies_as_floats(const rn_tensor *tensor)
 /* False with *err filled: numbers of this type are no weights. */
 static bool take(rn_tensor *tensor, rn_error *err)
 {
-    if (tensor->dtype == RN_I64)
-        return rn_fail(err, RN_ERR_FORMAT, "tensor %s: its type is I64, weights must be floats",
-                       tensor->name),
+    if (!rn_type_is_float(tensor->dtype))
+        return rn_fail(err, RN_ERR_FORMAT, "tensor %s: its type is %s, weights must be floats",
+                       tensor->name, rn_dtype_name(tensor->dtype)),
                false;
     tensor->used = true;
     return true;
@@ -395,7 +388,7 @@ rn_status rn_tensors_check_used(const rn_tensors *set, rn_error *err)
     char shape[96];
     for (size_t i = 0; i < set->count; i++) {
         const rn_tensor *tensor = &set->tensor[i];
-        if (tensor->used || (tensor->dtype == RN_I64 && tensor->rank == 0)) continue;
+        if (tensor->used || !rn_type_is_float(tensor->dtype)) continue;
         return rn_fail(err, RN_ERR_FORMAT, "tensor %s (%s): no layer of the network uses it",
                        tensor->name,
                        rn_shape_text(tensor->shape, tensor->rank, shape, sizeof shape));

@@ -11,7 +11,7 @@
 #include "graph/constant.h"
 #include "resnet.h"
 
-#define RN_DTYPES (RN_I64 + 1) /* of weights files: the first of rn_type */
+#define RN_DTYPES RN_TYPES /* all of rn_type may stand in a weights file; weights are floats */
 
 typedef rn_type rn_dtype;
 
@@ -92,8 +92,8 @@ const float *rn_tensor_floats(rn_tensor *tensor, rn_error *err);
  * must be complete and sorted, since the constant refers to the tensor. False with *err filled. */
 bool rn_tensor_constant(rn_tensor *tensor, rn_constant *out, rn_error *err);
 
-/* RN_ERR_FORMAT naming the first tensor that no layer took. Integer tensors of rank 0
- * (num_batches_tracked) don't count. */
+/* RN_ERR_FORMAT naming the first tensor of floats that no layer took. Integers and booleans
+ * (num_batches_tracked, masks) are never weights and don't count. */
 rn_status rn_tensors_check_used(const rn_tensors *set, rn_error *err);
 
 /* "64x3x7x7" (or "scalar") into text, cut to size. Returns text. */

@@ -81,7 +81,7 @@ static rn_status expect_storages(rn_torch_storages *storages, const rn_pickle *o
         rn_torch_storage *storage = &storages->storage[storages->count++];
         storage->key = rn_pickle_text(object, value->ref, &storage->key_size);
         storage->found = false;
-        storage->element = rn_dtype_bytes((rn_dtype)value->dtype);
+        storage->element = value->element;
         if (!rn_size_mul((size_t)value->integer, storage->element, &storage->bytes))
             return rn_fail(err, RN_ERR_FORMAT, "storage %.*s: its size overflows",
                            (int)rn_min(storage->key_size, 40), storage->key);

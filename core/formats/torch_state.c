@@ -71,7 +71,6 @@ static const rn_torch_storage *find_storage(const rn_pickle *pickle,
                                             rn_error *err)
 {
     const rn_pickle_value *value = &pickle->value[id];
-    const rn_dtype dtype = (rn_dtype)value->dtype;
     size_t key_size, wanted;
     const char *key = rn_pickle_text(pickle, value->ref, &key_size);
     const int shown = (int)rn_min(key_size, 40);
@@ -80,10 +79,10 @@ static const rn_torch_storage *find_storage(const rn_pickle *pickle,
         rn_fail(err, RN_ERR_FORMAT, "storage %.*s is a view", shown, key);
     else if (!found || !found->found)
         rn_fail(err, RN_ERR_FORMAT, "storage %.*s isn't in the file", shown, key);
-    else if (!rn_size_mul((size_t)value->integer, rn_dtype_bytes(dtype), &wanted) ||
+    else if (!rn_size_mul((size_t)value->integer, value->element, &wanted) ||
              wanted != found->bytes)
-        rn_fail(err, RN_ERR_FORMAT, "storage %.*s: %lld elements of %s, but %zu bytes", shown, key,
-                (long long)value->integer, rn_dtype_name(dtype), found->bytes);
+        rn_fail(err, RN_ERR_FORMAT, "storage %.*s: %lld elements of %u bytes, but %zu bytes", shown,
+                key, (long long)value->integer, value->element, found->bytes);
     else
         return found;
     return NULL;
@@ -132,8 +131,7 @@ static rn_status read_tensor(const state_reader *reader, rn_tensor *tensor, size
     rn_pickle_tensor_of(pickle, id, &source);
     const rn_torch_storage *storage = find_storage(pickle, reader->storages, source.storage, err);
     if (!storage) return RN_ERR_FORMAT;
-    *tensor =
-        (rn_tensor){.dtype = (rn_dtype)pickle->value[source.storage].dtype, .rank = source.rank};
+    *tensor = (rn_tensor){.dtype = source.dtype, .rank = source.rank};
     memcpy(tensor->shape, source.shape, sizeof tensor->shape);
     memcpy(tensor->stride, source.stride, sizeof tensor->stride);
     const size_t element = rn_dtype_bytes(tensor->dtype);
@@ -151,6 +149,9 @@ static rn_status add_tensor(state_reader *reader, uint32_t key, uint32_t value, 
     const char *name = rn_pickle_text(reader->pickle, key, &name_size);
     const int shown = (int)rn_min(name_size, 80);
     rn_tensor tensor;
+    rn_pickle_tensor source;
+    rn_pickle_tensor_of(reader->pickle, value, &source);
+    if (source.dtype == RN_TYPES) return RN_OK;
     rn_status status = read_tensor(reader, &tensor, &bytes, value, err);
     if (status != RN_OK) return rn_context(err, "tensor %.*s", shown, name), status;
     if (name_size > reader->name_limit)
@@ -167,11 +168,12 @@ static rn_status add_tensor(state_reader *reader, uint32_t key, uint32_t value, 
     return RN_OK;
 }
 
-/* Numbers and strings beside the tensors (an epoch, say) are nobody's weights. */
+/* Numbers, strings and objects beside the tensors (an epoch, say) are no weights; nor are tensors
+ * of complex numbers and the like. */
 static rn_status add_entry(state_reader *reader, uint32_t key, uint32_t value, rn_error *err)
 {
     const rn_pickle_kind kind = (rn_pickle_kind)reader->pickle->value[value].kind;
-    if (kind < RN_PICKLE_TUPLE) return RN_OK;
+    if (kind != RN_PICKLE_TENSOR && kind != RN_PICKLE_DICT) return RN_OK;
     if (reader->pickle->value[key].kind != RN_PICKLE_STRING)
         return rn_fail(err, RN_ERR_FORMAT, "the key of %s is %s, not a string",
                        rn_pickle_kind_name(kind),

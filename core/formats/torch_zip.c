@@ -109,15 +109,13 @@ static rn_status load_archive(rn_tensors *set, const rn_file *file, const rn_zip
     if (status != RN_OK) return status;
     rn_pickle pickle;
     status = read_pickle(&pickle, file, entry, limit, err);
-    if (status != RN_OK) {
-        if (find(zip, folder, "/constants.pkl")) rn_context(err, SCRIPT);
-        return status;
-    }
+    if (status != RN_OK) return status;
     rn_torch_storages storages = {0};
     status = collect_storages(&storages, zip, folder, err);
     if (status == RN_OK) status = rn_torch_state(set, &pickle, &storages, file, err);
     rn_free(storages.storage);
     rn_pickle_release(&pickle);
+    if (status == RN_ERR_FORMAT && find(zip, folder, "/constants.pkl")) rn_context(err, SCRIPT);
     return status;
 }
 

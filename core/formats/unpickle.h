@@ -1,10 +1,11 @@
-/* Pickles of torch.save (protocol 2), read as data.
+/* Pickles, protocols 0 to 5, read as data.
  *
- * A pickle is a program for a stack machine that can call any Python function. This reader has the
- * opcodes that saving tensors needs (pickle_ops.def) and a handful of callables (the table in
- * unpickle.c); each stands for a plain value here. Anything else is refused by its name, and
- * nothing is ever executed. Memory grows with the pickle's size alone; nothing recurses. One
- * thread; read-only after rn_unpickle(). */
+ * A pickle is a program for a stack machine that can call any Python function. This reader has all
+ * its opcodes (pickle_ops.def), but calls nothing: a handful of callables that make dicts and
+ * tensors (the table in unpickle.c) each stand for a plain value here, every other one gives an
+ * opaque object that keeps its arguments and state, so that tensors inside a module can be found.
+ * Memory grows with the pickle's size alone; nothing recurses. One thread; read-only after
+ * rn_unpickle(). */
 #ifndef RN_FORMATS_UNPICKLE_H
 #define RN_FORMATS_UNPICKLE_H
 
@@ -23,15 +24,21 @@ typedef enum {
     RN_PICKLE_GLOBAL,
     RN_PICKLE_STORAGE,
     RN_PICKLE_TENSOR, /* also a Parameter */
+    RN_PICKLE_BYTES,
+    RN_PICKLE_OBJECT, /* opaque: what another callable would make of its arguments and state */
 } rn_pickle_kind;
 
 /* Values refer to each other by their index in rn_pickle.value. */
 typedef struct {
     uint8_t kind;  /* rn_pickle_kind */
-    uint8_t dtype; /* STORAGE: rn_dtype */
-    bool view;     /* STORAGE: a part of another one (old files) */
+    uint8_t dtype; /* STORAGE: rn_dtype; RN_TYPES: one that weights never have, or none */
     union {
-        uint32_t size; /* STRING: bytes. TUPLE, LIST: elements. DICT: keys and values together */
+        bool view;  /* STORAGE: a part of another one (old files) */
+        bool typed; /* TENSOR: its arguments have its type, the storage has none */
+    };
+    uint8_t element; /* STORAGE: bytes of one element */
+    union {
+        uint32_t size; /* STRING: bytes. TUPLE, LIST: elements. DICT, OBJECT: keys and values */
         uint32_t ref;  /* STORAGE: its key, a STRING. TENSOR: the TUPLE of its arguments.
                         * GLOBAL: row of the table in unpickle.c */
     };
@@ -40,7 +47,7 @@ typedef struct {
         double real;
         uint32_t text; /* STRING: offset in the pickle */
         struct {
-            uint32_t first, last; /* TUPLE, LIST, DICT: items, when size > 0 */
+            uint32_t first, last; /* TUPLE, LIST, DICT, OBJECT: items, when size > 0 */
         } items;
     };
 } rn_pickle_value;
@@ -64,13 +71,14 @@ typedef struct {
 /* A tensor as the pickle describes it: nothing is known yet of its storage's bytes. */
 typedef struct {
     uint32_t storage; /* a STORAGE */
+    rn_dtype dtype;   /* RN_TYPES: one that weights never have */
     size_t offset;    /* elements */
     size_t rank;
     size_t shape[RN_MAX_RANK], stride[RN_MAX_RANK];
 } rn_pickle_tensor;
 
 /* Reads one pickle from the front of `bytes` (at most `limit` of them), which must outlive it.
- * Errors name the byte and the opcode or callable. On failure *pickle holds nothing. */
+ * Errors name the byte. On failure *pickle holds nothing. */
 rn_status rn_unpickle(rn_pickle *pickle, const uint8_t *bytes, size_t size, size_t limit,
                       rn_error *err);
 

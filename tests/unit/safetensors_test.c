@@ -132,7 +132,7 @@ static const struct {
     size_t data;
     const char *says;
 } hostile[] = {
-    {ENTRY("\"U8\"", "[8]", "[0,8]"), 8, "tensor w: its type U8 can't be served"},
+    {ENTRY("\"C64\"", "[1]", "[0,8]"), 8, "tensor w: its type C64 can't be served"},
     {ENTRY("\"f32\"", "[2]", "[0,8]"), 8, "tensor w: its type f32 can't be served"},
     {ENTRY("7", "[2]", "[0,8]"), 8, "tensor w: dtype"},
     {ENTRY("\"F32\"", "2", "[0,8]"), 8, "tensor w: shape is no array"},
