@@ -360,7 +360,7 @@ rn_epilogue check_epilogue(size_t index)
         {2, {{.op = RN_OP_RELU}, {.op = RN_OP_ADD}}},
         {3, {{.op = RN_OP_RELU}, {.op = RN_OP_ADD}, {.op = RN_OP_RELU}}},
         {2, {{.op = RN_OP_MUL}, {.op = RN_OP_RELU}}},
-        {1, {{.op = RN_OP_CLAMP, .parameter = {-60, 100}}}},
+        {1, {{.op = RN_OP_LEAKY_RELU, .parameter = {0.5F}}}},
     };
     return lists[index];
 }
