@@ -141,9 +141,10 @@ hostile: ## send N=1000000 hostile bodies to a daemon under AddressSanitizer, in
 	@$(call sanitized,asan) send-hostile
 send-hostile: all $(BUILD)/tests/http/bodies_test
 	@RESNETD=$(BUILD)/resnetd HOSTILE_BODIES=$(N) $(BUILD)/tests/http/bodies_test
-# Slow ones are shortened: 20,000 random numbers, not all images of the test set.
+# Slow ones are shortened: 20,000 random numbers, a share of the convolutions that has every
+# implementation and edge, not all images of the test set.
 suites: all tests
-	@BUILD=$(BUILD) NUMBER_CASES=20000 LOAD_ROUNDS=5 \
+	@BUILD=$(BUILD) NUMBER_CASES=20000 LOAD_ROUNDS=5 CONV_SHARE=4 \
 	  tests/run.sh $(filter-out %/fashion_test,$(call programs,$(suites)))
 
 arm64: ## build the kernel tests for arm64 and run them under qemu-user

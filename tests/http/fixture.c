@@ -10,6 +10,10 @@
 
 #include "check_main.h"
 
+/* For what must come, however long the machine takes. */
+enum { WAITS = 6000 };
+#define WAIT (10 * NS_PER_MS)
+
 struct daemon server;
 
 void server_stop(void)
@@ -88,9 +92,21 @@ double metric(const char *sample)
 void await_metric(const char *sample, double value)
 {
     double now = -1;
-    for (int i = 0; i < 1000 && (now = sample_value(sample)) != value; i++)
-        clock_sleep(20 * NS_PER_MS);
+    for (int i = 0; i < WAITS && (now = sample_value(sample)) != value; i++) clock_sleep(WAIT);
     ck_assert_msg(now == value, "%s is %g, want %g", sample, now, value);
+}
+
+char *await_log(const char *part, size_t times)
+{
+    for (int i = 0;; i++) {
+        char *log = daemon_log(&server);
+        size_t found = 0;
+        for (const char *at = log; (at = strstr(at, part)) != NULL; at++) found++;
+        if (found == times) return log;
+        ck_assert_msg(i < WAITS, "%zu times %s, want %zu, in: %s", found, part, times, log);
+        free(log);
+        clock_sleep(WAIT);
+    }
 }
 
 char *read_file(const char *path, size_t *size)

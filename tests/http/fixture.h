@@ -23,8 +23,12 @@ void expect_error_with(struct response answer, int status, const char *part);
 
 /* A sample of /metrics, "name{labels}" as it stands there: 0 or more; it must be there. */
 double metric(const char *sample);
-/* Waits for it to be there with the value, some 20 seconds at most. */
+/* Waits for it to be there with the value, some 60 seconds at most. */
 void await_metric(const char *sample, double value);
+
+/* Waits for the server's log to hold `part` so often, some 60 seconds at most: an answer arrives
+ * before its line. The log, to be freed. */
+char *await_log(const char *part, size_t times);
 
 /* A file, to be freed. */
 char *read_file(const char *path, size_t *size);

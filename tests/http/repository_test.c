@@ -275,19 +275,6 @@ START_TEST(a_file_that_is_written_to_is_never_half_served)
 }
 END_TEST
 
-/* Waits for the log to have a line with `part` once more. */
-static void await_log(const char *part, size_t count)
-{
-    size_t lines = 0;
-    for (int i = 0; i < 6000 && lines < count; i++, clock_sleep(10 * NS_PER_MS)) {
-        char *log = daemon_log(&server);
-        lines = 0;
-        for (const char *at = log; (at = strstr(at, part)) != NULL; at++) lines++;
-        free(log);
-    }
-    ck_assert_msg(lines == count, "%zu times %s, want %zu", lines, part, count);
-}
-
 START_TEST(sighup_reloads)
 {
     struct crowd crowd = {0};
@@ -298,13 +285,13 @@ START_TEST(sighup_reloads)
     crowd_start(&crowd, thread);
     use("fashion-resnet");
     kill(server.pid, SIGHUP);
-    await_log("event=reload loaded=2 failed=0", 1);
+    free(await_log("event=reload loaded=2 failed=0", 1));
     digest_of("m", now);
     ck_assert_str_eq(now, other);
     ck_assert_int_eq(truncate(weights, 100), 0); /* the old one stays, and the log says why */
     kill(server.pid, SIGHUP);
-    await_log("event=reload loaded=1 failed=1", 1);
-    await_log("event=load name=m error=", 1);
+    free(await_log("event=reload loaded=1 failed=1", 1));
+    free(await_log("event=load name=m error=", 1));
     digest_of("m", now);
     ck_assert_str_eq(now, other);
     use("fashion-reslayer");
@@ -320,9 +307,9 @@ END_TEST
 START_TEST(sighup_leaves_out_what_is_unloaded)
 {
     check(REPOSITORY "/other/unload", "", 200, "UNAVAILABLE");
-    await_log("event=unload name=other", 1);
+    free(await_log("event=unload name=other", 1));
     kill(server.pid, SIGHUP);
-    await_log("event=reload loaded=1 failed=0", 1);
+    free(await_log("event=reload loaded=1 failed=0", 1));
     check("/v2/repository/index", "", 200, "\"other\",\"version\":\"1\",\"state\":\"UNAVAILABLE\"");
     check(REPOSITORY "/other/load", "{}", 200, "READY");
 }

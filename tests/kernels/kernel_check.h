@@ -18,6 +18,12 @@ typedef enum {
  * the reference not counted. */
 size_t check_kernels(rn_desc desc, size_t n, check_values values);
 
+/* Counts from now on, over all processes that are forked from this one, how often check_kernels() ran
+ * each implementation. To be called before the suite runs. */
+void check_count_runs(void);
+/* Of rn_impls[i]. */
+size_t check_runs_of(size_t i);
+
 /* Whether that implementation supports the case. */
 bool check_takes(const rn_impl *impl, rn_desc desc);
 
