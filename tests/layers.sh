@@ -9,137 +9,164 @@ cd "$(dirname "$0")/.."
 export LC_ALL=C
 CC=${CC:-cc}
 passed=0 failed=0
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
 
-# Folder of core -> folders whose headers it may include. "core" is core/*.c, which ties all together.
+# The tables answer in a variable: a shell for each line of the sources would take minutes.
+
+# Folder of core -> folders whose headers it may include, in $may. "core" is core/*.c, which ties all
+# together.
 core_may() {
     case $1 in
-    base) echo base ;;
-    formats) echo base graph kernels/epilogue.h formats ;; # constants are folded by the formulas
-    graph) echo base graph ;;
-    arch) echo base graph formats arch ;;
-    kernels) echo base graph kernels run/team.h ;;
-    plan) echo base graph kernels plan ;;
-    run) echo base graph kernels plan model.h run ;; # a session is one of a model
-    core) echo base graph formats arch kernels plan run core ;;
+    base) may=base ;;
+    formats) may='base graph kernels/epilogue.h formats' ;; # constants are folded by the formulas
+    graph) may='base graph' ;;
+    arch) may='base graph formats arch' ;;
+    kernels) may='base graph kernels run/team.h' ;;
+    plan) may='base graph kernels plan' ;;
+    run) may='base graph kernels plan model.h run' ;; # a session is one of a model
+    core) may='base graph formats arch kernels plan run core' ;;
+    *) may= ;;
     esac
 }
 
-# Folder of server -> folders it may include. "server" is server/*.c.
+# Folder of server -> folders it may include, in $may. "server" is server/*.c.
 server_may() {
     case $1 in
-    ingest | encode) echo "$1" server ;;
-    api) echo api ingest encode server ;;
-    cmd) echo cmd api ingest encode server ;;
-    server) echo server api ingest encode cmd ;;
+    ingest | encode) may="$1 server" ;;
+    api) may='api ingest encode server' ;;
+    cmd) may='cmd api ingest encode server' ;;
+    server) may='server api ingest encode cmd' ;;
+    *) may= ;;
     esac
 }
 
-# Third-party header, or one that brings it along -> the files that may include it, as patterns.
+# Third-party header, or one that brings it along -> the files that may include it, as patterns in
+# $home.
 home_of() {
     case $1 in
-    microhttpd.h) echo server/http_request.h ;;
-    http_request.h) echo 'server/http.c server/http_*.c' ;; # its only includers: it has the above
-    jansson.h) echo 'core/base/json*.c server/ingest/envelope*.c' ;;
-    cblas.h) echo core/kernels/gemm_blas.c ;;
-    nettle/*) echo 'core/formats/digest.c core/base/file.c' ;;
-    zlib.h) echo 'server/ingest/inflate.c server/ingest/png_chunks.c server/compress.c' ;;
-    jpeglib.h | jerror.h) echo server/ingest/image_jpeg.c ;;
-    spng.h) echo server/ingest/image_png.c ;;
-    onnx.pb-c.h | protobuf-c/*) echo 'core/formats/onnx_*.c' ;;
-    immintrin.h) echo 'core/kernels/x86/* server/ingest/*_x86.c server/ingest/*_avx*.c' ;;
-    arm_neon.h) echo 'core/kernels/arm64/*' ;;
+    microhttpd.h) home=server/http_request.h ;;
+    http_request.h) home='server/http.c server/http_*.c' ;; # its only includers: it has the above
+    jansson.h) home='core/base/json*.c server/ingest/envelope*.c' ;;
+    cblas.h) home=core/kernels/gemm_blas.c ;;
+    nettle/*) home='core/formats/digest.c core/base/file.c' ;;
+    zlib.h) home='server/ingest/inflate.c server/ingest/png_chunks.c server/compress.c' ;;
+    jpeglib.h | jerror.h) home=server/ingest/image_jpeg.c ;;
+    spng.h) home=server/ingest/image_png.c ;;
+    onnx.pb-c.h | protobuf-c/*) home='core/formats/onnx_*.c' ;;
+    immintrin.h) home='core/kernels/x86/* server/ingest/*_x86.c server/ingest/*_avx*.c' ;;
+    arm_neon.h) home='core/kernels/arm64/*' ;;
+    *) home= ;;
     esac
 }
 
-sources() { find "${@:-core server include}" -name '*.[ch]' 2>/dev/null | sort; }
-
-# The folder below core/ or server/ that a path belongs to; files directly in it count as its own name.
-folder_of() {
-    local rest=${1#*/}
-    case $rest in */*) echo "${rest%%/*}" ;; *) echo "${1%%/*}" ;; esac
+# All files under the current folder in $sources, and in $includes what they include, in order:
+# file:"target or file:<target.
+read_tree() {
+    mapfile -t sources < <(find core server include -name '*.[ch]' 2>/dev/null | sort)
+    mapfile -t includes < <(grep -HoP '^\s*#\s*include\s*\K["<][^">]+' "${sources[@]}")
 }
 
-code_of() { # a file without comments and without the insides of strings
-    "$CC" -fpreprocessed -dD -E -P -w "$1" 2>/dev/null | sed 's/"\([^"\\]\|\\.\)*"/""/g'
+# The folder below core/ or server/ that a path belongs to, in $folder; files directly in it count as
+# its own name.
+folder_of() {
+    folder=${1#*/}
+    case $folder in */*) folder=${folder%%/*} ;; *) folder=${1%%/*} ;; esac
 }
 
 rule_arrows() {
-    local half file target folder allowed
-    for half in core server; do
-        while IFS=: read -r file target; do
-            [ -n "$target" ] || continue
-            [ "$target" = resnet.h ] && continue
-            if [ -e "$(dirname "$file")/$target" ]; then target=$(realpath --relative-to=. "$(dirname "$file")/$target")
-            elif [ -e "$half/$target" ]; then target=$half/$target
-            else echo "$file: \"$target\" is not in $half/"; continue
-            fi
-            folder=$(folder_of "$file")
-            allowed=" $("${half}_may" "$folder") "
-            case $allowed in
-            *" $(folder_of "$target") "* | *" ${target#"$half"/} "*) ;;
-            *) echo "$file: $half/$folder must not include ${target#"$half"/}" ;;
-            esac
-        done < <(sources $half | xargs -r grep -HoP '^\s*#\s*include\s*"\K[^"]+')
+    local line file half target folder from may
+    for line in "${includes[@]}"; do
+        file=${line%%:*} half=${line%%/*} target=${line#*:?}
+        case $line in include/* | *:\<* | *:\"resnet.h) continue ;; esac
+        if [ -e "${file%/*}/$target" ]; then
+            target=${file%/*}/$target
+            case $target in *..*) target=$(realpath --relative-to=. "$target") ;; esac
+        elif [ -e "$half/$target" ]; then target=$half/$target
+        else echo "$file: \"$target\" is not in $half/"; continue
+        fi
+        folder_of "$file" && from=$folder
+        folder_of "$target"
+        "${half}_may" "$from"
+        case " $may " in
+        *" $folder "* | *" ${target#"$half"/} "*) ;;
+        *) echo "$file: $half/$from must not include ${target#"$half"/}" ;;
+        esac
     done
 }
 
 rule_third_party() {
-    local file header home pattern found
-    while IFS=: read -r file header; do
-        home=$(home_of "$header")
+    local line file header home pattern found
+    for line in "${includes[@]}"; do
+        file=${line%%:*} header=${line#*:?}
+        home_of "$header"
         [ -n "$home" ] || continue
         found=
         # shellcheck disable=SC2254 # the homes are patterns
         for pattern in $home; do case $file in $pattern) found=1 ;; esac; done
         [ -n "$found" ] || echo "$file: <$header> belongs in $home alone"
-    done < <(sources core server include | xargs -r grep -HoP '^\s*#\s*include\s*[<"]\K[^>"]+')
+    done
 }
 
-# Called words that may not be: words MESSAGE PATTERN < code
-words() {
-    { grep -oP "(?<![A-Za-z0-9_.>])($2)(?=\s*\()" || true; } | sort -u | sed "s|^|$1: |"
-}
-
+# Called words that may not be, in code without comments and without the insides of strings.
 rule_banned() {
-    local file code
-    while read -r file; do
-        code=$(code_of "$file")
-        {
-            words 'banned function' \
-                'strcpy|strcat|strncat|stpcpy|v?sprintf|strtok|ato[ifl]|gets|alloca|v?s?f?scanf|system' <<<"$code"
-            [ "${file%%/*}" != core ] || words 'core neither prints nor exits' \
-                'v?f?printf|f?puts|f?putc|putchar|perror|fwrite|v?dprintf|_?exit|quick_exit|abort' <<<"$code"
-            [ "${file%%/*}" != core ] || [ "$file" = core/base/mem.c ] || words 'core allocates in base/mem.c alone' \
-                'malloc|calloc|realloc|reallocarray|aligned_alloc|posix_memalign|free|strn?dup|v?asprintf' <<<"$code"
-        } | sed "s|^|$file: |"
-    done < <(sources core server include)
+    perl -e '
+        sub words {
+            my ($file, $code, $message, $words) = @_;
+            my %seen = map { $_ => 1 } $code =~ /(?<![A-Za-z0-9_.>])($words)(?=\s*\()/g;
+            print "$file: $message: $_\n" for sort keys %seen;
+        }
+        for my $file (@ARGV) {
+            open my $source, "<", $file or die "$file: $!\n";
+            my $code = do { local $/; <$source> };
+            $code =~ s{//[^\n]*|/\*.*?\*/|(["\x27])(?:\\.|[^\\])*?\1}{$1 ? "$1$1" : " "}gse;
+            words($file, $code, "banned function",
+                "strcpy|strcat|strncat|stpcpy|v?sprintf|strtok|ato[ifl]|gets|alloca|v?s?f?scanf|system");
+            next if $file !~ m{^core/};
+            words($file, $code, "core neither prints nor exits",
+                "v?f?printf|f?puts|f?putc|putchar|perror|fwrite|v?dprintf|_?exit|quick_exit|abort");
+            next if $file eq "core/base/mem.c";
+            words($file, $code, "core allocates in base/mem.c alone",
+                "malloc|calloc|realloc|reallocarray|aligned_alloc|posix_memalign|free|strn?dup|v?asprintf");
+        }' "${sources[@]}"
 }
 
 rule_owed() {
-    { sources core server include tests | xargs -r grep -nwE '#if 0|TODO|FIXME|XXX' || true; } |
-        sed 's/:[0-9]*:/: dead or owed code: /'
+    { grep -rnwE --include='*.[ch]' '#if 0|TODO|FIXME|XXX' core server include tests 2>/dev/null || true; } |
+        sort | sed 's/:[0-9]*:/: dead or owed code: /'
 }
 
+# Of each header its first error, under the name of the file that has it.
 rule_headers() {
-    local header
-    while read -r header; do
-        "$CC" -std=c17 -D_GNU_SOURCE -fsyntax-only -Iinclude -I"${header%%/*}" -x c "$header" 2>&1 |
-            grep -m1 -E 'error' | sed "s|^|$header: does not compile alone: |" || true
-    done < <(sources core server include | grep '\.h$')
+    local half
+    for half in core server include; do
+        # shellcheck disable=SC2086 # a compiler may be several words
+        printf '%s\n' "${sources[@]}" | grep "^$half/.*\.h$" |
+            xargs -r -P "${JOBS:-2}" -n 30 $CC -std=c17 -D_GNU_SOURCE -fsyntax-only -Iinclude -I"$half" -x c 2>&1 |
+            grep -E ': (fatal )?error: ' | sort -t: -k1,1 -u | sed 's|^\([^:]*\)|\1: does not compile alone: \1|' || true
+    done
 }
 
 rule_own_header_first() {
-    local file own first
-    while read -r file; do
-        own=$(basename "${file%.c}.h")
-        [ -e "${file%.c}.h" ] || continue
-        first=$(grep -m1 -oP '^\s*#\s*include\s*["<]\K[^">]+' "$file" || true)
-        [ "$(basename "$first")" = "$own" ] || echo "$file: must include $own first"
-    done < <(sources core server | grep '\.c$')
+    local line file own
+    local -A first=()
+    for line in "${includes[@]}"; do
+        file=${line%%:*}
+        [ -n "${first[$file]:-}" ] || first[$file]=${line##*[/:\"<]}
+    done
+    for file in "${sources[@]}"; do
+        own=${file%.c}.h
+        if [ "$own" = "$file" ] || [ ! -e "$own" ] || [ "${first[$file]:-}" = "${own##*/}" ]; then continue; fi
+        echo "$file: must include ${own##*/} first"
+    done
 }
 
 rules=(arrows third_party banned owed headers own_header_first)
-check_tree() { local rule; for rule in "${rules[@]}"; do "rule_$rule"; done; }
+check_tree() {
+    local rule
+    read_tree
+    for rule in "${rules[@]}"; do "rule_$rule"; done
+}
 
 result() { # result OK? NAME
     if [ "$1" = yes ]; then passed=$((passed + 1)); else
@@ -148,6 +175,7 @@ result() { # result OK? NAME
     fi
 }
 
+read_tree
 for rule in "${rules[@]}"; do
     wrong=$("rule_$rule")
     [ -z "$wrong" ] || echo "$wrong"
@@ -155,8 +183,6 @@ for rule in "${rules[@]}"; do
 done
 
 # ---- the rules themselves ------------------------------------------------------------------------
-tree=$(mktemp -d)
-trap 'rm -rf "$tree"' EXIT
 
 plant() { # plant FILE TEXT EXPECTED: a tree with this one file more must be reported like this
     rm -rf "${tree:?}"/*
