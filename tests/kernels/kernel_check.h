@@ -18,8 +18,8 @@ typedef enum {
  * the reference not counted. */
 size_t check_kernels(rn_desc desc, size_t n, check_values values);
 
-/* Counts from now on, over all processes that are forked from this one, how often check_kernels() ran
- * each implementation. To be called before the suite runs. */
+/* Counts from now on, over all processes that are forked from this one, how often check_kernels()
+ * ran each implementation. To be called before the suite runs. */
 void check_count_runs(void);
 /* Of rn_impls[i]. */
 size_t check_runs_of(size_t i);
