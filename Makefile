@@ -137,6 +137,8 @@ asan: ## run the suites under AddressSanitizer and UndefinedBehaviorSanitizer, i
 	@$(call sanitized,asan) suites
 tsan: ## run the suites under ThreadSanitizer, in build-tsan
 	@$(call sanitized,tsan) suites
+built-%: # what .ci/nightly runs of a sanitizer's folder
+	@$(call sanitized,$*) all tests build-$*/tests/bench/soak_bench
 hostile: ## send N=1000000 hostile bodies to a daemon under AddressSanitizer, in build-asan
 	@$(call sanitized,asan) send-hostile
 send-hostile: all $(BUILD)/tests/http/bodies_test
@@ -159,8 +161,8 @@ bench: all $(benches) ## time the built-in models, layer by layer, and the daemo
 bench-http: all $(benches) ## what the daemon adds to the engine: latency and throughput by clients
 	@deploy/deps.sh reference
 	@BUILD=$(BUILD) tests/bench_http.sh
-soak: all $(benches) ## keep the daemon busy for SOAK_SECONDS=300 and see that its memory stays flat
-	@RESNETD=$(BUILD)/resnetd $(BUILD)/tests/bench/soak_bench $(SOAK_SECONDS)
+soak: all $(BUILD)/tests/bench/soak_bench ## for SOAK_SECONDS=300 ask twice what the daemon can do, in all forms
+	@RESNETD=$(BUILD)/resnetd SOAK_SECONDS=$(SOAK_SECONDS) $(BUILD)/tests/bench/soak_bench
 bench-json: ## an image as JSON to floats: jansson, simdjson and resnetd in turn
 	@deploy/deps.sh build bench-json
 	@$(MAKE) --no-print-directory $(BUILD)/tests/bench/json/json
@@ -172,6 +174,9 @@ bench-load: all ## from start to first answer, in each format, beside PyTorch an
 test-reference: all ## make full-size networks with PyTorch and compare the answers
 	@deploy/deps.sh reference
 	@BUILD=$(BUILD) tests/reference/run.sh
+
+nightly: ## what takes too long for every change: nothing shortened, fuzzers, soaks, hostile bodies
+	@.ci/nightly
 
 # ---- habits --------------------------------------------------------------------------------------
 lint: ## warnings as errors with gcc and clang, clang-tidy, cppcheck, clang-format, shellcheck
@@ -199,7 +204,7 @@ clean: ## remove everything that was built
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
-.PHONY: all run test tests unit golden http asan tsan suites hostile send-hostile arm64 fault fuzz bench bench-http bench-json bench-load bench-peers soak test-reference lint format \
+.PHONY: all run test tests unit golden http asan tsan suites hostile send-hostile nightly arm64 fault fuzz bench bench-http bench-json bench-load bench-peers soak test-reference lint format \
   layers docker deps deps-run deps-test install clean help
 .SECONDARY:
 .DELETE_ON_ERROR:

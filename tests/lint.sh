@@ -50,7 +50,7 @@ check_cppcheck() {
         --suppress=internalAstError --suppress=nullPointerRedundantCheck --suppress=ctunullpointer --suppress=ctuPointerArith \
         --error-exitcode=1 -Iinclude -Icore -Iserver core server
 }
-check_shell() { git ls-files '*.sh' .ci/run | xargs shellcheck -x; }
+check_shell() { git ls-files '*.sh' .ci | xargs shellcheck -x; }
 check_size() { # files over 800 lines, but for tables
     ! c_files | xargs wc -l | awk '$1 > 800 && $2 != "total" { print $2 ": " $1 " lines, 800 is the end" }' |
         grep .

@@ -4,12 +4,15 @@
 #   tests/run.sh PROGRAM...
 #
 # A program is one of Check's, or a script whose last line is "N passed, N failed" (", N skipped" may
-# follow). One that reports no test at all has failed. Each gets TEST_TIMEOUT (300) seconds. Logs are
-# kept in $BUILD/test-logs; those of failures are shown. The last line is the sum of all.
+# follow). One that reports no test at all has failed. Each gets TEST_TIMEOUT (900) seconds, and a test
+# of Check's CK_TIMEOUT_MULTIPLIER (5) times what it says: they are for what hangs, not for a machine
+# that has more to do. Logs are kept in $BUILD/test-logs; those of failures are shown. The last line is
+# the sum of all.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
-BUILD=${BUILD:-build} JOBS=${JOBS:-2} TEST_TIMEOUT=${TEST_TIMEOUT:-300}
+BUILD=${BUILD:-build} JOBS=${JOBS:-2} TEST_TIMEOUT=${TEST_TIMEOUT:-900}
 export CK_DEFAULT_TIMEOUT=${CK_DEFAULT_TIMEOUT:-$TEST_TIMEOUT}
+export CK_TIMEOUT_MULTIPLIER=${CK_TIMEOUT_MULTIPLIER:-5}
 export BUILD RESNETD=${RESNETD:-$PWD/$BUILD/resnetd} PATH=$PWD/.cache/tools:$PATH
 logs=$BUILD/test-logs
 rm -rf "$logs" && mkdir -p "$logs" || exit 1
