@@ -75,7 +75,7 @@ result 'bench --load --json' says '"first_answer_ms":[0-9.]+,"load_ms":[0-9.]+,"
 fashion_image 0 >"$work/image.json"
 "$RESNETD" serve --port 0 >"$work/ready" 2>"$work/log" &
 server=$!
-for _ in $(seq 100); do
+for _ in $(seq 1200); do
     grep -q 'is ready on' "$work/ready" && break
     sleep 0.1
 done

@@ -25,7 +25,7 @@ answers() {
     local first=$1 right=0 n got
     for n in $(seq "$first" $((first + 9))); do
         fashion_image "$n" >"$work/body"
-        got=$(curl -fsS -m 20 -H 'Content-Type: application/json' --data-binary @"$work/body" \
+        got=$(curl -fsS -m 120 -H 'Content-Type: application/json' --data-binary @"$work/body" \
             "$url/infer?top_k=1" | grep -oP '"class":\K[0-9]+')
         [ "$got" = "$(fashion_label "$n")" ] && right=$((right + 1))
     done

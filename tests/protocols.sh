@@ -12,7 +12,7 @@ trap 'kill "$daemon" 2>/dev/null; rm -rf "$work"' EXIT
 
 "$BUILD/resnetd" --port 0 --model-control explicit >"$work/out" 2>"$work/log" &
 daemon=$!
-for _ in $(seq 300); do
+for _ in $(seq 1200); do
     port=$(sed -n 's/.*ready on http:[^ ]*:\([0-9]*\)$/\1/p' "$work/out")
     [ -n "$port" ] && break
     sleep 0.1

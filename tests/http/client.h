@@ -14,7 +14,7 @@ struct response {
     bool close;  /* the connection ends here */
 };
 
-/* A connected socket, which gives up after 60 seconds without a byte; -1: refused. */
+/* A connected socket, which gives up after 120 seconds without a byte; -1: refused. */
 int client_open(unsigned port);
 bool client_send(int fd, const void *bytes, size_t size);
 /* Sends a request that keeps the connection. headers: "Name: value\r\n"..., may be "". */

@@ -30,4 +30,8 @@ int daemon_run(const char *const *options, char *text, size_t size);
 /* All that it wrote to stderr so far; to be freed. */
 char *daemon_log(const struct daemon *daemon);
 
+/* Processor time so far of its threads of that name; it goes on while the daemon does something,
+ * however busy the machine is. */
+double daemon_thread_seconds(const struct daemon *daemon, const char *name);
+
 #endif

@@ -219,23 +219,25 @@ static void *post_in_thread(void *port)
     return (void *)(intptr_t)status;
 }
 
-/* A batch that waits a second for company keeps its place in a queue of one. */
+#define QUEUE "resnetd_queue_samples{model=\"fashion-resnet\"}"
+
+/* A batch that waits for company keeps its place in a queue of one. */
 START_TEST(queue_full)
 {
-    struct daemon small;
     pthread_t thread;
     void *status;
     char seconds[16] = "";
-    DAEMON_START(&small, "--queue-samples", "1", "--max-delay", "1000000");
-    pthread_create(&thread, NULL, post_in_thread, &small.port);
-    clock_sleep(300 * NS_PER_MS);
-    struct response response = post_image(small.port, "/infer");
+    DAEMON_START(&server, "--queue-samples", "1", "--max-delay", "10000000");
+    pthread_create(&thread, NULL, post_in_thread, &server.port);
+    await_metric(QUEUE, 1);
+    struct response response = post_image(server.port, "/infer");
     ck_assert(response_header(&response, "Retry-After", seconds, sizeof seconds));
     ck_assert_str_eq(seconds, "1");
     expect_error(response, 429, "the queue of model fashion-resnet is full");
+    kill(server.pid, SIGTERM); /* which waits for no company */
     pthread_join(thread, &status);
     ck_assert_int_eq((intptr_t)status, 200);
-    ck_assert_int_eq(daemon_stop(&small, SIGTERM), 0);
+    ck_assert_int_eq(daemon_stop(&server, 0), 0);
 }
 END_TEST
 
@@ -350,6 +352,12 @@ START_TEST(too_many_arguments)
 }
 END_TEST
 
+static bool is_answered(int fd)
+{
+    char byte;
+    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+}
+
 START_TEST(slow_senders)
 {
     static const char error[] = "the request took longer than --body-timeout allows: 1 s";
@@ -357,7 +365,8 @@ START_TEST(slow_senders)
     DAEMON_START(&impatient, "--body-timeout", "1");
     /* A byte now and then: never idle, but not whole in time either. */
     int fd = send_part(impatient.port, HALF_A_BODY);
-    for (int i = 0; i < 6 && client_send(fd, " ", 1); i++) clock_sleep(300 * NS_PER_MS);
+    for (int i = 0; i < 1200 && !is_answered(fd) && client_send(fd, " ", 1); i++)
+        clock_sleep(100 * NS_PER_MS);
     expect_error(client_receive(fd), 408, error);
     close(fd);
     fd = send_part(impatient.port, HALF_A_BODY);
@@ -388,7 +397,7 @@ static bool has_ended(int fd)
 START_TEST(requests_in_drops)
 {
     static const char *const begun[] = {"GET /", "GET / HTTP/1.1\r\nHost: te"};
-    enum { DRIPPING = 200, ROUNDS = 4000 };
+    enum { DRIPPING = 200, ROUNDS = 20000 };
     int fd[DRIPPING];
     size_t left = DRIPPING;
     struct daemon impatient;
@@ -411,22 +420,20 @@ END_TEST
 /* What libmicrohttpd answers by itself is no client that left. */
 START_TEST(answers_of_the_library_are_counted)
 {
-    struct daemon own;
     char rest[1024];
-    DAEMON_START(&own, "--log-level", "warning");
+    DAEMON_START(&server, "--log-level", "warning");
     const int fd =
-        send_part(own.port, "POST /infer HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n");
+        send_part(server.port, "POST /infer HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n");
     struct response response = client_receive(fd);
     ck_assert_int_eq(response.status, 400);
     response_free(&response);
     while (recv(fd, rest, sizeof rest, 0) > 0) continue;
     close(fd);
-    response = client_get(own.port, "/metrics");
-    ck_assert_ptr_nonnull(
-        strstr(response.body, "\nresnetd_http_requests_total{route=\"none\",code=\"400\"} 1\n"));
+    await_metric("resnetd_http_requests_total{route=\"none\",code=\"400\"}", 1);
+    response = client_get(server.port, "/metrics");
     ck_assert_ptr_null(strstr(response.body, "code=\"499\""));
     response_free(&response);
-    ck_assert_int_eq(daemon_stop(&own, SIGTERM), 0);
+    server_stop();
 }
 END_TEST
 
@@ -456,30 +463,29 @@ END_TEST
 
 START_TEST(leaving_is_not_ready_but_serves)
 {
-    struct daemon leaving;
-    DAEMON_START(&leaving, "--grace", "1000");
-    kill(leaving.pid, SIGTERM);
-    clock_sleep(200 * NS_PER_MS);
+    DAEMON_START(&server, "--grace", "3600000");
+    kill(server.pid, SIGTERM);
+    await_metric("resnetd_ready", 0);
     static const char *const asked[][2] = {
         {"/v2/health/ready", "{\"ready\":false,\"error\":\"the server is stopping\"}\n"},
         {"/v2/models/fashion-resnet/ready", "{\"name\":\"fashion-resnet\",\"ready\":false}\n"},
         {"/ping", "{\"status\":\"Unhealthy\",\"error\":\"the server is stopping\"}\n"},
     };
     for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
-        struct response not_ready = client_get(leaving.port, asked[i][0]);
+        struct response not_ready = client_get(server.port, asked[i][0]);
         char seconds[16] = "";
         ck_assert_int_eq(not_ready.status, 503);
         ck_assert(response_header(&not_ready, "Retry-After", seconds, sizeof seconds));
         ck_assert_str_eq(not_ready.body, asked[i][1]);
         response_free(&not_ready);
     }
-    struct response response = client_get(leaving.port, "/v2/health/live");
+    struct response response = client_get(server.port, "/v2/health/live");
     ck_assert_int_eq(response.status, 200);
     response_free(&response);
-    response = post_image(leaving.port, "/infer"); /* still served */
+    response = post_image(server.port, "/infer"); /* still served */
     ck_assert_int_eq(response.status, 200);
     response_free(&response);
-    ck_assert_int_eq(daemon_stop(&leaving, 0), 0);
+    ck_assert_int_eq(daemon_stop(&server, SIGTERM), 128 + SIGTERM);
 }
 END_TEST
 
@@ -494,13 +500,21 @@ START_TEST(a_signal_right_after_the_start)
 }
 END_TEST
 
+START_TEST(a_grace_ends)
+{
+    DAEMON_START(&server, "--grace", "300");
+    const uint64_t began = clock_ns();
+    server_stop();
+    ck_assert_uint_ge(clock_ns() - began, 300 * NS_PER_MS);
+}
+END_TEST
+
 START_TEST(a_second_signal_ends_at_once)
 {
-    struct daemon leaving;
-    DAEMON_START(&leaving, "--grace", "60000");
-    kill(leaving.pid, SIGTERM);
-    clock_sleep(200 * NS_PER_MS);
-    ck_assert_int_eq(daemon_stop(&leaving, SIGTERM), 128 + SIGTERM);
+    DAEMON_START(&server, "--grace", "3600000");
+    kill(server.pid, SIGTERM);
+    await_metric("resnetd_ready", 0);
+    ck_assert_int_eq(daemon_stop(&server, SIGTERM), 128 + SIGTERM);
 }
 END_TEST
 
@@ -532,6 +546,7 @@ int main(void)
     tcase_add_test(own, idle_senders);
     tcase_add_test(own, leaving_is_not_ready_but_serves);
     tcase_add_test(own, a_signal_right_after_the_start);
+    tcase_add_test(own, a_grace_ends);
     tcase_add_test(own, a_second_signal_ends_at_once);
     return run_suite(suite);
 }
