@@ -217,7 +217,10 @@ static void add_tensors(void)
     body = raw(MANY);
     add("raw, split", "/infer?model=m", RAW FLOATS, &body)->samples = MANY;
     body = raw(1);
-    add("raw, a deadline", "/infer?model=m&timeout_ms=100", RAW FLOATS, &body)->samples = 1;
+    struct soak_form *late =
+        add("raw, a deadline", "/infer?model=m&timeout_ms=100", RAW FLOATS, &body);
+    late->samples = 1;
+    late->deadline = true;
     body = raw(1);
     add("raw, priority", "/infer?model=m&priority=1", RAW FLOATS, &body)->samples = 1;
     body = raw(1);

@@ -15,6 +15,7 @@ struct soak_form {
     size_t head; /* bytes of its request line and headers */
     size_t
         samples; /* whose outputs alone, as floats, are the answer of the image; 0: it is another */
+    bool deadline; /* it may never be in time, where a sanitizer makes it slow */
 };
 
 /* How many there are. Fails the test when a file is missing or memory. */
