@@ -345,10 +345,11 @@ static void set_up(void)
     setenv("ASAN_OPTIONS", "quarantine_size_mb=4", 0); /* freed memory is no growth */
     forms = soak_forms_make(form);
     DAEMON_START(&server, "--model", "m=" WEIGHTS, "--model",
-                 "n=deploy/models/fashion-reslayer/model.safetensors", "--input-size", "56",
-                 "--workers", "1", "--threads", "1", "--queue-samples", "128", "--decoders", "1",
-                 "--decoder-queue", "8", "--timeout", "20000", "--idle-timeout", "600",
-                 "--body-timeout", "600", "--model-control", "explicit", "--log-level", "warning");
+                 "n=deploy/models/fashion-reslayer/model.safetensors", "--input-size",
+                 SOAK_SIDE_TEXT, "--workers", "1", "--threads", "1", "--queue-samples", "128",
+                 "--decoders", "1", "--decoder-queue", "8", "--timeout", "60000", "--idle-timeout",
+                 "600", "--body-timeout", "600", "--model-control", "explicit", "--log-level",
+                 "warning");
     ask_alone();
 }
 
