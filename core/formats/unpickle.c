@@ -1,5 +1,7 @@
 /* The stack machine of unpickle.h: its stack, its containers and its loop. The opcodes are in
  * unpickle_values.c and unpickle_objects.c. */
+#include "formats/unpickle.h"
+
 #include <string.h>
 
 #include "base/bytes.h"
