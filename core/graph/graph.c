@@ -28,9 +28,10 @@ void *rn_graph_alloc(rn_graph *graph, size_t count, size_t size, rn_error *err)
 
 static char *copy_text(rn_graph *graph, const char *text, rn_error *err)
 {
-    const size_t size = text ? strlen(text) : 0;
-    char *copy = rn_graph_alloc(graph, size + 1, 1, err);
-    if (copy && size) memcpy(copy, text, size);
+    const char *from = text ? text : "";
+    const size_t size = strlen(from) + 1;
+    char *copy = rn_graph_alloc(graph, size, 1, err);
+    if (copy) memcpy(copy, from, size);
     return copy;
 }
 

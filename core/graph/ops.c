@@ -39,30 +39,24 @@ rn_op rn_op_find(const char *name)
     return op;
 }
 
-bool rn_op_commutes(rn_op op)
-{
-    switch (op) {
+/* What only binary ones have. */
+static const struct {
+    bool commutes;
+    const char *verb;
+} binary[RN_OPS] = {
 #define UNARY(...)
-#define BINARY(id, low, name, commutes, ...) \
-    case RN_OP_##id:                         \
-        return commutes;
+#define BINARY(id, low, name, may_swap, what, ...) [RN_OP_##id] = {may_swap, what},
 #include "graph/elementwise.def"
 #undef UNARY
 #undef BINARY
-    default: return false;
-    }
+};
+
+bool rn_op_commutes(rn_op op)
+{
+    return binary[op].commutes;
 }
 
 const char *rn_op_verb(rn_op op)
 {
-    switch (op) {
-#define UNARY(...)
-#define BINARY(id, low, name, commutes, verb, ...) \
-    case RN_OP_##id:                               \
-        return verb;
-#include "graph/elementwise.def"
-#undef UNARY
-#undef BINARY
-    default: return "";
-    }
+    return binary[op].verb ? binary[op].verb : "";
 }
