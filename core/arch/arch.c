@@ -7,8 +7,10 @@
 #include "arch/build.h"
 #include "arch/describe.h"
 #include "arch/family.h"
+#include "arch/head.h"
 #include "arch/layers.h"
 #include "arch/preprocess.h"
+#include "arch/subtree.h"
 #include "base/error.h"
 #include "base/mem.h"
 
@@ -159,8 +161,6 @@ static rn_status build_network(const rn_builder *b, const rn_arch_options *optio
     const bool list = is_list(options->config);
     rn_status status = list ? build_layers(b, options) : build_family(b, options);
     if (status == RN_OK) status = rn_tensors_check_used(b->tensors, b->err);
-    if (status == RN_OK && b->tensors->part)
-        status = rn_arch_note(b->arch, b->err, "weights: %s of the checkpoint", b->tensors->part);
     if (status == RN_OK) status = note_input(b->arch, b->graph, options, b->err);
     if (status == RN_OK) status = rn_arch_describe(b->arch, b->graph, options, b->err);
     return status;
@@ -170,15 +170,22 @@ rn_status rn_arch_build(rn_arch *arch, rn_graph *graph, rn_tensors *tensors,
                         const rn_arch_options *options, rn_error *err)
 {
     rn_error own = {0};
-    rn_names names;
+    rn_names names = {0};
     if (!err) err = &own;
     *arch = (rn_arch){0};
     if (options->config && !rn_json_is_object(options->config))
         return rn_fail(err, RN_ERR_FORMAT, "config.json: want an object");
     if (graph->count) return take_over(arch, graph, tensors, options, err);
-    rn_status status = rn_names_init(&names, tensors, !is_list(options->config), err);
+    rn_subtree subtree;
+    const rn_json *list = is_list(options->config) ? rn_json_get(options->config, "layers") : NULL;
+    rn_status status = rn_subtree_find(&subtree, tensors, options->config, list, err);
+    if (status == RN_OK) status = rn_names_init(&names, tensors, subtree.prefix, !list, err);
+    if (status == RN_OK && !list && rn_names_have(&names, "layer1.0."))
+        status = rn_head_find(&names, tensors, subtree.prefix, arch, err);
     const rn_builder builder = {arch, graph, tensors, &names, err};
     if (status == RN_OK) status = build_network(&builder, options);
+    if (status == RN_OK) status = rn_subtree_note(&subtree, tensors, arch, err);
     rn_names_release(&names);
+    rn_subtree_release(&subtree);
     return status;
 }

@@ -91,7 +91,7 @@ static void infer_variant(rn_family *f, const rn_builder *b)
     f->statistics = any_name_holds(b, ".running_");
     f->zero_shortcut = !any_name_holds(b, ".downsample.");
     f->avg_down = b->names->naming == RN_NAMING_TIMM_V2 && f->deep_stem;
-    f->head = true;
+    f->head = rn_names_have(b->names, "fc.weight") || rn_names_have(b->names, "fc.bias");
     f->eps = 1e-5;
 }
 

@@ -43,10 +43,6 @@ static const struct {
     {"layer%S.%B.se.*", "layer%S.%B.se_module.*", RN_NAMING_TORCHVISION},
 };
 
-/* In front of every tensor's name: left out. */
-static const char *const prefixes[] = {"module.", "model.",   "backbone.",
-                                       "net.",    "network.", "encoder."};
-
 typedef struct {
     size_t s, b, n;
     const char *rest;
@@ -112,18 +108,27 @@ static void render(const char *pattern, match *found, char text[RN_NAME])
     text[rn_min(used, RN_NAME - 1)] = '\0';
 }
 
-static void translate_name(rn_names *names, const char *theirs, char text[RN_NAME])
+static rn_naming translate_name(const char *theirs, char text[RN_NAME])
 {
     static const char model[] = "resnet."; /* the inner model of a Hugging Face classifier */
-    if (strncmp(theirs, model, sizeof model - 1) == 0) theirs += sizeof model - 1;
+    const char *inner =
+        strncmp(theirs, model, sizeof model - 1) == 0 ? theirs + sizeof model - 1 : theirs;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         match found = {0};
-        if (!matches(rows[i].theirs, theirs, &found)) continue;
+        const char *name = rows[i].naming == RN_NAMING_HUGGING_FACE ? inner : theirs;
+        if (!matches(rows[i].theirs, name, &found)) continue;
         render(rows[i].ours, &found, text);
-        if (rows[i].naming) names->naming = rows[i].naming;
-        return;
+        return rows[i].naming;
     }
     snprintf(text, RN_NAME, "%s", theirs);
+    return RN_NAMING_TORCHVISION;
+}
+
+bool rn_names_is(const char *theirs, const char *ours)
+{
+    char text[RN_NAME];
+    translate_name(theirs, text);
+    return strcmp(text, ours) == 0;
 }
 
 char *rn_names_original(const rn_names *names, const char *name, char text[RN_NAME])
@@ -136,25 +141,6 @@ char *rn_names_original(const rn_names *names, const char *name, char text[RN_NA
     }
     snprintf(text, RN_NAME, "%s", name);
     return text;
-}
-
-static bool all_begin_with(const rn_tensors *tensors, size_t skip, const char *prefix)
-{
-    for (size_t i = 0; i < tensors->count; i++)
-        if (strncmp(tensors->tensor[i].name + skip, prefix, strlen(prefix)) != 0) return false;
-    return tensors->count > 0;
-}
-
-/* Bytes of the prefixes that all names share. */
-static size_t shared_prefix(const rn_tensors *tensors)
-{
-    size_t skip = 0;
-    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
-        if (!all_begin_with(tensors, skip, prefixes[i])) continue;
-        skip += strlen(prefixes[i]);
-        i = (size_t)-1; /* from the first again: "module.model." */
-    }
-    return skip;
 }
 
 static int compare(const void *a, const void *b)
@@ -172,22 +158,46 @@ static rn_status check_twice(const rn_names *names, rn_error *err)
     return RN_OK;
 }
 
-rn_status rn_names_init(rn_names *names, const rn_tensors *tensors, bool translate, rn_error *err)
+static rn_status add_name(rn_names *names, rn_tensor *tensor, const char *name, bool translate,
+                          rn_error *err)
+{
+    char text[RN_NAME];
+    const rn_naming naming = translate ? translate_name(name, text) : RN_NAMING_TORCHVISION;
+    if (naming) names->naming = naming;
+    rn_name *entry = &names->entry[names->count++];
+    entry->tensor = tensor;
+    entry->name = rn_strdup(translate ? text : name, err);
+    return entry->name ? RN_OK : RN_ERR_MEMORY;
+}
+
+rn_status rn_names_init(rn_names *names, const rn_tensors *tensors, const char *prefix,
+                        bool translate, rn_error *err)
 {
     *names = (rn_names){0};
     names->entry = rn_alloc_zero(tensors->count, sizeof *names->entry, err);
     if (!names->entry) return RN_ERR_MEMORY;
-    const size_t skip = translate ? shared_prefix(tensors) : 0;
+    const size_t skip = strlen(prefix);
     for (size_t i = 0; i < tensors->count; i++) {
-        char text[RN_NAME];
-        const char *name = tensors->tensor[i].name + skip;
-        if (translate) translate_name(names, name, text);
-        names->entry[i].tensor = &tensors->tensor[i];
-        names->entry[i].name = rn_strdup(translate ? text : name, err);
-        names->count = i + 1;
-        if (!names->entry[i].name) return RN_ERR_MEMORY;
+        rn_tensor *tensor = &tensors->tensor[i];
+        if (strncmp(tensor->name, prefix, skip) != 0) continue;
+        const rn_status status = add_name(names, tensor, tensor->name + skip, translate, err);
+        if (status != RN_OK) return status;
     }
     if (names->count) qsort(names->entry, names->count, sizeof *names->entry, compare);
+    return check_twice(names, err);
+}
+
+rn_status rn_names_rename(rn_names *names, rn_tensor *tensor, const char *ours, rn_error *err)
+{
+    char *name = rn_strdup(ours, err);
+    if (!name) return RN_ERR_MEMORY;
+    size_t i = 0;
+    while (i < names->count && names->entry[i].tensor != tensor) i++;
+    if (i == names->count) names->entry[names->count++].name = NULL; /* room for every tensor */
+    rn_free(names->entry[i].name);
+    names->entry[i] = (rn_name){name, tensor};
+    tensor->used = false;
+    qsort(names->entry, names->count, sizeof *names->entry, compare);
     return check_twice(names, err);
 }
 

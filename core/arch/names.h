@@ -1,5 +1,5 @@
-/* One naming for all files: torchvision's. Other namings (Hugging Face, CIFAR repositories, a
- * "module." in front of everything) are rows of a table of patterns.
+/* One naming for all files: torchvision's. Other namings (Hugging Face, CIFAR repositories,
+ * ...) are rows of a table of patterns; what stands in front of all names is found by subtree.h.
  *
  * An index over the tensors, which keep the names that the file gave them: errors show those. */
 #ifndef RN_ARCH_NAMES_H
@@ -22,8 +22,17 @@ typedef struct {
     rn_naming naming; /* the file's */
 } rn_names;
 
-/* tensors: sorted; must outlive the index. translate false: names are taken as they are. */
-rn_status rn_names_init(rn_names *names, const rn_tensors *tensors, bool translate, rn_error *err);
+/* Indexes the tensors whose names begin with `prefix`, which is taken off (rn_subtree_find()).
+ * tensors: sorted; must outlive the index. translate false: names are taken as they are. */
+rn_status rn_names_init(rn_names *names, const rn_tensors *tensors, const char *prefix,
+                        bool translate, rn_error *err);
+
+/* Gives the tensor that name of ours instead of the one it has; one outside of the index, which
+ * then must be used as well, is added. */
+rn_status rn_names_rename(rn_names *names, rn_tensor *tensor, const char *ours, rn_error *err);
+
+/* Whether the name, in any naming, is ours. */
+bool rn_names_is(const char *theirs, const char *ours);
 
 /* NULL when there is none. */
 rn_tensor *rn_names_find(const rn_names *names, const char *name);

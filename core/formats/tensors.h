@@ -45,7 +45,6 @@ typedef struct {
     rn_tensor *tensor;
     size_t count, capacity;
     const char *format; /* "safetensors", ... : a constant */
-    const char *part;   /* of a checkpoint: the key that the tensors stood under; else NULL */
     /* What a format parsed the file into when tensors point into it, else NULL. Owned. */
     void *document;
     void (*document_free)(void *document);

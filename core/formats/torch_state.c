@@ -1,5 +1,6 @@
 #include "formats/torch_state.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,15 +12,9 @@
 /* How many times its own size a file's tensors may fill together: tied weights share storages, but
  * a small file that unfolds into a large network is an attack. */
 #define MAX_SHARING 4
-#define MAX_NESTING 4 /* {"model": {"state_dict": ...}} */
-
-/* Where checkpoints keep the state dict, the first that is there: timm's averaged weights before
- * the last step's, as timm does. And what wrappers put in front of each name. */
-static const char *const wrapper_keys[] = {
-    "state_dict_ema", "state_dict", "model",      "model_state_dict", "model_state", "net",
-    "network",        "weights",    "params_ema", "params",
-};
-static const char *const wrapper_prefixes[] = {"module.", "_orig_mod."};
+#define MAX_PATH    400 /* bytes of a tensor's name, the keys above it included */
+#define NAME_COST   64  /* bytes of the pickle that a tensor takes at least, beside its name */
+#define NAME_SHARE  4   /* times the pickle's bytes that all names may have */
 
 /* ---- storages -------------------------------------------------------------------------------- */
 
@@ -88,31 +83,7 @@ static const rn_torch_storage *find_storage(const rn_pickle *pickle,
     return NULL;
 }
 
-/* ---- the state dict -------------------------------------------------------------------------- */
-
-/* A checkpoint's state dict: follows the keys of wrappers to a dict. */
-static rn_status find_state(const rn_pickle *pickle, uint32_t *state, const char **part,
-                            rn_error *err)
-{
-    *state = pickle->root;
-    for (size_t depth = 0; depth < MAX_NESTING; depth++) {
-        const rn_pickle_value *dict = &pickle->value[*state];
-        if (dict->kind != RN_PICKLE_DICT)
-            return rn_fail(err, RN_ERR_FORMAT, "the file holds %s, not a dict of tensors",
-                           rn_pickle_kind_name((rn_pickle_kind)dict->kind));
-        uint32_t inner = UINT32_MAX;
-        for (size_t i = 0; i < sizeof wrapper_keys / sizeof wrapper_keys[0]; i++) {
-            const uint32_t found = rn_pickle_get(pickle, *state, wrapper_keys[i]);
-            if (found == UINT32_MAX || pickle->value[found].kind != RN_PICKLE_DICT) continue;
-            inner = found;
-            *part = wrapper_keys[i];
-            break;
-        }
-        if (inner == UINT32_MAX) return RN_OK;
-        *state = inner;
-    }
-    return rn_fail(err, RN_ERR_FORMAT, "state dicts more than %d deep in each other", MAX_NESTING);
-}
+/* ---- the tree of what was saved -------------------------------------------------------------- */
 
 typedef struct {
     rn_tensors *set;
@@ -120,7 +91,10 @@ typedef struct {
     const rn_pickle *pickle;
     const rn_torch_storages *storages;
     size_t tensor_limit, name_limit; /* bytes that may still be used */
-    uint32_t odd;                    /* key of the first entry that is a container, or UINT32_MAX */
+    char path[MAX_PATH + 1];         /* keys from the root to the container, joined by dots */
+    bool *seen;                      /* containers that were walked: each is once */
+    struct place *place;             /* the containers that the walk is in */
+    size_t depth, place_capacity;
 } state_reader;
 
 static rn_status read_tensor(const state_reader *reader, rn_tensor *tensor, size_t *bytes,
@@ -143,10 +117,11 @@ static rn_status read_tensor(const state_reader *reader, rn_tensor *tensor, size
     return RN_OK;
 }
 
-static rn_status add_tensor(state_reader *reader, uint32_t key, uint32_t value, rn_error *err)
+/* `name` is reader->path. Complex numbers and the like are no weights. */
+static rn_status add_tensor(state_reader *reader, size_t name_size, uint32_t value, rn_error *err)
 {
-    size_t name_size, bytes = 0;
-    const char *name = rn_pickle_text(reader->pickle, key, &name_size);
+    size_t bytes = 0;
+    const char *name = reader->path;
     const int shown = (int)rn_min(name_size, 80);
     rn_tensor tensor;
     rn_pickle_tensor source;
@@ -154,9 +129,10 @@ static rn_status add_tensor(state_reader *reader, uint32_t key, uint32_t value, 
     if (source.dtype == RN_TYPES) return RN_OK;
     rn_status status = read_tensor(reader, &tensor, &bytes, value, err);
     if (status != RN_OK) return rn_context(err, "tensor %.*s", shown, name), status;
-    if (name_size > reader->name_limit)
-        return rn_fail(err, RN_ERR_FORMAT, "tensor %.*s stands more than once", shown, name);
-    reader->name_limit -= name_size;
+    if (name_size + NAME_COST > reader->name_limit)
+        return rn_fail(err, RN_ERR_FORMAT, "tensor %.*s: more names than the pickle has room for",
+                       shown, name);
+    reader->name_limit -= name_size + NAME_COST;
     status = rn_tensors_add(reader->set, name, name_size, &tensor, bytes, err);
     if (status != RN_OK) return status;
     const size_t taken = rn_tensor_elements(&tensor) * rn_dtype_bytes(tensor.dtype);
@@ -168,27 +144,91 @@ static rn_status add_tensor(state_reader *reader, uint32_t key, uint32_t value, 
     return RN_OK;
 }
 
-/* Numbers, strings and objects beside the tensors (an epoch, say) are no weights; nor are tensors
- * of complex numbers and the like. */
-static rn_status add_entry(state_reader *reader, uint32_t key, uint32_t value, rn_error *err)
+/* A container that is being walked. */
+struct place {
+    uint32_t item;  /* the next one */
+    uint32_t left;  /* items from there on */
+    uint32_t index; /* of that item: names the elements of lists and tuples */
+    bool pairs;     /* keys and values */
+    size_t path;    /* bytes of reader->path that lead here */
+};
+
+static bool is_container(const rn_pickle_value *value)
 {
-    const rn_pickle_kind kind = (rn_pickle_kind)reader->pickle->value[value].kind;
-    if (kind != RN_PICKLE_TENSOR && kind != RN_PICKLE_DICT) return RN_OK;
-    if (reader->pickle->value[key].kind != RN_PICKLE_STRING)
-        return rn_fail(err, RN_ERR_FORMAT, "the key of %s is %s, not a string",
-                       rn_pickle_kind_name(kind),
-                       rn_pickle_kind_name((rn_pickle_kind)reader->pickle->value[key].kind));
-    if (kind == RN_PICKLE_TENSOR) return add_tensor(reader, key, value, err);
-    if (reader->odd == UINT32_MAX) reader->odd = key;
+    return value->size > 0 && (value->kind == RN_PICKLE_DICT || value->kind == RN_PICKLE_OBJECT ||
+                               value->kind == RN_PICKLE_LIST || value->kind == RN_PICKLE_TUPLE);
+}
+
+static rn_status enter(state_reader *reader, uint32_t id, size_t path, rn_error *err)
+{
+    const rn_pickle_value *value = &reader->pickle->value[id];
+    if (!is_container(value) || reader->seen[id]) return RN_OK;
+    reader->seen[id] = true;
+    struct place *grown =
+        rn_grow(reader->place, reader->depth, &reader->place_capacity, sizeof *grown, err);
+    if (!grown) return RN_ERR_MEMORY;
+    reader->place = grown;
+    reader->place[reader->depth++] =
+        (struct place){.item = value->items.first,
+                       .left = value->size,
+                       .pairs = value->kind == RN_PICKLE_DICT || value->kind == RN_PICKLE_OBJECT,
+                       .path = path};
     return RN_OK;
 }
 
-static rn_status fail_odd(const state_reader *reader, rn_error *err)
+/* Where a module of torch.nn keeps what its state_dict() has without those words. */
+static bool is_module_part(const rn_pickle *pickle, uint32_t key)
 {
-    size_t size;
-    const char *key = rn_pickle_text(reader->pickle, reader->odd, &size);
-    return rn_fail(err, RN_ERR_FORMAT, "key %.*s stands among tensors and is none",
-                   (int)rn_min(size, 80), key);
+    return rn_pickle_text_is(pickle, key, "_parameters") ||
+           rn_pickle_text_is(pickle, key, "_buffers") || rn_pickle_text_is(pickle, key, "_modules");
+}
+
+/* Appends the key to the path; one that says nothing (an object's) leaves it as it is. False: the
+ * name would be too long. */
+static bool extend_path(state_reader *reader, const struct place *at, uint32_t key, size_t *path)
+{
+    const rn_pickle *pickle = reader->pickle;
+    char number[24];
+    const char *text = number;
+    size_t size = 0;
+    *path = at->path;
+    if (!at->pairs)
+        size = (size_t)snprintf(number, sizeof number, "%u", at->index);
+    else if (pickle->value[key].kind == RN_PICKLE_INT)
+        size =
+            (size_t)snprintf(number, sizeof number, "%lld", (long long)pickle->value[key].integer);
+    else if (pickle->value[key].kind == RN_PICKLE_STRING && !is_module_part(pickle, key))
+        text = rn_pickle_text(pickle, key, &size);
+    else
+        return true;
+    const size_t dot = at->path > 0;
+    if (size > MAX_PATH - dot || at->path > MAX_PATH - dot - size) return false;
+    if (dot) reader->path[at->path] = '.';
+    memcpy(reader->path + at->path + dot, text, size);
+    *path = at->path + dot + size;
+    return true;
+}
+
+/* The next element of the innermost container, or the container's end. */
+static rn_status step(state_reader *reader, rn_error *err)
+{
+    const rn_pickle *pickle = reader->pickle;
+    struct place *at = &reader->place[reader->depth - 1];
+    if (at->left == 0) {
+        reader->depth--;
+        return RN_OK;
+    }
+    const uint32_t key = pickle->item[at->item].value;
+    if (at->pairs) at->item = pickle->item[at->item].next;
+    const uint32_t value = pickle->item[at->item].value;
+    at->item = pickle->item[at->item].next;
+    at->left -= at->pairs ? 2 : 1;
+    size_t path;
+    const bool named = extend_path(reader, at, key, &path);
+    at->index++;
+    if (!named) return RN_OK;
+    if (pickle->value[value].kind == RN_PICKLE_TENSOR) return add_tensor(reader, path, value, err);
+    return enter(reader, value, path, err);
 }
 
 static rn_status fail_without_tensors(const rn_pickle *pickle, uint32_t state, rn_error *err)
@@ -197,7 +237,8 @@ static rn_status fail_without_tensors(const rn_pickle *pickle, uint32_t state, r
     size_t used = 0;
     const rn_pickle_value *dict = &pickle->value[state];
     uint32_t at = dict->items.first;
-    for (size_t i = 0; i < dict->size && used + 1 < sizeof keys; i += 2) {
+    const size_t items = dict->kind == RN_PICKLE_DICT ? dict->size : 0;
+    for (size_t i = 0; i < items && used + 1 < sizeof keys; i += 2) {
         const rn_pickle_item *key = &pickle->item[at];
         if (pickle->value[key->value].kind == RN_PICKLE_STRING) {
             size_t size;
@@ -210,53 +251,29 @@ static rn_status fail_without_tensors(const rn_pickle *pickle, uint32_t state, r
         at = pickle->item[key->next].next;
     }
     keys[used] = '\0';
-    return rn_fail(err, RN_ERR_FORMAT,
-                   "no tensors in the file's dict, nor in a state_dict or model of it; its keys:%s",
+    return rn_fail(err, RN_ERR_FORMAT, "no tensors in the file, which holds %s%s%s",
+                   rn_pickle_kind_name((rn_pickle_kind)dict->kind), used ? "; its keys:" : "",
                    keys);
 }
 
-/* Takes the prefix off when every name has it. True: it was there. */
-static bool strip_prefix(rn_tensors *set, const char *prefix)
+static rn_status walk(state_reader *reader, rn_error *err)
 {
-    const size_t size = strlen(prefix);
-    for (size_t i = 0; i < set->count; i++)
-        if (strncmp(set->tensor[i].name, prefix, size) != 0) return false;
-    for (size_t i = 0; i < set->count; i++) {
-        char *name = set->tensor[i].name;
-        memmove(name, name + size, strlen(name) - size + 1);
-    }
-    return true;
-}
-
-static void strip_prefixes(rn_tensors *set)
-{
-    bool stripped;
-    do {
-        stripped = false;
-        for (size_t i = 0; i < sizeof wrapper_prefixes / sizeof wrapper_prefixes[0]; i++)
-            stripped |= strip_prefix(set, wrapper_prefixes[i]);
-    } while (stripped);
+    reader->seen = rn_alloc_zero(reader->pickle->values, sizeof *reader->seen, err);
+    if (!reader->seen) return RN_ERR_MEMORY;
+    rn_status status = enter(reader, reader->pickle->root, 0, err);
+    while (status == RN_OK && reader->depth > 0) status = step(reader, err);
+    rn_free(reader->seen);
+    rn_free(reader->place);
+    return status;
 }
 
 rn_status rn_torch_state(rn_tensors *set, const rn_pickle *pickle,
                          const rn_torch_storages *storages, const rn_file *file, rn_error *err)
 {
-    uint32_t state;
-    rn_status status = find_state(pickle, &state, &set->part, err);
-    if (status != RN_OK) return status;
-    state_reader reader = {
-        set, file, pickle, storages, .name_limit = pickle->end, .odd = UINT32_MAX};
+    state_reader reader = {set, file, pickle, storages,
+                           .name_limit = NAME_SHARE * (pickle->end + NAME_COST)};
     if (!rn_size_mul(file->size, MAX_SHARING, &reader.tensor_limit)) reader.tensor_limit = SIZE_MAX;
-    const rn_pickle_value *dict = &pickle->value[state];
-    uint32_t at = dict->items.first;
-    for (size_t i = 0; i < dict->size && status == RN_OK; i += 2) {
-        const rn_pickle_item *key = &pickle->item[at], *value = &pickle->item[key->next];
-        status = add_entry(&reader, key->value, value->value, err);
-        at = value->next;
-    }
+    const rn_status status = walk(&reader, err);
     if (status != RN_OK) return status;
-    if (set->count == 0) return fail_without_tensors(pickle, state, err);
-    if (reader.odd != UINT32_MAX) return fail_odd(&reader, err);
-    strip_prefixes(set);
-    return RN_OK;
+    return set->count ? RN_OK : fail_without_tensors(pickle, pickle->root, err);
 }

@@ -24,11 +24,11 @@ rn_status rn_torch_storages_sort(rn_torch_storages *storages, rn_error *err);
 rn_torch_storage *rn_torch_storages_find(const rn_torch_storages *storages, const char *key,
                                          size_t key_size);
 
-/* Adds the tensors of the pickle's state dict to the empty set: a checkpoint's `state_dict`,
- * `model` or the like is looked for, then prefixes that all names share because of a wrapper
- * ("module.") are taken off. Every tensor must lie inside its storage, and all together may not be
- * larger than a few times the file's size, though they may share storages. Errors name the tensor
- * or key. */
+/* Adds every tensor in what the pickle saved, whatever it stands in, to the empty set: its name is
+ * the keys that lead to it, joined by dots ("state_dict.conv1.weight"), for a module's those of its
+ * state_dict(). A container that stands in several places counts at the first. Every tensor must
+ * lie inside its storage, and all together may not be larger than a few times the file's size,
+ * though they may share storages. Errors name the tensor or key. */
 rn_status rn_torch_state(rn_tensors *set, const rn_pickle *pickle,
                          const rn_torch_storages *storages, const rn_file *file, rn_error *err);
 

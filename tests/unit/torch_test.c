@@ -53,7 +53,24 @@ static uint64_t read_integer(const rn_tensor *tensor)
     return value;
 }
 
-/* _i: a save, in the zip format and then in the legacy format */
+static bool same_bits(rn_tensor *a, rn_tensor *b)
+{
+    if (a->rank != b->rank || memcmp(a->shape, b->shape, a->rank * sizeof a->shape[0]) != 0)
+        return false;
+    if (a->dtype == RN_I64) return b->dtype == RN_I64 && read_integer(a) == read_integer(b);
+    const float *x = rn_tensor_floats(a, &fault), *y = rn_tensor_floats(b, &fault);
+    return x && y && memcmp(x, y, rn_tensor_elements(a) * sizeof *x) == 0;
+}
+
+static bool ends_with(const char *name, const char *end)
+{
+    const size_t size = strlen(name), part = strlen(end);
+    return size >= part && strcmp(name + size - part, end) == 0 &&
+           (size == part || name[size - part - 1] == '.');
+}
+
+/* _i: a save, in the zip format and then in the legacy format. Checkpoints hold more tensors, and
+ * have the keys that lead to them in front. */
 START_TEST(gives_the_same_bits)
 {
     char name[64];
@@ -62,19 +79,14 @@ START_TEST(gives_the_same_bits)
     load_file(&want, "plain.safetensors");
     load_file(&got, name);
     ck_assert_str_eq(got.format, _i % 2 ? "torch legacy" : "torch zip");
-    ck_assert_uint_eq(got.count, want.count);
-    ck_assert_uint_eq(got.count, 8);
+    ck_assert_uint_ge(got.count, want.count);
+    ck_assert_uint_eq(want.count, 8);
     for (size_t i = 0; i < want.count; i++) {
-        rn_tensor *a = &want.tensor[i], *b = &got.tensor[i];
-        ck_assert_str_eq(a->name, b->name);
-        ck_assert_uint_eq(a->rank, b->rank);
-        ck_assert_mem_eq(a->shape, b->shape, a->rank * sizeof a->shape[0]);
-        if (a->dtype == RN_I64) {
-            ck_assert_uint_eq(read_integer(a), read_integer(b));
-            continue;
-        }
-        const float *x = rn_tensor_floats(a, &fault), *y = rn_tensor_floats(b, &fault);
-        ck_assert_mem_eq(x, y, rn_tensor_elements(a) * sizeof *x);
+        bool found = false;
+        for (size_t k = 0; k < got.count; k++)
+            found |= ends_with(got.tensor[k].name, want.tensor[i].name) &&
+                     same_bits(&want.tensor[i], &got.tensor[k]);
+        ck_assert_msg(found, "%s: %s", name, want.tensor[i].name);
     }
     rn_tensors_release(&want);
     rn_tensors_release(&got);
@@ -175,16 +187,12 @@ static const struct {
     size_t size; /* with the terminating 0, which is no part of the pickle */
     const char *says;
 } hostile[] = {
-    CASE(GOOD, "the file holds a tensor, not a dict"),
-    CASE("]", "the file holds a list, not a dict"),
-    CASE("}", "no tensors in the file's dict"),
+    CASE(GOOD, "no tensors in the file, which holds a tensor"),
+    CASE("]", "no tensors in the file, which holds a list"),
+    CASE("}", "no tensors in the file, which holds a dict"),
     CASE("}(" STRING1("a") "}" STRING1("b") "K\1u", "its keys: a b"),
-    CASE("}(K\1" GOOD "u", "the key of a tensor is an integer, not a string"),
-    CASE("}(" STRING1("a") GOOD STRING1("b") "}u", "key b stands among tensors and is none"),
     CASE("}(" STRING1("a") GOOD STRING1("a") GOOD "u", "tensor a: stands twice"),
-    CASE("}X\5\0\0\0model}X\5\0\0\0model}X\5\0\0\0model}X\5\0\0\0model}" STRING1("a") GOOD "sssss",
-         "state dicts more than 4 deep"),
-    CASE("}q\0X\5\0\0\0modelh\0s", "state dicts more than 4 deep"),
+    CASE("}q\0X\5\0\0\0modelh\0s", "no tensors in the file, which holds a dict; its keys: model"),
     CASE("}" STRING1("a") TENSOR(STORAGE("K\5") "K\0K\5\x85K\1\x85") "s",
          "tensor a: storage 0: 5 elements of 4 bytes, but 16 bytes"),
     CASE("}" STRING1("a") TENSOR(STORAGE("\x8a\x08\4\0\0\0\0\0\0\x40") "K\0K\4\x85K\1\x85") "s",
@@ -210,7 +218,7 @@ static const struct {
                                                 "\x85") "s",
          "tensor a: the shape 2 overflows"),
     CASE("}X\3\0\0\0a\0b" GOOD "s", "tensor a: its name holds a NUL"),
-    CASE("cos\nsystem\nX\2\0\0\0id\x85R", "the file holds an object, not a dict"),
+    CASE("cos\nsystem\nX\2\0\0\0id\x85R", "no tensors in the file, which holds an object"),
 };
 
 static rn_status load_object(const char *pickle, size_t size)
@@ -284,6 +292,45 @@ START_TEST(loads_weights_beside_other_things)
 }
 END_TEST
 
+/* The keys that lead to a tensor are its name; those of a module are its state_dict()'s. */
+static const struct {
+    const char *bytes;
+    size_t size;
+    const char *name;
+} trees[] = {
+#define TREE(object, name)                                         \
+    {                                                              \
+        "\x80\2" object ".", sizeof("\x80\2" object ".") - 1, name \
+    }
+    TREE("}" STRING1("a") "}" STRING1("b") GOOD "ss", "a.b"),
+    TREE("}" STRING1("a") "]K\1a" GOOD "as", "a.1"),
+    TREE("}K\7}" STRING1("b") GOOD "ss", "7.b"),
+    TREE("]q\0h\0a" GOOD "a", "1"),
+    TREE("cmy\nNet\n)\x81}V_modules\n}Vconv\ncmy\nConv\n)\x81}V_parameters\n}Vweight\n" GOOD
+         "ssbssb",
+         "conv.weight"),
+    TREE("}Vmodel\ncmy\nNet\n)\x81}V_buffers\nccollections\nOrderedDict\n)RVmean\n" GOOD "ssbs",
+         "model.mean"),
+#undef TREE
+};
+
+START_TEST(names_tensors_by_their_keys)
+{
+    static const float data[4] = {1, 2, 3, 4};
+    zip_builder archive = {0};
+    zip_add(&archive, "n/data.pkl", trees[_i].bytes, trees[_i].size);
+    zip_add(&archive, "n/data/0", data, sizeof data);
+    zip_finish(&archive, "");
+    rn_tensors set;
+    const rn_status status = load(&set, (rn_file){.bytes = archive.bytes, .size = archive.size});
+    ck_assert_msg(status == RN_OK, "%s", fault.text);
+    ck_assert_uint_eq(set.count, 1);
+    ck_assert_str_eq(set.tensor[0].name, trees[_i].name);
+    rn_tensors_release(&set);
+    zip_free(&archive);
+}
+END_TEST
+
 /* Many names for one storage: each is fine, all together unfold to far more than the file. */
 START_TEST(refuses_a_small_file_that_unfolds)
 {
@@ -321,8 +368,8 @@ START_TEST(refuses_other_archives)
         {{"a/b/data.pkl", "data.pkl"}, {"N.", "N."}, "no NAME/data.pkl in the zip archive"},
         {{"n/data.pkl", "n/constants.pkl"},
          {"c__torch__\nNet\n)R.", ""},
-         "a TorchScript archive is a program: save its state_dict() instead: the file holds an "
-         "object"},
+         "a TorchScript archive is a program: save its state_dict() instead: no tensors in the "
+         "file, which holds an object"},
         {{"n/data.pkl", "n/byteorder"}, {"}.", "big"}, "n/byteorder: byte order big, not little"},
     };
     zip_builder archive = {0};
@@ -350,6 +397,7 @@ int main(void)
     tcase_add_loop_test(tests, refuses_hostile_objects, 0,
                         (int)(sizeof hostile / sizeof hostile[0]));
     tcase_add_test(tests, loads_what_the_hostile_ones_are_made_of);
+    tcase_add_loop_test(tests, names_tensors_by_their_keys, 0, sizeof trees / sizeof *trees);
     tcase_add_loop_test(tests, loads_weights_beside_other_things, 0,
                         (int)(sizeof beside / sizeof *beside));
     tcase_add_test(tests, refuses_a_small_file_that_unfolds);
