@@ -41,14 +41,35 @@ static const rn_format *find_format(const beginning *begin)
     return NULL;
 }
 
-/* Often it is what a clone without Git LFS has in place of the weights. */
+/* What is often found in place of weights, by the bytes at a place, and the way out. */
+static const struct {
+    size_t at;
+    const char *bytes, *says;
+} others[] = {
+    {0, "version https://git-lfs.github.com/spec/",
+     "a Git LFS pointer in place of the weights: `git lfs pull` fetches them"},
+    {0, "\x89HDF\r\n\x1a\n", "an HDF5 file (Keras): export the network to ONNX with tf2onnx"},
+    {4, "TFL3", "a TensorFlow Lite file: export the network to ONNX with tf2onnx"},
+    {4, "ORTM", "an ORT file: serve the .onnx file that it was made from"},
+    {0, "ptrt", "a TensorRT engine: serve the .onnx file that it was made from"},
+    {0, "GGUF", "a GGUF file, which holds a language model: no network for pictures"},
+    {0, "\x1f\x8b", "a gzip archive (.tar.gz): unpack it and serve the file in it"},
+    {0, "<!DOCTYPE html", "an HTML page in place of the file: download the file itself"},
+    {0, "<!doctype html", "an HTML page in place of the file: download the file itself"},
+    {0, "<html", "an HTML page in place of the file: download the file itself"},
+    {0, "<?xml", "an XML file (OpenVINO's?): serve the .onnx file that it was made from"},
+    {0, "7767517", "an ncnn file: serve the .onnx file that it was made from"},
+};
+
 static rn_status unknown_format(const rn_file *file, const beginning *begin, rn_error *err)
 {
-    static const char lfs[] = "version https://git-lfs.github.com/spec/";
     if (file->size == 0) return rn_fail(err, RN_ERR_FORMAT, "the file is empty");
-    if (begin->size > sizeof lfs && memcmp(begin->bytes, lfs, sizeof lfs - 1) == 0)
-        return rn_fail(err, RN_ERR_FORMAT,
-                       "a Git LFS pointer in place of the weights: `git lfs pull` fetches them");
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        const size_t length = strlen(others[i].bytes);
+        if (begin->size >= others[i].at + length &&
+            memcmp(begin->bytes + others[i].at, others[i].bytes, length) == 0)
+            return rn_fail(err, RN_ERR_FORMAT, "%s", others[i].says);
+    }
     return rn_fail(err, RN_ERR_FORMAT, "%zu bytes that are neither safetensors, PyTorch nor ONNX",
                    file->size);
 }

@@ -12,7 +12,6 @@
 #include "formats/zip.h"
 
 #define PICKLE_NAME "/data.pkl"
-#define SCRIPT      "a TorchScript archive is a program: save its state_dict() instead"
 #define DIRECTORY   ((size_t)1 << 20) /* bytes at the end in which an archive's directory is */
 #define MAX_NAME    256 /* of the archive's inner folder, and what is looked for in it */
 
@@ -115,17 +114,30 @@ static rn_status load_archive(rn_tensors *set, const rn_file *file, const rn_zip
     if (status == RN_OK) status = rn_torch_state(set, &pickle, &storages, file, err);
     rn_free(storages.storage);
     rn_pickle_release(&pickle);
-    if (status == RN_ERR_FORMAT && find(zip, folder, "/constants.pkl")) rn_context(err, SCRIPT);
     return status;
 }
 
-/* A TorchScript archive has entries that are compressed; its directory names one of its own. */
-static void explain_script(const rn_file *file, rn_error *err)
+/* Zip archives of other programs, by an entry's name, and the way out. */
+static const struct {
+    const char *entry, *says;
+} others[] = {
+    {"/constants.pkl", "a TorchScript archive is a program: save its state_dict() instead"},
+    {"MAR-INF/", "a TorchServe archive (.mar): unzip it and serve the weights in it"},
+    {"model.weights.h5", "a Keras archive (.keras): export the network to ONNX with tf2onnx"},
+    {"archive_format", "a torch.export archive (.pt2): save the state_dict(), or export to ONNX"},
+    {".npy", "NumPy arrays (.npz): save them as safetensors"},
+};
+
+/* Entries may be compressed: the names stand in the directory at the end all the same. */
+static void explain(const rn_file *file, rn_error *err)
 {
-    static const char name[] = "/constants.pkl";
     const size_t size = rn_min(file->size, DIRECTORY);
     uint8_t *end = rn_file_read_new(file, file->size - size, size, NULL);
-    if (end && memmem(end, size, name, sizeof name - 1)) rn_context(err, SCRIPT);
+    for (size_t i = 0; end && i < sizeof others / sizeof *others; i++) {
+        if (!memmem(end, size, others[i].entry, strlen(others[i].entry))) continue;
+        rn_context(err, "%s", others[i].says);
+        break;
+    }
     rn_free(end);
 }
 
@@ -134,11 +146,10 @@ rn_status rn_torch_zip_load(rn_tensors *set, const rn_file *file, const rn_forma
 {
     rn_zip zip;
     rn_status status = rn_zip_open(&zip, file, err);
-    if (status != RN_OK) {
-        if (status == RN_ERR_FORMAT) explain_script(file, err);
-        return status;
+    if (status == RN_OK) {
+        status = load_archive(set, file, &zip, rn_format_header_limit(options), err);
+        rn_zip_release(&zip);
     }
-    status = load_archive(set, file, &zip, rn_format_header_limit(options), err);
-    rn_zip_release(&zip);
+    if (status == RN_ERR_FORMAT) explain(file, err);
     return status;
 }

@@ -370,6 +370,10 @@ START_TEST(refuses_other_archives)
          {"c__torch__\nNet\n)R.", ""},
          "a TorchScript archive is a program: save its state_dict() instead: no tensors in the "
          "file, which holds an object"},
+        {{"w.pth", "MAR-INF/MANIFEST.json"}, {"", ""}, "a TorchServe archive (.mar): unzip it"},
+        {{"config.json", "model.weights.h5"}, {"", ""}, "a Keras archive (.keras): export"},
+        {{"archive/a.json", "archive/archive_format"}, {"", ""}, "a torch.export archive (.pt2)"},
+        {{"a.npy", "b.npy"}, {"", ""}, "NumPy arrays (.npz): save them as safetensors"},
         {{"n/data.pkl", "n/byteorder"}, {"}.", "big"}, "n/byteorder: byte order big, not little"},
     };
     zip_builder archive = {0};
@@ -382,6 +386,34 @@ START_TEST(refuses_other_archives)
     ck_assert_msg(strstr(fault.text, other[_i].says), "%s", fault.text);
     rn_tensors_release(&set);
     zip_free(&archive);
+}
+END_TEST
+
+/* What stands in place of weights is named. */
+static const struct {
+    const char *bytes, *says;
+} strangers[] = {
+    {"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"},
+    {"\x89HDF\r\n\x1a\n...", "an HDF5 file"},
+    {"....TFL3....", "a TensorFlow Lite file"},
+    {"....ORTM....", "an ORT file"},
+    {"ptrt....", "a TensorRT engine"},
+    {"GGUF....", "a GGUF file"},
+    {"\x1f\x8b\x08....", "a gzip archive"},
+    {"<!DOCTYPE html><html>", "an HTML page"},
+    {"<?xml version='1.0'?>", "an XML file"},
+    {"7767517\n2 2\n", "an ncnn file"},
+    {"nothing known", "neither safetensors, PyTorch nor ONNX"},
+};
+
+START_TEST(names_what_is_no_weights_file)
+{
+    rn_tensors set;
+    const char *bytes = strangers[_i].bytes;
+    ck_assert_int_eq(load(&set, (rn_file){.bytes = (const uint8_t *)bytes, .size = strlen(bytes)}),
+                     RN_ERR_FORMAT);
+    ck_assert_msg(strstr(fault.text, strangers[_i].says), "%s", fault.text);
+    rn_tensors_release(&set);
 }
 END_TEST
 
@@ -401,7 +433,9 @@ int main(void)
     tcase_add_loop_test(tests, loads_weights_beside_other_things, 0,
                         (int)(sizeof beside / sizeof *beside));
     tcase_add_test(tests, refuses_a_small_file_that_unfolds);
-    tcase_add_loop_test(tests, refuses_other_archives, 0, 3);
+    tcase_add_loop_test(tests, refuses_other_archives, 0, 7);
+    tcase_add_loop_test(tests, names_what_is_no_weights_file, 0,
+                        sizeof strangers / sizeof *strangers);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
