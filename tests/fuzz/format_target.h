@@ -19,7 +19,7 @@ static inline void read_everything(rn_tensors *set, rn_graph *graph)
     float sum = 0;
     for (size_t i = 0; i < set->count; i++) {
         rn_tensor *tensor = &set->tensor[i];
-        if (tensor->dtype == RN_I64) continue;
+        if (!rn_type_is_float(tensor->dtype)) continue;
         const float *floats = rn_tensor_floats(tensor, &err);
         if (!floats) abort();
         for (size_t k = 0; k < rn_tensor_elements(tensor); k++) sum += floats[k];

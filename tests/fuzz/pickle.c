@@ -7,13 +7,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-/* Storages "0" to "3" of 64 bytes. */
+/* Storages "0" to "3" of 64 bytes, one behind the other in the file. */
 static void add_storages(rn_torch_storages *storages, rn_torch_storage storage[4])
 {
-    static const uint8_t data[4][64];
     static const char keys[] = "0123";
     for (size_t i = 0; i < 4; i++)
-        storage[i] = (rn_torch_storage){keys + i, 1, .data = data[i], .bytes = sizeof data[i]};
+        storage[i] = (rn_torch_storage){keys + i, 1, .found = true, .offset = 64 * i, .bytes = 64};
     *storages = (rn_torch_storages){storage, 4};
 }
 
@@ -29,10 +28,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     rn_torch_storages storages;
     rn_torch_storage storage[4];
     rn_tensors set = {0};
+    static const uint8_t data[256];
+    const rn_file file = {.bytes = data, .size = sizeof data};
     add_storages(&storages, storage);
-    if (rn_torch_state(&set, &pickle, &storages, size + 256, &err) == RN_OK)
+    if (rn_torch_state(&set, &pickle, &storages, &file, &err) == RN_OK)
         for (size_t i = 0; i < set.count; i++)
-            if (set.tensor[i].dtype != RN_I64 && !rn_tensor_floats(&set.tensor[i], &err)) abort();
+            if (rn_type_is_float(set.tensor[i].dtype) && !rn_tensor_floats(&set.tensor[i], &err))
+                abort();
     rn_tensors_release(&set);
     rn_pickle_release(&pickle);
     return 0;
