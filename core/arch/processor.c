@@ -13,13 +13,13 @@ typedef struct {
 
 struct rn_processor {
     const char *name; /* of the class, before "ImageProcessor" or "FeatureExtractor" */
+    const float *mean, *std;
+    sides size, crop; /* crop.height 0: as `size` */
+    rn_filter filter; /* of today's releases */
     bool by_pct;      /* what is called `size` is cut out of more, unless it is WHOLE or larger */
     bool square;      /* a `size` of one number is that of both sides */
     bool crops;       /* do_center_crop */
     bool bgr;         /* do_flip_channel_order */
-    sides size, crop; /* crop.height 0: as `size` */
-    rn_filter filter; /* of today's releases */
-    const float *mean, *std;
 };
 
 #define WHOLE  384

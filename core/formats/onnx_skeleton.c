@@ -24,7 +24,7 @@ typedef enum { COPIED, RAW, MODEL, GRAPH, NODE, ATTRIBUTE, TENSOR } level;
 
 static const struct {
     level of;
-    uint64_t field;
+    uint32_t field;
     level is;
 } fields[] = {
     {MODEL, 7, GRAPH},    {GRAPH, 1, NODE},       {GRAPH, 5, TENSOR},

@@ -192,7 +192,7 @@ static rn_status load_header(rn_tensors *set, const char *text, const payload *d
 rn_status rn_safetensors_load(rn_tensors *set, const rn_file *file,
                               const rn_format_options *options, rn_error *err)
 {
-    uint8_t begin[PREFIX + 1];
+    uint8_t begin[PREFIX + 1] = {0};
     const size_t limit = rn_min(rn_format_header_limit(options), HEADER_LIMIT), size = file->size;
     rn_status status = size < sizeof begin ? rn_fail(err, RN_ERR_FORMAT, "no safetensors header")
                                            : rn_file_read(file, 0, sizeof begin, begin, err);

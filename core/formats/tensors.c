@@ -303,7 +303,7 @@ static rn_status read_dense(const rn_tensor *tensor, size_t elements, float *dst
 
 static rn_status read_strided(const rn_tensor *tensor, size_t elements, float *dst, rn_error *err)
 {
-    size_t span; /* checked by rn_tensors_add() */
+    size_t span = 0; /* checked by rn_tensors_add() */
     span_bytes(tensor, &span);
     uint8_t *data = rn_file_read_new(&tensor->file, tensor->offset, span, err);
     if (!data) return rn_failure(err);

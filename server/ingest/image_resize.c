@@ -95,12 +95,13 @@ static void fill_nearest(struct image_taps *taps, const struct image_axis *axis)
     double place = step / 2;
     if (axis->first > MAX_ADDED) place += (double)axis->first * step;
     for (size_t i = 0; axis->first <= MAX_ADDED && i < axis->first; i++) place += step;
-    for (size_t i = 0; i < axis->count; i++, place += step) {
+    for (size_t i = 0; i < axis->count; i++) {
         const size_t to = axis->mirrored ? axis->count - 1 - i : i;
         const size_t from = place < (double)axis->in ? (size_t)place : axis->in - 1;
         taps->first[to] = axis->mirrored ? axis->in - 1 - from : from;
         taps->count[to] = 1;
         taps->weight[to * taps->most] = 1 << IMAGE_TAP_BITS;
+        place += step;
     }
 }
 
