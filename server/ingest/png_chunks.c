@@ -106,7 +106,9 @@ static bool find_text(const struct chunk *chunk, struct text *text)
     text->packed = flags == 1 || text->at[0] == 1;
     text->at += flags;
     text->size -= flags;
-    return flags == 1 || (pass_string(text) && pass_string(text)); // language, keyword in it
+    if (flags == 1) return true;
+    const bool language = pass_string(text);
+    return language && pass_string(text); /* the keyword in that language */
 }
 
 static bool has_keyword(const struct chunk *chunk, const char *keyword)
