@@ -39,11 +39,6 @@ rn_status rn_context(rn_error *err, const char *format, ...)
     return err->status;
 }
 
-rn_status rn_failure(const rn_error *err)
-{
-    return err && err->status != RN_OK ? err->status : RN_ERR_MEMORY;
-}
-
 rn_status rn_fail_file(rn_error *err, const char *path)
 {
     const int why = errno;

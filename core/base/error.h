@@ -20,8 +20,11 @@ rn_status rn_fail(rn_error *err, rn_status status, const char *format, ...) RN_P
 rn_status rn_context(rn_error *err, const char *format, ...) RN_PRINTF(2, 3);
 
 /* The status that *err was filled with, by a call that answered NULL or false; RN_ERR_MEMORY when
- * nobody keeps the error (err NULL). */
-rn_status rn_failure(const rn_error *err);
+ * err is NULL. Never RN_OK. */
+static inline rn_status rn_failure(const rn_error *err)
+{
+    return err && err->status != RN_OK ? err->status : RN_ERR_MEMORY;
+}
 
 /* A file that a call of the system failed for: "path: why". RN_ERR_MEMORY where errno says that
  * memory or descriptors are short, else RN_ERR_IO. */

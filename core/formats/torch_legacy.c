@@ -33,7 +33,6 @@ static rn_status read_pickle(const legacy_file *from, rn_pickle *pickle, size_t 
                              rn_error *err)
 {
     const size_t rest = from->file->size - from->at;
-    *pickle = (rn_pickle){0};
     uint8_t *bytes = rn_file_read_new(from->file, from->at, rn_min(rest, limit), err);
     if (!bytes) return rn_failure(err);
     const rn_status status = rn_unpickle(pickle, bytes, rest, limit, err);
