@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arch/subtree.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/size.h"
@@ -69,19 +70,10 @@ static rn_status skip_projection(rn_names *names, rn_arch *arch, rn_error *err)
     return rn_arch_note(arch, err, "left over: %zu tensors of the encoder's projection", skipped);
 }
 
-/* Bytes of the prefix without its last key: "backbone." has the parent "". */
-static size_t parent(const char *prefix)
-{
-    size_t size = strlen(prefix);
-    if (size > 0) size--;
-    while (size > 0 && prefix[size - 1] != '.') size--;
-    return size;
-}
-
 rn_status rn_head_find(rn_names *names, const rn_tensors *tensors, const char *prefix,
                        rn_arch *arch, rn_error *err)
 {
-    const size_t width = features(names), inner = strlen(prefix), outer = parent(prefix);
+    const size_t width = features(names), inner = strlen(prefix), outer = rn_subtree_parent(prefix);
     if (rn_names_have(names, "fc.weight") || rn_names_have(names, "fc.bias")) return RN_OK;
     if (trains_without_classes(prefix)) return skip_projection(names, arch, err);
     for (int beside = 0; beside <= (inner > 0); beside++)

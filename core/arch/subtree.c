@@ -149,6 +149,53 @@ static bool is_inside(const rn_subtree *found, const rn_tensor *tensor)
     return strncmp(tensor->name, found->prefix, strlen(found->prefix)) == 0;
 }
 
+/* Last keys of a normaliser's tensors, and the number of each that changes nothing. */
+static const struct {
+    const char *leaf;
+    float neutral;
+} normaliser[] = {{"mean", 0}, {"std", 1}, {"pixel_mean", 0}, {"pixel_std", 1}};
+
+size_t rn_subtree_parent(const char *prefix)
+{
+    size_t size = strlen(prefix);
+    if (size > 0) size--;
+    while (size > 0 && prefix[size - 1] != '.') size--;
+    return size;
+}
+
+/* The row of `normaliser` that the tensor is, beside the network at most one key deep; or NULL. */
+static const float *neutral_of(const rn_subtree *found, const rn_tensor *tensor)
+{
+    const size_t shared = rn_subtree_parent(found->prefix);
+    if (is_inside(found, tensor) || strncmp(tensor->name, found->prefix, shared) != 0) return NULL;
+    const char *rest = tensor->name + shared, *dot = strchr(rest, '.');
+    if (dot && strchr(dot + 1, '.')) return NULL;
+    for (size_t i = 0; i < sizeof normaliser / sizeof *normaliser; i++)
+        if (strcmp(dot ? dot + 1 : rest, normaliser[i].leaf) == 0) return &normaliser[i].neutral;
+    return NULL;
+}
+
+/* A normaliser in front of the network is no part of it here: its answer would be another one. */
+static rn_status check_normaliser(const rn_subtree *found, const rn_tensors *tensors, rn_error *err)
+{
+    enum { MAX_CHANNELS = 64 }; /* more are no picture's */
+    for (size_t i = 0; i < tensors->count; i++) {
+        rn_tensor *tensor = &tensors->tensor[i];
+        const float *neutral = neutral_of(found, tensor);
+        if (!neutral || rn_tensor_elements(tensor) > MAX_CHANNELS) continue;
+        const float *number = rn_tensor_floats(tensor, err);
+        if (!number) return rn_failure(err);
+        for (size_t k = 0; k < rn_tensor_elements(tensor); k++)
+            if (number[k] != *neutral)
+                return rn_fail(err, RN_ERR_FORMAT,
+                               "tensor %.80s: the network has a normaliser in front, which is not "
+                               "applied: export the model to ONNX, or save the network alone "
+                               "and give its mean and std in config.json's preprocess",
+                               tensor->name);
+    }
+    return RN_OK;
+}
+
 rn_status rn_subtree_find(rn_subtree *found, const rn_tensors *tensors, const rn_json *config,
                           const rn_json *list, rn_error *err)
 {
@@ -172,7 +219,7 @@ rn_status rn_subtree_find(rn_subtree *found, const rn_tensors *tensors, const rn
     found->others = count ? count - 1 : 0;
     for (size_t i = 0; i < tensors->count; i++)
         if (!is_inside(found, &tensors->tensor[i])) tensors->tensor[i].used = true;
-    return RN_OK;
+    return *found->prefix ? check_normaliser(found, tensors, err) : RN_OK;
 }
 
 rn_status rn_subtree_note(const rn_subtree *found, const rn_tensors *tensors, rn_arch *arch,

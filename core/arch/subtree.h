@@ -14,9 +14,14 @@ typedef struct {
 /* Finds the sub-tree of the sorted tensors that is a residual network, or that has the layers of
  * `list`. Of several the averaged one is taken, then the one with the most tensors, then the first;
  * "weights" in config.json names one by the keys that lead to it. Where there is none the prefix is
- * empty. Marks all tensors outside as used. Release it on failure too. */
+ * empty. Marks all tensors outside as used. A normaliser beside the network that changes its input
+ * is refused: RN_ERR_FORMAT. Release it on failure too. */
 rn_status rn_subtree_find(rn_subtree *found, const rn_tensors *tensors, const rn_json *config,
                           const rn_json *list, rn_error *err);
+
+/* Bytes of a prefix without its last key, what the network and its neighbours share: 0 for
+ * "backbone.", 6 for "model.backbone.". */
+size_t rn_subtree_parent(const char *prefix);
 
 /* Says in notes what was taken and what was left, when something was. */
 rn_status rn_subtree_note(const rn_subtree *found, const rn_tensors *tensors, rn_arch *arch,

@@ -140,6 +140,33 @@ START_TEST(refuses_what_is_left_over_inside)
 }
 END_TEST
 
+/* The fake tensors are zeros: as a mean they change nothing, as a deviation they do. */
+START_TEST(refuses_a_normaliser_that_is_not_applied)
+{
+    static const char *const names[] = {"0.std", "pixel_std", "normalize.std", "a.0.std"};
+    static const char *const nets[] = {"1.", "model.", "model.", "a.1."};
+    fake_net net;
+    fake_init(&net);
+    fake_add_resnet(&net, &small);
+    wrap(&net, nets[_i], NULL);
+    fake_add(&net, 3, 0, 0, 0, names[_i]);
+    expect_refusal(&net, NULL, "a normaliser in front");
+}
+END_TEST
+
+START_TEST(takes_a_normaliser_that_changes_nothing)
+{
+    fake_net net;
+    fake_init(&net);
+    fake_add_resnet(&net, &small);
+    wrap(&net, "1.", NULL);
+    fake_add(&net, 1, 3, 1, 1, "0.mean");
+    fake_add(&net, 3, 0, 0, 0, "other.loss.std");
+    ck_assert_msg(fake_build(&net, NULL, 0, 0) == RN_OK, "%s", net.err.text);
+    fake_release(&net);
+}
+END_TEST
+
 static const struct {
     const char *prefix, *head, *says;
 } heads[] = {
@@ -193,6 +220,8 @@ int main(void)
     tcase_add_loop_test(tests, takes_the_averaged_or_the_chosen, 0, COUNT(pairs));
     tcase_add_test(tests, refuses_a_key_without_a_network);
     tcase_add_test(tests, refuses_what_is_left_over_inside);
+    tcase_add_loop_test(tests, refuses_a_normaliser_that_is_not_applied, 0, 4);
+    tcase_add_test(tests, takes_a_normaliser_that_changes_nothing);
     tcase_add_loop_test(tests, finds_the_head, 0, COUNT(heads));
     tcase_add_loop_test(tests, answers_features_without_a_head, 0, 3);
     suite_add_tcase(suite, tests);
