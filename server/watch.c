@@ -206,11 +206,12 @@ void watch_close(struct watch *w, struct watched *watched)
     pthread_mutex_unlock(&w->lock);
 }
 
-/* Under the lock. True: the thread is to be woken. */
+/* Under the lock. True: the thread is to be woken. A deadline without an event must not become
+ * the nearest one: the thread would not be woken for it, nor for any later one. */
 static bool set_deadline(struct watch *w, struct watched *watched, uint64_t deadline)
 {
     watched->deadline = deadline;
-    if (!deadline || deadline >= w->nearest) return false;
+    if (!watched->event || !deadline || deadline >= w->nearest) return false;
     w->nearest = deadline;
     return true;
 }
@@ -220,7 +221,7 @@ void watch_set(struct watch *w, struct watched *watched, uint64_t deadline, watc
     pthread_mutex_lock(&w->lock);
     watched->event = event;
     /* 1: long ago */
-    const bool nearer = set_deadline(w, watched, watched->gone ? 1 : deadline) && event;
+    const bool nearer = set_deadline(w, watched, watched->gone ? 1 : deadline);
     pthread_mutex_unlock(&w->lock);
     if (nearer) wake(w);
 }

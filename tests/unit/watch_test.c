@@ -211,6 +211,23 @@ START_TEST(a_hangup_is_remembered)
 }
 END_TEST
 
+/* A connection that has hung up and has no event any more has a deadline of long ago: it must not
+ * hide those of the others. */
+START_TEST(a_deadline_of_one_told_nothing_hides_none)
+{
+    static struct client gone, waiting;
+    client_open(&gone);
+    client_open(&waiting);
+    await(&gone, 0);
+    close(gone.far);
+    expect(&gone, WATCH_HANGUP);
+    clock_sleep(50 * NS_PER_MS); /* by then the watch's thread sleeps */
+    watch_set(watch, &gone.watched, 0, NULL);
+    await(&waiting, clock_ns() + 20 * NS_PER_MS);
+    expect(&waiting, WATCH_DEADLINE);
+}
+END_TEST
+
 START_TEST(told_again)
 {
     static struct client passes, leaves;
@@ -296,6 +313,7 @@ int main(void)
     tcase_add_test(tests, what_was_removed_is_not_told);
     tcase_add_test(tests, watched_anew);
     tcase_add_test(tests, a_hangup_is_remembered);
+    tcase_add_test(tests, a_deadline_of_one_told_nothing_hides_none);
     tcase_add_test(tests, told_again);
     tcase_add_test(tests, told_again_until_it_is_removed);
     tcase_add_test(tests, many_threads);
