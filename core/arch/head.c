@@ -73,12 +73,13 @@ static rn_status skip_projection(rn_names *names, rn_arch *arch, rn_error *err)
 rn_status rn_head_find(rn_names *names, const rn_tensors *tensors, const char *prefix,
                        rn_arch *arch, rn_error *err)
 {
-    const size_t width = features(names), inner = strlen(prefix), outer = rn_subtree_parent(prefix);
+    const size_t width = features(names);
+    const size_t places[] = {strlen(prefix), rn_subtree_parent(prefix)}; /* inside, beside */
     if (rn_names_have(names, "fc.weight") || rn_names_have(names, "fc.bias")) return RN_OK;
     if (trains_without_classes(prefix)) return skip_projection(names, arch, err);
-    for (int beside = 0; beside <= (inner > 0); beside++)
+    for (size_t place = 0; place < sizeof places / sizeof *places; place++)
         for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
-            const size_t size = beside ? outer : inner;
+            const size_t size = places[place];
             const rn_tensor *weight = find(tensors, prefix, size, heads[i], "weight");
             if (!weight || weight->rank != 2 || weight->shape[1] != width) continue;
             const rn_status status = take(names, tensors, prefix, size, heads[i], err);
