@@ -13,18 +13,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
                                              INGEST_RAW, INGEST_MULTIPART};
     if (size < HEAD) return 0;
     const size_t choice = bytes[0] % 8;
-    struct ingest_spec spec = {
-        .form = forms[choice],
-        .coding = (enum coding)(bytes[0] / 8 % 3),
-        .max_size = 20000,
-        .sample_size = 4,
-        .json_size = choice == 0 ? SIZE_MAX : bytes[1] + 256u * bytes[2],
-        .max_floats = 5000,
-        .max_pixels = 4096,
-        .max_bytes = 1 << 20,
-        .recipe = {3, 2, 2, {RN_FIT_COVER, 2, 2, RN_BILINEAR, {0}, {1, 1, 1}}},
-        .or_floats = bytes[1] % 2 == 1,
-        .boundary = ""};
+    struct ingest_spec spec = {.form = forms[choice],
+                               .coding = (enum coding)(bytes[0] / 8 % 3),
+                               .max_size = 20000,
+                               .sample_size = 4,
+                               .json_size = choice == 0 ? SIZE_MAX : bytes[1] + 256u * bytes[2],
+                               .max_floats = 5000,
+                               .max_pixels = 4096,
+                               .max_bytes = 1 << 20,
+                               .recipe = {3,
+                                          2,
+                                          2,
+                                          {.fit = RN_FIT_COVER,
+                                           .height = 2,
+                                           .width = 2,
+                                           .filter = RN_BILINEAR,
+                                           .std = {1, 1, 1}}},
+                               .or_floats = bytes[1] % 2 == 1,
+                               .boundary = ""};
     if (choice == 7) memcpy(spec.boundary, "XX", 3);
     return compare_whole_and_pieces(&spec, bytes + HEAD, size - HEAD);
 }

@@ -35,7 +35,7 @@ static inline void compare_results(const struct ingest_result *a, const struct i
         memcmp(x->dim, y->dim, x->rank * sizeof *x->dim) != 0 ||
         (x->count && memcmp(x->data, y->data, x->count * sizeof(float)) != 0) ||
         strcmp(a->id, b->id) != 0 || strcmp(a->model, b->model) != 0 || a->top_k != b->top_k ||
-        a->timeout_ms != b->timeout_ms || a->protocol != b->protocol ||
+        a->timeout_us != b->timeout_us || a->protocol != b->protocol ||
         memcmp(&a->v2, &b->v2, sizeof a->v2) != 0)
         abort();
 }

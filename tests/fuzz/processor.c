@@ -10,9 +10,9 @@ enum { HEAD = 3 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-static rn_json *parse(const uint8_t *text, size_t size)
+static rn_json_document *parse(const uint8_t *text, size_t size)
 {
-    rn_json *document = NULL;
+    rn_json_document *document = NULL;
     rn_error err = {0};
     if (rn_json_parse(&document, (const char *)text, size, "text", &err) != RN_OK) return NULL;
     return document;
@@ -34,9 +34,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         .rank = 3, .c = bytes[0] & 1 ? 3 : 1, .h = 1 + bytes[1] * 4u, .w = 1 + bytes[2] * 4u};
     const uint8_t *text = bytes + HEAD, *end = bytes + size;
     const uint8_t *nul = text < end ? memchr(text, 0, (size_t)(end - text)) : NULL;
-    rn_json *config = parse(text, (size_t)((nul ? nul : end) - text));
-    rn_json *file = nul ? parse(nul + 1, (size_t)(end - nul - 1)) : NULL;
-    const rn_arch_options options = {.config = config, .preprocessor = file};
+    rn_json_document *config = parse(text, (size_t)((nul ? nul : end) - text));
+    rn_json_document *file = nul ? parse(nul + 1, (size_t)(end - nul - 1)) : NULL;
+    const rn_arch_options options = {.config = rn_json_root(config),
+                                     .preprocessor = rn_json_root(file)};
     size_t height = 0, width = 0;
     rn_arch arch = {0};
     rn_error err = {0};

@@ -198,12 +198,28 @@ START_TEST(idle_connections_make_room)
 }
 END_TEST
 
+/* A request whose body is waited for: the daemon has said so. */
+static int begin_awaited_post(void)
+{
+    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    char head[200], answer[sizeof go_on] = "";
+    const int fd = client_open(server.port);
+    snprintf(head, sizeof head,
+             "POST /infer HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\n"
+             "Expect: 100-continue\r\nContent-Length: %d\r\n\r\n",
+             (int)BODY);
+    ck_assert(client_send(fd, head, strlen(head)));
+    ck_assert_int_eq(recv(fd, answer, sizeof answer - 1, MSG_WAITALL), sizeof answer - 1);
+    ck_assert_str_eq(answer, go_on);
+    return fd;
+}
+
 /* None is idle: a new client waits until one is. */
 START_TEST(busy_connections_make_no_room)
 {
     int busy[3];
     DAEMON_START(&server, "--connections", "3", "--idle-timeout", "3600", "--body-timeout", "3600");
-    for (int i = 0; i < 3; i++) busy[i] = begin_post("");
+    for (int i = 0; i < 3; i++) busy[i] = begin_awaited_post();
     const int waits = client_open(server.port);
     ck_assert(client_send_request(waits, "GET", "/livez", "", "", 0));
     clock_sleep(300 * NS_PER_MS);
